@@ -1,0 +1,48 @@
+# Everything here works from a bare checkout with Python 3.11 or newer and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+BIN := $(VENV)/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help demo outage test lint docs build clean
+
+help: ## What there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[postgresql]" --group dev
+	touch $@
+
+demo: $(VENV)/installed ## Run the example project on SQLite (PORT=8000)
+	$(BIN)/python -m example_project.demo --port $(PORT)
+
+outage: $(VENV)/installed ## Replay the four root causes of the outage, on PostgreSQL
+	$(BIN)/python -m example_project.outage
+
+test: $(VENV)/installed ## Run the tests, with a real PostgreSQL
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+lint: $(VENV)/installed ## Style, types and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/installed ## Build the documentation into docs/_build
+	$(BIN)/sphinx-build --fail-on-warning --keep-going docs docs/_build
+
+build: $(VENV)/installed ## Build the package into dist/
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,69 @@
+"""``make demo``: the example project on SQLite, with a provider simulator, in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from example_project.deployment import Server, healthy_environment, is_free, manage
+from example_project.provider_simulator import Simulator
+
+BANNER = """
+healthguard's example project runs on http://localhost:{port}; Ctrl-C ends it.
+Database: {database}. The AI providers are a SIMULATOR on 127.0.0.1:{simulator}; the keys are made up.
+
+How is everything?
+  curl -s localhost:{port}/api/health
+What did each check find? (details, with the token)
+  curl -s localhost:{port}/api/health -H 'Authorization: Bearer {token}'
+What a load balancer and Kubernetes ask:
+  curl -si localhost:{port}/api/health/ready
+The service itself:
+  curl -s localhost:{port}/api/v1/credentials/exchange -H 'x-api-key: {api_key}' \\
+       -d '{{"providers": ["anthropic"], "ttl_minutes": 60}}'
+Let the provider be in trouble, then ask for a fresh answer (modes: ok, reject, 500, 429, silent, garbage, redirect):
+  curl -s localhost:{simulator}/simulate -d '{{"mode": "reject"}}'
+  curl -s 'localhost:{port}/api/health?fresh=1' -H 'Authorization: Bearer {token}'
+"""
+
+
+def main() -> int:
+    """Run it until it is interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    port = parser.parse_args().port
+    if not 0 < port < 65536:  # noqa: PLR2004
+        parser.error("a port is a number from 1 to 65535")
+    if not is_free(port):
+        sys.exit(f"Port {port} is in use. Choose another: make demo PORT={port + 1}")
+    database_url = os.environ.get("DATABASE_URL")
+    simulator = Simulator()
+    environment = healthy_environment(simulator.base_urls, database_url)
+    simulator.keys = {environment["ANTHROPIC_API_KEY"], environment["OPENAI_API_KEY"]}
+    simulator.start()
+    manage(environment, "migrate", "--verbosity=0")
+    api_key = manage(environment, "seed_demo")
+    server = Server(port, environment)
+    try:
+        server.wait_until_live()
+        print(
+            BANNER.format(
+                port=port,
+                database="the one of DATABASE_URL" if database_url else "SQLite, in .state/",
+                simulator=simulator.server_port,
+                token=environment["HEALTHGUARD_TOKEN"],
+                api_key=api_key,
+            ),
+            flush=True,
+        )
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.stop()
+        simulator.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

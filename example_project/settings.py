@@ -1,0 +1,85 @@
+"""Settings as a deployment has them: what differs between environments comes from the environment.
+
+They let a missing or an empty value through on purpose, as the settings of the story did. To say so is healthguard's
+job, see HEALTHGUARD at the end.
+"""
+
+import os
+from pathlib import Path
+
+import dj_database_url
+
+from healthguard import Service
+from healthguard.checks import (
+    AIProviderKey,
+    AppliedMigrations,
+    DatabaseName,
+    EnvironmentVariable,
+    RequiredColumns,
+    RequiredTables,
+    SecretKey,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".state"
+STATE.mkdir(exist_ok=True)
+
+DATABASE_URL = os.environ.get("DATABASE_URL") or f"sqlite:///{STATE / 'rsolv_platform_prod.sqlite3'}"
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+DEBUG = os.environ.get("DEBUG") == "1"
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1").split(",")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "healthguard",
+    "example_project.vending",
+]
+MIDDLEWARE = [
+    "healthguard.middleware.HealthGuardMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+ROOT_URLCONF = "example_project.urls"
+WSGI_APPLICATION = "example_project.wsgi.application"
+TEMPLATES: list[dict[str, object]] = []
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"healthguard": {"handlers": ["stderr"], "level": "INFO"}},
+}
+
+IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+
+HEALTHGUARD = {
+    "SERVICES": {
+        "database": [
+            DatabaseName(
+                os.environ.get("EXPECTED_DATABASE")
+                or ("rsolv_platform_prod.sqlite3" if IS_SQLITE else "rsolv_platform_prod")
+            ),
+            RequiredTables(["api_keys", "customers", "analytics_events", "fun_with_flags_toggles"]),
+            RequiredColumns(
+                "customers",
+                {"admin_level": "varchar", "metadata": "jsonb", "is_staff": "boolean", "monthly_limit": "integer"},
+            ),
+            AppliedMigrations(),
+        ],
+        "ai_providers": {"anthropic": AIProviderKey("anthropic"), "openai": AIProviderKey("openai")},
+        "django_config": Service(SecretKey(min_bytes=64), EnvironmentVariable("SECRET_KEY")),
+        "analytics": RequiredTables(["analytics_events"]),
+    },
+    "DETAILS_TOKENS": [os.environ["HEALTHGUARD_TOKEN"]] if "HEALTHGUARD_TOKEN" in os.environ else [],
+    "DRAIN_FILE": os.environ.get("DRAIN_FILE"),
+}

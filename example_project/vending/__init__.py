@@ -1,0 +1,1 @@
+"""Customers exchange their API key for a short-lived credential of an AI provider."""

@@ -1,0 +1,10 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+
+class VendingConfig(AppConfig):
+    """See the models."""
+
+    name = "example_project.vending"
+    label = "vending"

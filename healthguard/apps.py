@@ -1,0 +1,20 @@
+"""The Django app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.core.checks import register
+
+
+class HealthGuardConfig(AppConfig):
+    """Registers the system checks."""
+
+    name = "healthguard"
+    verbose_name = "Health guard"
+
+    def ready(self) -> None:
+        """See :class:`django.apps.AppConfig`."""
+        from healthguard import system_checks
+
+        register(system_checks.check_declaration)
+        register(system_checks.check_middleware)

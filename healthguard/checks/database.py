@@ -1,0 +1,113 @@
+"""Which database this is."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+from health_check.base import HealthCheck
+
+from healthguard.databases import connection_to, fetch, telling_problems
+from healthguard.exceptions import Unhealthy
+from healthguard.status import Evidence, Fault
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+# name, version, read-only
+_FACTS = {
+    "postgresql": "SELECT current_database(), current_setting('server_version'), "
+    "current_setting('transaction_read_only')",
+    "mysql": "SELECT DATABASE(), VERSION(), @@global.read_only",
+    "sqlite": "SELECT (SELECT file FROM pragma_database_list WHERE name = 'main'), sqlite_version(), "
+    "(SELECT query_only FROM pragma_query_only)",
+}
+
+
+@dataclasses.dataclass
+class DatabaseName(HealthCheck):
+    """The settings name the right database, and the server on the other end agrees.
+
+    A database of another project with tables of the same names passes every other check: this one tells it.
+
+    Args:
+        name: the database's name; for SQLite the file's name, or its path.
+        alias: the alias in DATABASES.
+    """
+
+    name: str
+    alias: str = "default"
+
+    def run(self) -> Mapping[str, Evidence]:
+        """Compare the names; returns facts about the server.
+
+        Raises:
+            Unhealthy: another name in the settings (told even when nothing can be reached) or on the server; no
+                answer.
+        """
+        connection = connection_to(self.alias)
+        configured = _configured_name(self.alias)
+        if configured is not None:
+            self._compare(connection.vendor, configured, "the settings name", {})
+        if connection.vendor not in _FACTS:
+            return {"alias": self.alias, "server": connection.vendor, "expected": self.name, "actual": configured}
+        with telling_problems(self.alias):
+            name, version, read_only = fetch(connection, _FACTS[connection.vendor])[0]
+        facts: dict[str, Evidence] = {
+            "alias": self.alias,
+            "server": _kind(connection),
+            "version": str(version),
+            "read_only": _is_true(read_only),
+            "expected": self.name,
+        }
+        actual = "" if name is None else str(name)
+        self._compare(connection.vendor, actual, "the server says that it is", facts)
+        return {**facts, "actual": _shown(connection.vendor, actual)}
+
+    def _compare(self, vendor: str, actual: str, who: str, facts: Mapping[str, Evidence]) -> None:
+        if _is_named(vendor, actual, self.name):
+            return
+        shown = _shown(vendor, actual)
+        raise Unhealthy(
+            "wrong_database",
+            f"Database {self.alias!r} must be {self.name!r}, but {who} {shown!r}.",
+            fault=Fault.CONFIG,
+            hint=f"Look at DATABASE_URL or DATABASES[{self.alias!r}]['NAME'], and at the Secret it is mounted from: "
+            "it names another database.",
+            evidence={"alias": self.alias, **facts, "expected": self.name, "actual": shown},
+        )
+
+
+def _configured_name(alias: str) -> str | None:
+    """What the settings name; None where they leave it to a service file or to the server."""
+    name = settings.DATABASES.get(alias, {}).get("NAME")
+    return str(name) if name else None
+
+
+def _is_named(vendor: str, actual: str, expected: str) -> bool:
+    if vendor != "sqlite":
+        return actual == expected
+    path = _file(actual)
+    if os.path.basename(expected) == expected:
+        return os.path.basename(path) == expected
+    return os.path.realpath(path) == os.path.realpath(_file(expected))
+
+
+def _file(name: str) -> str:
+    return unquote(urlsplit(name).path) if name.startswith("file:") else name
+
+
+def _shown(vendor: str, actual: str) -> str:
+    return os.path.basename(_file(actual)) if vendor == "sqlite" else actual
+
+
+def _kind(connection: BaseDatabaseWrapper) -> str:
+    return "mariadb" if getattr(connection, "mysql_is_mariadb", False) else connection.vendor
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() in ("1", "on", "true")

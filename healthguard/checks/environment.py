@@ -1,0 +1,99 @@
+"""The environment that the process was started with."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator
+
+from health_check.base import HealthCheck
+
+from healthguard import values
+from healthguard.exceptions import Unhealthy
+from healthguard.providers import PROVIDERS
+from healthguard.status import Fault, Problem
+
+_KNOWN_PREFIXES = (
+    *values.COMMON_PREFIXES,
+    *(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive),
+)
+
+
+@dataclasses.dataclass
+class EnvironmentVariable(HealthCheck):
+    """A variable is set, and its value arrived whole. The value never appears anywhere.
+
+    Args:
+        name: the variable.
+        pattern: a regular expression for the whole value.
+        min_bytes: how long it must be at least (bytes).
+    """
+
+    name: str
+    pattern: str | None = dataclasses.field(default=None, repr=False)
+    min_bytes: int = 1
+
+    def run(self) -> None:
+        """Judge the value.
+
+        Raises:
+            Unhealthy: the variable is absent, empty, corrupted, a placeholder, too short or of another form.
+        """
+        for problem in self.misdeclared():
+            raise Unhealthy.of(problem)
+        value = os.environ.get(self.name)
+        if value is None:
+            raise self._problem(
+                "missing",
+                "is not set",
+                "Mount it into this container: env or envFrom in the manifest, and the Secret or ConfigMap it names.",
+            )
+        if not value:
+            if self.min_bytes <= 0:
+                return
+            raise self._problem("empty", values.EMPTY.what, values.EMPTY.remedy)
+        is_chosen = self.pattern is not None and re.fullmatch(self.pattern, value) is not None
+        if not is_chosen and (flaw := self._flaw(value)):
+            raise self._problem(flaw.kind, flaw.what, flaw.remedy)
+        size = len(os.fsencode(value))
+        if size < self.min_bytes:
+            raise self._problem(
+                "too_short",
+                f"has {size} bytes; it must have at least {self.min_bytes}",
+                "Put the real value in its place.",
+                size,
+            )
+        if self.pattern is not None and not is_chosen:
+            raise self._problem(
+                "mismatch",
+                "does not have the declared form",
+                "Compare the value with the pattern in the declaration; it must fit as a whole.",
+            )
+
+    def misdeclared(self) -> Iterator[Problem]:
+        """What is wrong with the declaration itself."""
+        try:
+            re.compile(self.pattern or "")
+        except (re.error, TypeError):
+            yield Problem(
+                "misdeclared",
+                Fault.CONFIG,
+                f"The pattern for {self.name} is not a regular expression.",
+                "Mend the pattern in the HEALTHGUARD setting.",
+            )
+
+    def _flaw(self, value: str) -> values.Flaw | None:
+        return values.corruption(value, names=[self.name], prefixes=_KNOWN_PREFIXES) or (
+            values.placeholder(value) if values.names_a_secret(self.name) else values.blank(value)
+        )
+
+    def _problem(self, code: str, what: str, remedy: str, size: int | None = None) -> Unhealthy:
+        evidence: dict[str, str | int | float | bool | None | list[object] | dict[str, object]] = {
+            "variable": self.name
+        }
+        if size is not None:
+            evidence |= {"bytes": size, "min_bytes": self.min_bytes}
+        return Unhealthy(
+            f"variable_{code}", f"{self.name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence
+        )

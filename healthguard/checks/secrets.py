@@ -1,0 +1,97 @@
+"""Django's own secrets: SECRET_KEY and SECRET_KEY_FALLBACKS."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from django.conf import settings
+from django.core.checks.security.base import check_secret_key, check_secret_key_fallbacks
+from django.core.exceptions import ImproperlyConfigured
+from health_check.base import HealthCheck
+
+from healthguard import values
+from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.status import Fault
+
+_HINT = (
+    "Set SECRET_KEY to a long random value, from the environment or a Secret: "
+    "python -c 'import secrets; print(secrets.token_urlsafe(64))'"
+)
+
+
+@dataclasses.dataclass
+class SecretKey(HealthCheck):
+    """SECRET_KEY is long enough, and neither a placeholder nor weak by Django's own rules.
+
+    The rules are security.W009 and, for SECRET_KEY_FALLBACKS, security.W025. With DEBUG, where Django does not apply
+    them either, a weak key is only degraded; so is a weak fallback, which is how a weak key is rotated out.
+
+    Args:
+        min_bytes: how long it must be (bytes in UTF-8). Django asks for 50, Phoenix for 64.
+    """
+
+    min_bytes: int = 50
+
+    def run(self) -> None:
+        """Judge the key.
+
+        Raises:
+            Unhealthy: the key is empty, too short, corrupted, a placeholder or weak.
+            Degraded: a weak key with DEBUG, or a weak fallback.
+        """
+        key = self._key()
+        size = len(key.encode("utf-8", "surrogateescape"))
+        if size < self.min_bytes:
+            raise Unhealthy(
+                "secret_key_too_short",
+                f"SECRET_KEY has {size} bytes; it must have at least {self.min_bytes}.",
+                fault=Fault.CONFIG,
+                hint=_HINT,
+                evidence={"bytes": size, "min_bytes": self.min_bytes},
+            )
+        flaw = values.corruption(key, names=["SECRET_KEY"]) or values.placeholder(key)
+        if flaw is not None:
+            raise Unhealthy(
+                f"secret_key_{flaw.kind}",
+                f"SECRET_KEY {flaw.what}.",
+                fault=Fault.CONFIG,
+                hint=flaw.remedy if flaw.kind is values.Kind.CORRUPTED else _HINT,
+                evidence={"bytes": size},
+            )
+        self._judge_strength()
+
+    def _key(self) -> str:
+        try:
+            key = settings.SECRET_KEY
+        except (ImproperlyConfigured, AttributeError):
+            key = ""
+        if isinstance(key, bytes):
+            key = key.decode("utf-8", "surrogateescape")
+        if not key:
+            raise Unhealthy(
+                "secret_key_empty",
+                "SECRET_KEY is empty (0 bytes).",
+                fault=Fault.CONFIG,
+                hint=f"{_HINT}. Look at the Secret it is mounted from: an empty value there is legal.",
+                evidence={"bytes": 0, "min_bytes": self.min_bytes},
+            )
+        return str(key)
+
+    def _judge_strength(self) -> None:
+        if check_secret_key(None):
+            raise (Degraded if settings.DEBUG else Unhealthy)(
+                "secret_key_weak",
+                "SECRET_KEY is weak: fewer than 50 characters, fewer than 5 different ones, or made by startproject "
+                "('django-insecure-…'): security.W009.",
+                fault=Fault.CONFIG,
+                hint=_HINT,
+                evidence={"rule": "security.W009"},
+            )
+        if weak := check_secret_key_fallbacks(None):
+            raise Degraded(
+                "secret_key_fallback_weak",
+                f"{len(weak)} of the SECRET_KEY_FALLBACKS are weak: security.W025.",
+                fault=Fault.CONFIG,
+                hint="Drop the weak fallbacks as soon as what they signed has expired.",
+                evidence={"rule": "security.W025", "weak": len(weak)},
+            )

@@ -1,0 +1,254 @@
+"""The HEALTHGUARD setting, typed, read on access. What is wrong with it is told, never raised."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from django.conf import settings as django_settings
+
+from healthguard.providers import PROVIDERS
+from healthguard.service import Service, ServiceNode, Tree, misdeclared, place
+from healthguard.status import Fault, Problem
+
+SETTING = "HEALTHGUARD"
+KEYS = ("SERVICES", "DEADLINE", "DETAILS_TOKENS", "PUBLIC", "DRAIN_FILE", "INLINE")
+MIN_TOKEN_BYTES = 16
+
+OWN_SERVICE = "healthguard"
+"""The service that appears only when the declaration itself, or the URLconf, is wrong."""
+
+RESERVED = frozenset(
+    {
+        *("status", "services", "checked_at", "age_seconds", "duration_ms", "checks", "draining"),
+        *("live", "startup", "ready", OWN_SERVICE),
+    }
+)
+"""What stands in the answer, or in a path, and so cannot be the name of a service."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_DUMMY_ENGINE = "django.db.backends.dummy"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeclarationError:
+    """Something wrong with the setting.
+
+    Args:
+        id: the number of the system check that tells it.
+        message: what is wrong, and where.
+        hint: the remedy.
+    """
+
+    id: str
+    message: str
+    hint: str
+
+
+_Found: TypeAlias = "Iterator[DeclarationError]"
+
+
+class Settings:
+    """The setting's keys, one typed property each, read when asked for. A wrong value gives the default."""
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        """The setting as it stands; empty where there is none, or none that can be read."""
+        value = getattr(django_settings, SETTING, None)
+        return value if isinstance(value, Mapping) else {}
+
+    @property
+    def deadline(self) -> float:
+        """How long a request may wait (seconds): under kubelet's default timeout of 1 s."""
+        value = self.declared.get("DEADLINE", 0.8)
+        return float(value) if _is_seconds(value) else 0.8
+
+    @property
+    def details_tokens(self) -> tuple[str, ...]:
+        """The bearer tokens that open the details. What is too short opens nothing."""
+        value = self.declared.get("DETAILS_TOKENS", ())
+        return tuple(token for token in value if _is_token(token)) if isinstance(value, list | tuple | set) else ()
+
+    @property
+    def shows_services(self) -> bool:
+        """Whether those without a token see a status a service, or only the overall one."""
+        return self.declared.get("PUBLIC", "services") == "services"
+
+    @property
+    def drain_file(self) -> str | None:
+        """The file whose existence takes the pod out."""
+        value = self.declared.get("DRAIN_FILE")
+        return os.fspath(value) if _is_path(value) else None
+
+    @property
+    def inline(self) -> bool:
+        """Whether checks run in the caller's thread, on its connections: for tests."""
+        return self.declared.get("INLINE", False) is True
+
+    def tree(self) -> Tree:
+        """The declared services, or the default ones where none are declared."""
+        services = self.declared["SERVICES"] if "SERVICES" in self.declared else default_services()
+        return _tree(services) if isinstance(services, Mapping) else Tree({})
+
+
+settings = Settings()
+
+
+def default_services() -> dict[str, Any]:
+    """What is checked where nothing is declared: secret key, every database, every AI key that is in the environment."""
+    services: dict[str, Any] = {"django_config": "healthguard.checks.SecretKey"}
+    databases = {
+        alias: [
+            ("health_check.checks.Database", {"alias": alias}),
+            ("healthguard.checks.AppliedMigrations", {"alias": alias}),
+        ]
+        for alias, database in django_settings.DATABASES.items()
+        if database.get("ENGINE", _DUMMY_ENGINE) not in ("", _DUMMY_ENGINE)
+    }
+    if databases:
+        services["database"] = databases["default"] if set(databases) == {"default"} else databases
+    keys = {
+        provider.name: ("healthguard.checks.AIProviderKey", {"provider": provider.name})
+        for provider in PROVIDERS.values()
+        if any(variable in os.environ for variable in provider.variables)
+    }
+    if keys:
+        services["ai_providers"] = keys
+    return services
+
+
+def _tree(declared: Mapping[str, Any], path: tuple[str, ...] = ()) -> Tree:
+    members: dict[str, ServiceNode | Tree] = {}
+    for name, value in declared.items():
+        if not _is_name(name):
+            continue
+        here = (*path, name)
+        if isinstance(value, Mapping):
+            members[name] = _tree(value, here)
+        else:
+            members[name] = place(_with_sound_policy(_service(value)), here)
+    return Tree(members)
+
+
+def _service(value: Any) -> Service:
+    return value if isinstance(value, Service) else Service(value)
+
+
+def _with_sound_policy(service: Service) -> Service:
+    """``service``, or its checks with the default policy if its own cannot be read, which is told as an error."""
+    return Service(*service.checks) if any(service.policy_errors()) else service
+
+
+def errors() -> list[DeclarationError]:
+    """Everything that is wrong with the declaration."""
+    declared = getattr(django_settings, SETTING, None)
+    if declared is None:
+        return []
+    if not isinstance(declared, Mapping):
+        return [DeclarationError("E001", f"{SETTING} is not a dict.", f"Write {SETTING} = {{'SERVICES': {{…}}}}.")]
+    found = [*_key_errors(declared), *_value_errors(declared)]
+    return [*found, *_service_errors(declared["SERVICES"])] if "SERVICES" in declared else found
+
+
+def global_problem() -> Problem | None:
+    """What is wrong with the declaration as a whole, for an answer: what concerns one check stands with its service."""
+    found = [error for error in errors() if error.id not in _TOLD_BY_SERVICE]
+    if not found:
+        return None
+    return Problem(
+        "misdeclared",
+        Fault.CONFIG,
+        " ".join(error.message for error in found[:5]),
+        f"{found[0].hint} 'python manage.py check' tells all of it.",
+        {"checks": [f"healthguard.{error.id}" for error in found]},
+    )
+
+
+def _key_errors(declared: Mapping[str, Any]) -> _Found:
+    for key in declared:
+        if key not in KEYS:
+            near = difflib.get_close_matches(str(key).upper(), KEYS, 1)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            yield DeclarationError(
+                "E002", f"{SETTING} has an unknown key {key!r}.", f"{meant}Known are: {', '.join(KEYS)}."
+            )
+
+
+def _value_errors(declared: Mapping[str, Any]) -> _Found:
+    if "DEADLINE" in declared and not _is_seconds(declared["DEADLINE"]):
+        yield DeclarationError(
+            "E003", f"{SETTING}['DEADLINE'] is not a positive number.", "Give seconds, under the probe's timeout: 0.8."
+        )
+    tokens = declared.get("DETAILS_TOKENS", ())
+    if not isinstance(tokens, list | tuple | set):
+        yield DeclarationError("E004", f"{SETTING}['DETAILS_TOKENS'] is not a list.", "Write a list of tokens.")
+    elif not all(_is_token(token) for token in tokens):
+        yield DeclarationError(
+            "E005",
+            f"{SETTING}['DETAILS_TOKENS'] holds a token that is empty, shorter than {MIN_TOKEN_BYTES} bytes or not "
+            "ASCII; it opens nothing.",
+            "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'. Is the variable that it "
+            "comes from set?",
+        )
+    if declared.get("PUBLIC", "services") not in ("services", "status"):
+        yield DeclarationError(
+            "E006", f"{SETTING}['PUBLIC'] is neither 'services' nor 'status'.", "Choose one of the two."
+        )
+    if declared.get("DRAIN_FILE") is not None and not _is_path(declared["DRAIN_FILE"]):
+        yield DeclarationError("E007", f"{SETTING}['DRAIN_FILE'] is not a path.", "Give a path, or leave it out.")
+    if not isinstance(declared.get("INLINE", False), bool):
+        yield DeclarationError("E008", f"{SETTING}['INLINE'] is not True or False.", "It is meant for tests alone.")
+
+
+def _service_errors(services: object, path: tuple[str, ...] = ()) -> _Found:
+    where = f"{SETTING}['SERVICES']" + "".join(f"[{name!r}]" for name in path)
+    if not isinstance(services, Mapping):
+        yield DeclarationError("E009", f"{where} is not a dict.", "Write services by name.")
+        return
+    if not services:
+        yield DeclarationError("E010", f"{where} is empty: nothing would be checked.", "Declare a service, or drop it.")
+    for name, value in services.items():
+        here = f"{where}[{name!r}]"
+        if not _is_name(name):
+            yield DeclarationError(
+                "E011",
+                f"{here}: a service cannot have this name.",
+                f"Use letters, digits, _ and -, and none of: {', '.join(sorted(RESERVED))}.",
+            )
+        elif isinstance(value, Mapping):
+            yield from _service_errors(value, (*path, name))
+        else:
+            yield from _leaf_errors(_service(value), here)
+
+
+def _leaf_errors(service: Service, where: str) -> _Found:
+    if not service.checks:
+        yield DeclarationError("E012", f"{where} has no check: nothing would be checked.", "Give it one, or drop it.")
+    for message in service.policy_errors():
+        yield DeclarationError("E013", f"{where}: {message}", "Mend the Service(…) in the setting.")
+    for source in place(_with_sound_policy(service), ()).sources:
+        for problem in misdeclared(source):
+            yield DeclarationError("E014", f"{where}: {problem.message}", problem.hint)
+
+
+_TOLD_BY_SERVICE = frozenset({"E014"})
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in RESERVED
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and len(value.encode()) >= MIN_TOKEN_BYTES
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str | os.PathLike) and bool(str(value))

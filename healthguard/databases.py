@@ -1,0 +1,288 @@
+"""A check's own database connections: bounded in time, closed at the end, never the application's.
+
+Also the one place that reads what a database driver's error means, for drivers put names, addresses and sometimes
+whole connection strings into their texts, and these are never shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, Error, InterfaceError, OperationalError, connections, transaction
+from django.utils.connection import ConnectionDoesNotExist
+
+from healthguard.deadline import wait_limit
+from healthguard.exceptions import Unhealthy
+from healthguard.status import Fault, Problem
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+DEFAULT_LIMIT = 5.0
+"""How long a query may take where no deadline is set (seconds): django-health-check's own timeout."""
+
+# psycopg rounds anything shorter up to this.
+_MIN_CONNECT_SECONDS = 2
+
+_Row = tuple[Any, ...]
+
+
+@contextlib.contextmanager
+def own_connections(limit: float) -> Iterator[None]:
+    """Give this thread database connections of its own, for as long as the block lasts.
+
+    Args:
+        limit: how long connecting may take, and how long a peer may be silent (seconds).
+
+    Every alias gets one; it connects when it is first used, and is closed at the end.
+    """
+    for alias in connections:
+        # An engine that cannot be loaded is the concern of whoever uses it: they meet the same error there.
+        with contextlib.suppress(Exception):
+            connections[alias] = _bounded(connections.create_connection(alias), limit)
+    try:
+        yield
+    finally:
+        for connection in connections.all(initialized_only=True):
+            with contextlib.suppress(Exception):
+                connection.close()
+
+
+def _bounded(connection: BaseDatabaseWrapper, limit: float) -> BaseDatabaseWrapper:
+    """``connection``, still closed, with a copy of its settings that bounds what it waits for."""
+    settings = {**connection.settings_dict}
+    options = settings["OPTIONS"] = {**settings.get("OPTIONS", {})}
+    seconds = max(_MIN_CONNECT_SECONDS, math.ceil(limit))
+    settings["CONN_MAX_AGE"] = 0
+    if connection.vendor == "postgresql":
+        # A pool is the application's, and may be exhausted just when it is asked about.
+        options.pop("pool", None)
+        # What goes to the server with the connection would stay on a pooled one; these are the client's own.
+        options["connect_timeout"] = min(seconds, _positive(options.get("connect_timeout")) or seconds)
+        options.setdefault("keepalives_idle", seconds)
+        options.setdefault("keepalives_interval", 1)
+        options.setdefault("keepalives_count", 3)
+        options.setdefault("tcp_user_timeout", seconds * 1000)
+        # A limit and its query travel in one message, which parameters bound by the server would forbid.
+        options["server_side_binding"] = False
+    elif connection.vendor == "mysql":
+        for name in ("connect_timeout", "read_timeout", "write_timeout"):
+            options[name] = min(seconds, _positive(options.get(name)) or seconds)
+    elif connection.vendor == "sqlite":
+        options["timeout"] = min(limit, float(options.get("timeout") or limit))
+        settings["NAME"] = _existing_file(settings["NAME"])
+    connection.settings_dict = settings
+    return connection
+
+
+def _positive(value: object) -> int | None:
+    try:
+        number = int(float(str(value)))
+    except ValueError:
+        return None
+    return number if number > 0 else None
+
+
+def _existing_file(name: object) -> object:
+    """A SQLite name that does not create a missing file, as a plain connect would."""
+    text = str(name)
+    if not text or text == ":memory:" or text.startswith("file:"):
+        return name
+    return f"{Path(text).absolute().as_uri()}?mode=rw"
+
+
+def connection_to(alias: str) -> BaseDatabaseWrapper:
+    """The calling thread's connection to ``alias``.
+
+    Raises:
+        Unhealthy: no such alias, or its engine cannot be loaded.
+    """
+    try:
+        return connections[alias]
+    except ConnectionDoesNotExist:
+        raise Unhealthy(
+            "unknown_alias",
+            f"There is no database alias {alias!r}.",
+            fault=Fault.CONFIG,
+            hint="Name an alias of the DATABASES setting.",
+            evidence={"alias": alias, "known": sorted(connections)},
+        ) from None
+    except Exception as error:
+        raise Unhealthy(
+            "database_engine",
+            f"The engine of database {alias!r} cannot be loaded ({type(error).__name__}).",
+            fault=Fault.CONFIG,
+            hint=f"Look at DATABASES[{alias!r}]['ENGINE'], and whether its driver is installed.",
+            evidence={"alias": alias},
+        ) from None
+
+
+def fetch(connection: BaseDatabaseWrapper, sql: str, params: Sequence[object] = ()) -> list[_Row]:
+    """The rows of one query that is bounded in time and leaves nothing behind on the server.
+
+    Inside the caller's transaction (a test's) it runs in a savepoint and without a limit, which would outlive it.
+
+    Raises:
+        django.db.Error: as the driver says it; :func:`problem_of` reads it.
+    """
+    if connection.in_atomic_block:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchall()
+    with connection.cursor() as cursor:
+        cursor.execute(_limited(connection, sql, wait_limit(DEFAULT_LIMIT)), params)
+        # The answer to SET LOCAL comes first where the driver tells one result after another.
+        while cursor.description is None and cursor.nextset():
+            pass
+        return cursor.fetchall()
+
+
+def _limited(connection: BaseDatabaseWrapper, sql: str, limit: float) -> str:
+    """``sql`` with a time limit that holds for it alone.
+
+    On PostgreSQL both go in one message, which is one transaction: a plain SET would leak to the next client behind
+    PgBouncer, and a start-up option would be refused by it.
+    """
+    milliseconds = max(1, math.ceil(limit * 1000))
+    if connection.vendor == "postgresql":
+        return f"SET LOCAL statement_timeout = {milliseconds}; {sql}"
+    if connection.vendor == "mysql":
+        if getattr(connection, "mysql_is_mariadb", False):
+            return f"SET STATEMENT max_statement_time={milliseconds / 1000} FOR {sql}"
+        return re.sub(r"^\s*SELECT\b", f"SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */", sql, count=1)
+    return sql
+
+
+@contextlib.contextmanager
+def telling_problems(alias: str) -> Iterator[None]:
+    """Turn the driver's errors inside into problems that may be shown.
+
+    Raises:
+        Unhealthy: in place of any ``django.db.Error``.
+    """
+    try:
+        yield
+    except Error as error:
+        raise Unhealthy.of(problem_of(error, alias)) from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What some errors mean.
+
+    Args:
+        code: the problem's code.
+        fault: the problem's fault.
+        message: a clause that goes on from "Database 'default' …".
+        hint: the remedy.
+        sqlstates: the SQLSTATEs or their classes (two characters).
+        numbers: MySQL's and MariaDB's error numbers.
+        text: what the driver's text says where it gives no number, as psycopg for what happens while connecting.
+    """
+
+    code: str
+    fault: Fault
+    message: str
+    hint: str
+    sqlstates: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    text: str = ""
+
+
+_MEANINGS = (
+    _Meaning(
+        "database_missing",
+        Fault.CONFIG,
+        "does not exist on its server",
+        "Look at the name in DATABASE_URL or DATABASES: the server answers, but has no database of that name.",
+        sqlstates=("3D000",),
+        numbers=(1049,),
+        text=r'database ".*" does not exist|unable to open database file',
+    ),
+    _Meaning(
+        "database_credentials",
+        Fault.CONFIG,
+        "refuses the user or the password",
+        "Look at the user and the password in DATABASE_URL or DATABASES, and at the Secret they are mounted from.",
+        sqlstates=("28",),
+        numbers=(1044, 1045, 1698),
+        text=r"password authentication failed|no password supplied|role \".*\" does not exist|no pg_hba.conf entry"
+        r"|Access denied for user|permission denied for database|is not permitted to log in",
+    ),
+    _Meaning(
+        "database_permission",
+        Fault.CONFIG,
+        "does not let its user read what the check asks for",
+        "Grant the user SELECT on the tables, and USAGE on their schema.",
+        sqlstates=("42501",),
+        numbers=(1142, 1143),
+    ),
+    _Meaning(
+        "database_full",
+        Fault.OUTAGE,
+        "accepts no more connections",
+        "Look for what holds the connections (pg_stat_activity, SHOW PROCESSLIST); add a pooler or raise the limit.",
+        sqlstates=("53300",),
+        numbers=(1040, 1203, 1226),
+        text=r"too many (clients|connections)|remaining connection slots are reserved",
+    ),
+    _Meaning(
+        "database_timeout",
+        Fault.OUTAGE,
+        "took too long to answer",
+        "Look for a lock, for load, and for what else the server is doing.",
+        sqlstates=("57014",),
+        numbers=(1969, 3024, 1205),
+        text=r"timeout expired|timed out|database is locked|connection timeout",
+    ),
+)
+_UNREACHABLE = _Meaning(
+    "database_unreachable",
+    Fault.OUTAGE,
+    "cannot be reached",
+    "Look whether the server runs and whether the host and port in DATABASE_URL or DATABASES lead to it from here.",
+)
+_FAILED = _Meaning(
+    "database_error",
+    Fault.CONFIG,
+    "refuses the check's query",
+    "Look at the server's log: it names the statement and the reason.",
+)
+
+
+def problem_of(error: BaseException, alias: str) -> Problem:
+    """What ``error``, one of ``django.db.Error``, means for the database ``alias``; without any of the driver's text."""
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    number = next((arg for arg in cause.args[:1] if isinstance(arg, int)), None)
+    meaning = _meaning(state, number, str(cause), is_connection=isinstance(error, OperationalError | InterfaceError))
+    evidence: dict[str, Any] = {"alias": alias, "error": type(cause).__name__}
+    if state is not None:
+        evidence["sqlstate"] = str(state)
+    if number is not None:
+        evidence["number"] = number
+    return Problem(meaning.code, meaning.fault, f"Database {alias!r} {meaning.message}.", meaning.hint, evidence)
+
+
+def _meaning(state: str | None, number: int | None, text: str, *, is_connection: bool) -> _Meaning:
+    for meaning in _MEANINGS:
+        if state is not None and state.startswith(meaning.sqlstates or ("-",)):
+            return meaning
+        if number is not None and number in meaning.numbers:
+            return meaning
+        if state is None and meaning.text and re.search(meaning.text, text, re.IGNORECASE):
+            return meaning
+    return _UNREACHABLE if is_connection else _FAILED
+
+
+def is_missing_table(error: DatabaseError) -> bool:
+    """Whether ``error`` says that a table of the query does not exist."""
+    cause = error.__cause__ or error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return state == "42P01" or cause.args[:1] == (1146,) or str(cause).startswith("no such table")

@@ -1,0 +1,1 @@
+"""A report as bytes, a file a format. They see no request."""

@@ -1,0 +1,224 @@
+"""Which results decide which probe. The one doorway through which everything gets its report."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import enum
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping, MutableMapping
+
+from asgiref.sync import sync_to_async
+from django.core.signals import setting_changed
+
+from healthguard.conf import OWN_SERVICE, global_problem, settings
+from healthguard.latch import Latch
+from healthguard.runner import Run, Runner
+from healthguard.service import ServiceNode, Tree
+from healthguard.status import CheckResult, GroupReport, Problem, Report, ServiceReport, Status
+
+logger = logging.getLogger("healthguard")
+
+
+class Probe(enum.StrEnum):
+    """A question put to a report."""
+
+    HEALTH = "health"
+    """How is everything?"""
+    LIVE = "live"
+    """Does the process answer?"""
+    STARTUP = "startup"
+    """Has the pod been ready once?"""
+    READY = "ready"
+    """May traffic come?"""
+
+
+class Guard:
+    """What one process knows of one declaration: its services, their outcomes, and whether the pod was ready.
+
+    Args:
+        latch: where it is remembered that the pod was ready.
+    """
+
+    def __init__(self, latch: Latch) -> None:
+        self.tree = settings.tree()
+        self.runner = Runner(self.tree.services())
+        self.latch = latch
+        self.is_inline = settings.inline
+        self.problem = global_problem()
+        self.answers: MutableMapping[tuple[str, str], object] = {}
+        """A place for answers made ready; see :mod:`healthguard.respond`."""
+
+
+_guard: Guard | None = None
+_was_changed = False
+_lock = threading.Lock()
+
+
+def guard() -> Guard:
+    """This process's guard; a new one in a forked child, and when a setting was overridden."""
+    global _guard
+    current = _guard
+    if current is None:
+        with _lock:
+            current = _guard
+            if current is None:
+                is_shared = not (_was_changed or settings.inline)
+                current = _guard = Guard(Latch.of_this_server() if is_shared else Latch(None))
+    # A test's declaration, environment and database are its own: inline, nothing is kept from probe to probe.
+    return Guard(Latch(None)) if current.is_inline else current
+
+
+def _forget(**kwargs: object) -> None:
+    """Start anew: the settings that the guard was made from have changed, as they do in tests."""
+    global _guard, _was_changed
+    _guard, _was_changed = None, True
+
+
+def _forget_after_fork() -> None:
+    global _guard, _lock
+    # The lock too: another thread of the parent may have held it.
+    _guard, _lock = None, threading.Lock()
+
+
+setting_changed.connect(_forget)
+os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+class Question:
+    """A probe that has been asked: what it waits for, and what it then tells.
+
+    Args:
+        probe: which one.
+        path: the service or group it is about; everything by default.
+        fresh: whether to run now what is asked for, however fresh the last outcome is.
+        broken: what is wrong outside all services, so that no answer can be green.
+
+    Raises:
+        KeyError: nothing is declared at ``path``.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        path: tuple[str, ...] = (),
+        *,
+        fresh: bool = False,
+        broken: Problem | None = None,
+    ) -> None:
+        self._guard = guard()
+        self._probe = probe
+        self._path = path
+        found = self._guard.tree.at(path)
+        if found is None:
+            raise KeyError(path)
+        self._node = found
+        # Asked once, so that all of one answer goes by the same.
+        self._is_past_startup = self._guard.latch.is_set
+        self._problem = None if path or not self._gates_startup() else broken or self._guard.problem
+        services = list(found.services()) if isinstance(found, Tree) else [found]
+        self._paths = [service.path for service in services]
+        self._deciding = {service.path for service in services if self._decides(service)}
+        self._runs: list[Run] = []
+        if not self._guard.is_inline:
+            self._runs = self._guard.runner.start_due(self._paths, fresh=fresh)
+
+    def _decides(self, service: ServiceNode) -> bool:
+        if self._probe is Probe.HEALTH:
+            return True
+        if self._gates_startup():
+            return service.ready != "never"
+        return self._probe is Probe.READY and service.ready == "always"
+
+    def _gates_startup(self) -> bool:
+        """Whether what only has to hold once, before the pod is ready, counts now."""
+        return self._probe is Probe.HEALTH or not self._is_past_startup
+
+    def wait(self) -> None:
+        """Wait for what decides, on the calling thread, until the deadline."""
+        if self._guard.is_inline:
+            self._guard.runner.run_inline(self._paths)
+            return
+        runs, seconds = self._to_wait_for()
+        if runs:
+            concurrent.futures.wait([run.done for run in runs], timeout=seconds)
+
+    async def wait_async(self) -> None:
+        """The same without blocking the event loop."""
+        if self._guard.is_inline:
+            await sync_to_async(self._guard.runner.run_inline)(self._paths)
+            return
+        runs, seconds = self._to_wait_for()
+        if not runs:
+            return
+        futures = [asyncio.wrap_future(run.done) for run in runs]
+        try:
+            await asyncio.wait(futures, timeout=seconds)
+        finally:
+            for future in futures:
+                # Lets go of the loop, which may be gone when the run ends. The run itself cannot be cancelled.
+                future.cancel()
+
+    def _to_wait_for(self) -> tuple[list[Run], float]:
+        """The runs worth waiting for, and how long (seconds).
+
+        No run is waited for longer than the deadline from its start, nor past its timeout: so one that hangs costs
+        the first probe its deadline, and not every probe.
+        """
+        now = time.monotonic()
+        limits = {
+            run: min(run.started + settings.deadline, run.ends)
+            for run in self._runs
+            if run.service.path in self._deciding and not run.done.done()
+        }
+        runs = [run for run, limit in limits.items() if limit > now]
+        return runs, max((limits[run] for run in runs), default=now) - now
+
+    def report(self) -> Report:
+        """What is known now."""
+        snapshot = self._guard.runner.look(self._paths)
+        reports = {path: report for path, report in snapshot.reports.items() if path in self._deciding}
+        root = _assembled(self._node, reports)
+        if self._problem is not None:
+            root = GroupReport({**_members(root), OWN_SERVICE: _own_report(self._problem)})
+        draining = self._probe is Probe.READY and is_draining()
+        report = Report(root, self._path, snapshot.fresh_until, snapshot.version, snapshot.taken, draining)
+        if self._probe is not Probe.HEALTH and not self._is_past_startup and report.status.is_serving:
+            self._guard.latch.set()
+            logger.info("The pod is ready.")
+        return report
+
+
+def is_draining() -> bool:
+    """Whether the pod has been told to leave: the drain file exists."""
+    path = settings.drain_file
+    return path is not None and os.path.exists(path)
+
+
+def _members(root: GroupReport | ServiceReport) -> Mapping[str, ServiceReport | GroupReport]:
+    return root.members if isinstance(root, GroupReport) else {}
+
+
+def _assembled(
+    node: ServiceNode | Tree, reports: Mapping[tuple[str, ...], ServiceReport]
+) -> GroupReport | ServiceReport:
+    """The reports in the shape of the declaration; groups of which nothing is asked are left out."""
+    if isinstance(node, ServiceNode):
+        return reports[node.path]
+    members: dict[str, GroupReport | ServiceReport] = {}
+    for name, member in node.members.items():
+        if isinstance(member, Tree):
+            group = _assembled(member, reports)
+            if _members(group):
+                members[name] = group
+        elif member.path in reports:
+            members[name] = reports[member.path]
+    return GroupReport(members)
+
+
+def _own_report(problem: Problem) -> ServiceReport:
+    result = CheckResult("Declaration", Status.UNHEALTHY, problem)
+    return ServiceReport((OWN_SERVICE,), Status.UNHEALTHY, Status.UNHEALTHY, (result,))

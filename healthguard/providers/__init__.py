@@ -1,0 +1,18 @@
+"""What healthguard knows of each AI provider, as data, and how a provider's answer about a key is read."""
+
+from healthguard.providers.catalog import PROVIDERS, provider_of, provider_named
+from healthguard.providers.provider import Answers, Provider, Request
+from healthguard.providers.verdict import Verdict
+from healthguard.providers.verification import Verification, verify
+
+__all__ = [
+    "PROVIDERS",
+    "Answers",
+    "Provider",
+    "Request",
+    "Verdict",
+    "Verification",
+    "provider_named",
+    "provider_of",
+    "verify",
+]

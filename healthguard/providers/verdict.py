@@ -1,0 +1,23 @@
+"""What a provider's answer says of a key."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Verdict(enum.StrEnum):
+    """What is not explicitly known to be bad is unknown, not bad."""
+
+    REAL = "real"
+    RESTRICTED = "restricted"
+    """Real, but it may not do what was asked, or not from here."""
+    NO_FUNDS = "no_funds"
+    """Real, but out of credit or over a spending limit."""
+    REJECTED = "rejected"
+    """The provider does not know the key, or has revoked it."""
+    RATE_LIMITED = "rate_limited"
+    """The provider answers too many requests: it says nothing of the key."""
+    UNKNOWN = "unknown"
+    """The provider, or something before it, answered what tells nothing of the key."""
+    DOWN = "down"
+    """No answer, or one that says that the provider is in trouble."""

@@ -1,0 +1,99 @@
+"""Asking a provider about a key. The key goes to the configured host and nowhere else, and into no message."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
+
+from healthguard.version import __version__
+from healthguard.providers.provider import Provider
+from healthguard.providers.reading import read
+from healthguard.providers.verdict import Verdict
+
+if TYPE_CHECKING:
+    import httpx
+
+# Groq's edge, for one, refuses well-known defaults of HTTP libraries.
+# Compression is declined because the cap on the body would have to count what it unfolds to.
+_HEADERS = {"user-agent": f"healthguard/{__version__}", "accept": "application/json", "accept-encoding": "identity"}
+# A list of models is some 20 kB. What is longer is not an answer.
+MAX_BODY = 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of asking.
+
+    Args:
+        verdict: what the answer says of the key.
+        reason: how it was reached, safe to show: an HTTP status or the class of a network error.
+        host: who was asked.
+        http_status: the status of the answer; None if there was none.
+    """
+
+    verdict: Verdict
+    reason: str
+    host: str
+    http_status: int | None = None
+
+
+async def verify(provider: Provider, key: str, *, base_url: str, variable: str | None, limit: float) -> Verification:
+    """Ask ``provider`` about ``key``.
+
+    Args:
+        provider: whose key it is.
+        key: the key; one run of printable ASCII.
+        base_url: where to ask.
+        variable: where the key comes from, for providers that treat variables differently.
+        limit: how long it may take in all (seconds), from the look-up of the name to the last byte.
+
+    A 401 that does not speak explicitly of the key is asked once more before it counts.
+    """
+    import httpx
+
+    request = provider.request_for(key, variable)
+    try:
+        url, auth = _target(base_url, request.path)
+    except (httpx.InvalidURL, ValueError):
+        return Verification(Verdict.UNKNOWN, "the base URL is not an http or https URL", "?")
+    headers = {name: line.format(key=key) for name, line in request.headers.items()}
+    try:
+        # One limit for all of it, for a server that sends a byte a second keeps every single wait short.
+        async with (
+            asyncio.timeout(limit),
+            httpx.AsyncClient(follow_redirects=False, headers=_HEADERS, auth=auth, timeout=limit) as client,
+        ):
+            verification, is_explicit = await _ask(client, provider, url, headers)
+            if verification.verdict is Verdict.REJECTED and not is_explicit:
+                verification, _ = await _ask(client, provider, url, headers)
+            return verification
+    except TimeoutError:
+        return Verification(Verdict.DOWN, f"no answer in {limit:.1f} s", url.host)
+    except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
+        # Only the class: the text of h11's errors, for one, can hold a whole header line.
+        return Verification(Verdict.DOWN, type(error).__name__, url.host)
+
+
+def _target(base_url: str, path: str) -> tuple[httpx.URL, tuple[str, str] | None]:
+    """The URL to ask, and what was written into it as user and password: httpx logs URLs whole."""
+    import httpx
+
+    given = httpx.URL(base_url)
+    if given.scheme not in ("http", "https") or not given.host:
+        raise ValueError("not an http or https URL")
+    auth = (given.username, given.password) if given.userinfo else None
+    return given.copy_with(userinfo=b"", query=None, fragment=None, path=given.path.rstrip("/") + path), auth
+
+
+async def _ask(
+    client: httpx.AsyncClient, provider: Provider, url: httpx.URL, headers: dict[str, str]
+) -> tuple[Verification, bool]:
+    async with client.stream("GET", url, headers=headers) as response:
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > MAX_BODY:
+                return Verification(Verdict.UNKNOWN, "the answer is too long", url.host, response.status_code), True
+    verdict, is_explicit = read(provider, response.status_code, bytes(content))
+    return Verification(verdict, f"HTTP {response.status_code}", url.host, response.status_code), is_explicit

@@ -1,0 +1,182 @@
+"""From a request to an answer, without any framework: method, path, query and headers in; status, headers, body out.
+
+All adaptors stand on it, so that all of them give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from healthguard.access import may_see_details
+from healthguard.conf import settings
+from healthguard.formats.json import CONTENT_TYPE, Detail, render, render_error, render_status
+from healthguard.probes import Guard, Probe, Question, guard, is_draining
+from healthguard.status import Problem, Status
+
+METHODS = ("GET", "HEAD", "OPTIONS")
+"""What is answered, and all alike: HAProxy probes with OPTIONS."""
+
+PROBE_PATHS = {"": Probe.HEALTH, "live": Probe.LIVE, "startup": Probe.STARTUP, "ready": Probe.READY}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """What of a request counts.
+
+    Args:
+        method: the HTTP method, in capitals.
+        path: what follows the place where healthguard is mounted, with or without slashes around it.
+        query: the query string.
+        authorization: the Authorization header; empty where there is none.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    authorization: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What to send.
+
+    Args:
+        status: the HTTP status code.
+        headers: the header lines; Content-Length is that of a GET, also for HEAD.
+        body: the body; empty for HEAD.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def reason(self) -> str:
+        """The words that go with the status code."""
+        return HTTPStatus(self.status).phrase
+
+
+def respond(request: Request, broken: Problem | None = None) -> Answer:
+    """Answer ``request``, waiting on the calling thread for what is due.
+
+    Args:
+        request: the request.
+        broken: what is wrong outside all services, so that no answer can be green.
+    """
+    asked = _asked(request, broken)
+    if isinstance(asked, Answer):
+        return asked
+    asked.question.wait()
+    return asked.answer()
+
+
+async def respond_async(request: Request, broken: Problem | None = None) -> Answer:
+    """The same without blocking the event loop."""
+    asked = _asked(request, broken)
+    if isinstance(asked, Answer):
+        return asked
+    await asked.question.wait_async()
+    return asked.answer()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Held:
+    """An answer made ready, and how long it is what a new one would be."""
+
+    answer: Answer
+    fresh_until: float
+    version: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request whose answer waits for a report."""
+
+    request: Request
+    path: str
+    question: Question
+    detail: Detail
+    guard: Guard
+    may_hold: bool
+    is_token_wrong: bool
+
+    def answer(self) -> Answer:
+        """The answer, from what is known now."""
+        report = self.question.report()
+        extra = (_INVALID_TOKEN,) if self.is_token_wrong else ()
+        answer = _answer(
+            self.request.method, 200 if report.status.is_serving else 503, render(report, self.detail), extra
+        )
+        if self.may_hold and not report.draining:
+            held = _Held(answer, report.fresh_until, report.version)
+            self.guard.answers[self.request.method, self.path] = held
+        return answer
+
+
+def _asked(request: Request, broken: Problem | None) -> Answer | _Asked:
+    """The answer where it can be given at once, or what to wait for."""
+    if request.method not in METHODS:
+        body = render_error("method not allowed", f"Use {', '.join(METHODS)}.")
+        return _answer(request.method, 405, body, (("Allow", ", ".join(METHODS)),))
+    path = request.path.strip("/")
+    probe = PROBE_PATHS.get(path, Probe.HEALTH)
+    if probe is Probe.LIVE:
+        return _LIVE[request.method]
+    held_by = guard()
+    is_plain = not (request.query or request.authorization or broken)
+    if is_plain and (held := _held(held_by, request.method, path, probe)):
+        return held
+    sees_details = may_see_details(request.authorization)
+    fresh = _asks_for_fresh(request.query)
+    names = () if path in PROBE_PATHS else tuple(path.split("/"))
+    if not sees_details and (fresh or (names and not settings.shows_services)):
+        body = render_error("not authorized", "Send 'Authorization: Bearer …' with a token of DETAILS_TOKENS.")
+        return _answer(request.method, 401, body, (("WWW-Authenticate", "Bearer"),))
+    try:
+        question = Question(probe, names, fresh=fresh, broken=broken)
+    except KeyError:
+        known = ", ".join("/".join(service.path) for service in held_by.tree.services())
+        body = render_error("no such service", f"Known are: {known}.")
+        return _answer(request.method, 404, body)
+    detail = Detail.SERVICES if settings.shows_services else Detail.STATUS
+    return _Asked(
+        request,
+        path,
+        question,
+        Detail.FULL if sees_details else detail,
+        held_by,
+        may_hold=is_plain and not sees_details,
+        is_token_wrong=bool(request.authorization) and not sees_details,
+    )
+
+
+def _held(guard: Guard, method: str, path: str, probe: Probe) -> Answer | None:
+    held = guard.answers.get((method, path))
+    if not isinstance(held, _Held) or held.version != guard.runner.version or time.monotonic() >= held.fresh_until:
+        return None
+    # The file may have come since.
+    return None if probe is Probe.READY and is_draining() else held.answer
+
+
+def _asks_for_fresh(query: str) -> bool:
+    return "fresh" in query and parse_qs(query).get("fresh", [""])[-1] in ("1", "true")
+
+
+_INVALID_TOKEN = ("WWW-Authenticate", 'Bearer error="invalid_token"')
+
+
+def _answer(method: str, status: int, body: bytes, extra: tuple[tuple[str, str], ...] = ()) -> Answer:
+    headers = (
+        ("Content-Type", CONTENT_TYPE),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        *extra,
+    )
+    return Answer(status, headers, b"" if method == "HEAD" else body)
+
+
+_LIVE = {method: _answer(method, 200, render_status(Status.HEALTHY)) for method in METHODS}

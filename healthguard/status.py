@@ -1,0 +1,176 @@
+"""The words of a health answer, as immutable values: status, fault, problem, results, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+Evidence: TypeAlias = "str | int | float | bool | None | list[Evidence] | dict[str, Evidence]"
+"""What may stand as evidence: plain JSON values, chosen by the check one by one. Never a secret."""
+
+NO_EVIDENCE: Mapping[str, Evidence] = MappingProxyType({})
+
+
+class Status(enum.StrEnum):
+    """How a check, a service or everything is. The members stand in order of severity."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNKNOWN = "unknown"
+    """Never checked, or checked too long ago. Not green."""
+    UNHEALTHY = "unhealthy"
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether traffic may come: healthy and degraded are answered with 200, the others with 503."""
+        return self in (Status.HEALTHY, Status.DEGRADED)
+
+    @property
+    def severity(self) -> int:
+        """0 for healthy, larger for worse."""
+        return _SEVERITY[self]
+
+    @classmethod
+    def worst(cls, statuses: Iterable[Status]) -> Status:
+        """The most severe of ``statuses``; healthy where there are none."""
+        return max(statuses, key=lambda status: status.severity, default=cls.HEALTHY)
+
+
+_SEVERITY = {status: severity for severity, status in enumerate(Status)}
+
+
+class Fault(enum.StrEnum):
+    """Whose move it is."""
+
+    CONFIG = "config"
+    """Somebody must change something: it does not pass by itself."""
+    OUTAGE = "outage"
+    """Something this process depends on is down or slow: it may pass by itself."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """What a failing check tells.
+
+    No field may hold a secret: a problem is shown to those who may see details, and logged.
+
+    Args:
+        code: stable, for machines: lower case with underscores.
+        fault: must somebody change something, or does it pass by itself?
+        message: what is wrong, and where.
+        hint: the remedy.
+        evidence: allow-listed facts.
+    """
+
+    code: str
+    fault: Fault
+    message: str
+    hint: str
+    evidence: Mapping[str, Evidence] = dataclasses.field(default_factory=lambda: NO_EVIDENCE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check of a service told.
+
+    Args:
+        check: the name of the check's class.
+        status: the check's own status; whether it counts in full is the service's policy.
+        problem: why it is not healthy; None when it is.
+        evidence: facts that a healthy check tells of itself.
+    """
+
+    check: str
+    status: Status
+    problem: Problem | None = None
+    evidence: Mapping[str, Evidence] = dataclasses.field(default_factory=lambda: NO_EVIDENCE)
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether what the service's other checks need is down, so that to run them too would only take time."""
+        return self.status is Status.UNHEALTHY and self.problem is not None and self.problem.fault is Fault.OUTAGE
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """One service at one moment.
+
+    Args:
+        path: the names that lead to the service, outermost group first.
+        status: what the service shows.
+        weight: what the service adds to the groups above it; a service that is not critical never adds more than
+            degraded.
+        checks: a result a check, in the order of the declaration.
+        checked_at: when the checks ended, by the wall clock (UTC); None when they never did.
+        finished: the same by ``time.monotonic()`` (seconds).
+        duration: how long the checks took (seconds).
+    """
+
+    path: tuple[str, ...]
+    status: Status
+    weight: Status
+    checks: tuple[CheckResult, ...] = ()
+    checked_at: datetime.datetime | None = None
+    finished: float | None = None
+    duration: float | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong, in the order of the declaration."""
+        return tuple(result.problem for result in self.checks if result.problem is not None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GroupReport:
+    """Services under one name, or all of them."""
+
+    members: Mapping[str, ServiceReport | GroupReport]
+
+    @property
+    def status(self) -> Status:
+        """The worst that a member adds."""
+        return Status.worst(member.weight for member in self.members.values())
+
+    @property
+    def weight(self) -> Status:
+        """What the group adds to the group above it: its status."""
+        return self.status
+
+    def services(self) -> Iterator[ServiceReport]:
+        """Every service below, depth first."""
+        for member in self.members.values():
+            if isinstance(member, GroupReport):
+                yield from member.services()
+            else:
+                yield member
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """All the services that a probe asked for, at one moment.
+
+    Args:
+        root: the status tree, or the one service or group that was asked for.
+        path: the names that lead to ``root``; none for the whole tree.
+        fresh_until: until when this report is what a new one would say (``time.monotonic()`` seconds); 0 when
+            something in it is already on the move.
+        version: the version of the runner's outcomes that it tells.
+        taken: when it was put together (``time.monotonic()`` seconds).
+        draining: whether the pod has been told to leave; only the ``ready`` probe looks.
+    """
+
+    root: GroupReport | ServiceReport
+    path: tuple[str, ...]
+    fresh_until: float
+    version: int
+    taken: float
+    draining: bool = False
+
+    @property
+    def status(self) -> Status:
+        """What the probe answers."""
+        return Status.UNHEALTHY if self.draining else self.root.status

@@ -1,0 +1,34 @@
+"""What is wrong with the declaration, told by ``manage.py check`` before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Warning
+
+from healthguard import conf
+
+_MIDDLEWARE = "healthguard.middleware.HealthGuardMiddleware"
+
+
+def check_declaration(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A message for each thing wrong with the HEALTHGUARD setting."""
+    return [Error(error.message, hint=error.hint, id=f"healthguard.{error.id}") for error in conf.errors()]
+
+
+def check_middleware(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The middleware, where it is used, must come first: what stands before it can turn a probe away."""
+    middleware = list(django_settings.MIDDLEWARE)
+    if _MIDDLEWARE not in middleware or middleware[0] == _MIDDLEWARE:
+        return []
+    return [
+        Warning(
+            f"{middleware[0]} stands before healthguard's middleware.",
+            hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE: host validation, redirects and logins before it would turn "
+            "probes away.",
+            id="healthguard.W001",
+        )
+    ]

@@ -1,0 +1,66 @@
+"""An executor that nobody has to wait for.
+
+The threads of concurrent.futures are joined when the interpreter exits, so that one hanging call keeps a worker from
+ending. These are daemons: what hangs in them is left behind.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class DaemonExecutor(ThreadPoolExecutor):
+    """Runs calls on daemon threads.
+
+    Args:
+        max_workers: how many threads at most; with one, all calls run on the same thread, in order.
+        surroundings: makes what surrounds the whole life of a thread.
+
+    A ThreadPoolExecutor by name only, because asyncio takes no other as a loop's default executor.
+    """
+
+    def __init__(self, max_workers: int, surroundings: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__(max_workers)
+        self._limit = max_workers
+        self._surroundings = surroundings
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._started = 0
+        self._idle = threading.Semaphore(0)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Queue a call; starts a thread for it if all are busy and there may be more."""
+        future: Future[T] = Future()
+
+        def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._calls.put(call)
+        if not self._idle.acquire(blocking=False) and self._started < self._limit:
+            self._started += 1
+            threading.Thread(target=self._work, name="healthguard-executor", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        with self._surroundings():
+            while (call := self._calls.get()) is not None:
+                call()
+                self._idle.release()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the threads end when they have done what is queued; never waits for them."""
+        for _ in range(self._started):
+            self._calls.put(None)

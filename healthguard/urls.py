@@ -1,0 +1,38 @@
+"""``path("api/health", include("healthguard.urls"))``: one place, and everything below it."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path, register_converter
+from django.urls.converters import PathConverter
+
+from healthguard.probes import guard
+from healthguard.respond import PROBE_PATHS
+from healthguard.views import health
+
+app_name = "healthguard"
+
+
+class DeclaredConverter(PathConverter):
+    """A probe, or a declared service: for those who mount with a last slash, where nothing else tells our paths."""
+
+    def to_python(self, value: str) -> str:
+        """``value`` if it is ours.
+
+        Raises:
+            ValueError: it is not; Django tries the next pattern.
+        """
+        rest = value.rstrip("/")
+        if rest not in PROBE_PATHS and guard().tree.at(rest.split("/")) is None:
+            raise ValueError
+        return rest
+
+
+register_converter(DeclaredConverter, "healthguard_declared")
+
+# The slash is in brackets because Django warns (urls.W002) of patterns that begin with one. Here it is meant: the
+# place is mounted without a last slash, so that what stands at it and what stands below it are one include().
+urlpatterns = [
+    re_path(r"^[/]?$", health, name="health"),
+    re_path(r"^[/](?P<rest>.+)$", health),
+    path("<healthguard_declared:rest>", health),
+]

@@ -1,0 +1,36 @@
+"""The URL adaptor: ordinary views, for everyone."""
+
+from __future__ import annotations
+
+from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse
+
+from healthguard.respond import Answer, Request, respond
+
+
+def health(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Answer everything below the place where healthguard is mounted."""
+    answer = respond(
+        Request(
+            request.method or "GET",
+            rest,
+            request.META.get("QUERY_STRING", ""),
+            request.META.get("HTTP_AUTHORIZATION", ""),
+        )
+    )
+    return as_response(answer)
+
+
+# Not behind a login, nor in a transaction of any database that may be down; and a POST is told what is wrong with it.
+health.login_required = False  # type: ignore[attr-defined]
+health.csrf_exempt = True  # type: ignore[attr-defined]
+for _alias in connections:
+    transaction.non_atomic_requests(using=_alias)(health)
+
+
+def as_response(answer: Answer) -> HttpResponse:
+    """``answer`` as a Django response."""
+    response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    # Django logs every 503 as an error and mails it to ADMINS: that would be a mail a poll. The change is in the log.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

@@ -1,0 +1,36 @@
+"""The WSGI wrapper: answers before Django builds a request, and still when the URLconf cannot be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from healthguard.mount import mount
+from healthguard.respond import Request, respond
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def guard(application: WSGIApplication) -> WSGIApplication:
+    """Wrap ``application``: ``application = healthguard.wsgi.guard(get_wsgi_application())``."""
+
+    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        place = mount()
+        # PATH_INFO is what follows SCRIPT_NAME, and carries bytes as Latin-1: see PEP 3333.
+        rest = place.within(environ.get("PATH_INFO", ""))
+        if rest is None:
+            return application(environ, start_response)
+        answer = respond(
+            Request(
+                environ["REQUEST_METHOD"],
+                rest,
+                environ.get("QUERY_STRING", ""),
+                environ.get("HTTP_AUTHORIZATION", ""),
+            ),
+            place.problem,
+        )
+        start_response(f"{answer.status} {answer.reason}", list(answer.headers))
+        return [answer.body]
+
+    return guarded
