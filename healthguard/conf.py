@@ -76,13 +76,13 @@ class Settings:
     @property
     def shows_services(self) -> bool:
         """Whether those without a token see a status a service, or only the overall one."""
-        return self.declared.get("PUBLIC", "services") == "services"
+        return bool(self.declared.get("PUBLIC", "services") == "services")
 
     @property
     def drain_file(self) -> str | None:
         """The file whose existence takes the pod out."""
         value = self.declared.get("DRAIN_FILE")
-        return os.fspath(value) if _is_path(value) else None
+        return os.fspath(value) if isinstance(value, str | os.PathLike) and _is_path(value) else None
 
     @property
     def inline(self) -> bool:
@@ -99,7 +99,7 @@ settings = Settings()
 
 
 def default_services() -> dict[str, Any]:
-    """What is checked where nothing is declared: secret key, every database, every AI key that is in the environment."""
+    """What is checked where nothing is declared: secret key, every database, every AI key in the environment."""
     services: dict[str, Any] = {"django_config": "healthguard.checks.SecretKey"}
     databases = {
         alias: [

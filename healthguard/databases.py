@@ -123,7 +123,7 @@ def connection_to(alias: str) -> BaseDatabaseWrapper:
         ) from None
 
 
-def fetch(connection: BaseDatabaseWrapper, sql: str, params: Sequence[object] = ()) -> list[_Row]:
+def fetch(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | None = None) -> list[_Row]:
     """The rows of one query that is bounded in time and leaves nothing behind on the server.
 
     Inside the caller's transaction (a test's) it runs in a savepoint and without a limit, which would outlive it.
@@ -134,13 +134,13 @@ def fetch(connection: BaseDatabaseWrapper, sql: str, params: Sequence[object] = 
     if connection.in_atomic_block:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             cursor.execute(sql, params)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
     with connection.cursor() as cursor:
         cursor.execute(_limited(connection, sql, wait_limit(DEFAULT_LIMIT)), params)
         # The answer to SET LOCAL comes first where the driver tells one result after another.
         while cursor.description is None and cursor.nextset():
             pass
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _limited(connection: BaseDatabaseWrapper, sql: str, limit: float) -> str:
@@ -257,7 +257,7 @@ _FAILED = _Meaning(
 
 
 def problem_of(error: BaseException, alias: str) -> Problem:
-    """What ``error``, one of ``django.db.Error``, means for the database ``alias``; without any of the driver's text."""
+    """What ``error``, a ``django.db.Error``, means for the database ``alias``; without any of the driver's text."""
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     number = next((arg for arg in cause.args[:1] if isinstance(arg, int)), None)

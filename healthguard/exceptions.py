@@ -12,6 +12,7 @@ They are django-health-check's own, so that its view tells them too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
@@ -28,7 +29,7 @@ class _TellsProblem:
         super().__init__(f"{message} {hint}")  # type: ignore[call-arg]
 
     @classmethod
-    def of(cls, problem: Problem) -> _TellsProblem:
+    def of(cls, problem: Problem) -> Self:
         """The exception that tells ``problem``."""
         return cls(problem.code, problem.message, fault=problem.fault, hint=problem.hint, evidence=problem.evidence)
 

@@ -12,9 +12,9 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from healthguard.mount import mount
+from healthguard.mount import Mount, mount
 from healthguard.respond import Request, respond, respond_async
-from healthguard.views import as_response
+from healthguard.views import as_request, as_response
 
 
 class HealthGuardMiddleware:
@@ -27,31 +27,20 @@ class HealthGuardMiddleware:
     sync_capable = True
     async_capable = True
 
-    def __init__(
-        self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
-    ) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Answer, or pass on; any other request pays for one comparison of its path."""
         place = mount()
-        # One comparison, which is all that any other request pays.
-        if not request.path_info.startswith(place.prefix):
-            return self.get_response(request)
         rest = place.within(request.path_info)
         if rest is None:
             return self.get_response(request)
-        asked = Request(
-            request.method or "GET",
-            rest,
-            request.META.get("QUERY_STRING", ""),
-            request.META.get("HTTP_AUTHORIZATION", ""),
-        )
-        if self.is_async:
-            return self._answer(asked)
-        return as_response(respond(asked, place.problem))
+        asked = as_request(request, rest)
+        return self._answer(asked, place) if self.is_async else as_response(respond(asked, place.problem))
 
-    async def _answer(self, asked: Request) -> HttpResponseBase:
-        return as_response(await respond_async(asked, mount().problem))
+    async def _answer(self, asked: Request, place: Mount) -> HttpResponseBase:
+        return as_response(await respond_async(asked, place.problem))

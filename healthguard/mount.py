@@ -93,4 +93,3 @@ def _forget(**kwargs: object) -> None:
 
 
 setting_changed.connect(_forget)
-

@@ -385,7 +385,10 @@ _GENERATOR = Problem(
     "Take the yield out of run().",
 )
 _UNTELLABLE = Problem(
-    "exception", Fault.CONFIG, "The check raised what cannot be told.", "Look at the check, and at the process's memory."
+    "exception",
+    Fault.CONFIG,
+    "The check raised what cannot be told.",
+    "Look at the check, and at the process's memory.",
 )
 _BROKEN_OFF = Problem(
     "exception", Fault.CONFIG, "The run broke off outside its checks.", "Report it to healthguard, with the versions."
@@ -444,9 +447,9 @@ def _report(service: ServiceNode, results: tuple[CheckResult, ...], outcome: Out
         status=status,
         weight=weight,
         checks=results,
-        checked_at=outcome and outcome.checked_at,
-        finished=outcome and outcome.finished,
-        duration=outcome and outcome.duration,
+        checked_at=None if outcome is None else outcome.checked_at,
+        finished=None if outcome is None else outcome.finished,
+        duration=None if outcome is None else outcome.duration,
     )
 
 

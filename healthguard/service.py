@@ -16,6 +16,8 @@ from healthguard.status import Fault, Problem
 CheckSpec: TypeAlias = "HealthCheck | type[HealthCheck] | str | tuple[type[HealthCheck] | str, Mapping[str, Any]]"
 """A check as it is declared: an instance, a class, a dotted path, or one of these two with options."""
 
+_DEFAULT_TIMEOUT: float = HealthCheck.timeout.total_seconds()
+
 ReadyPolicy: TypeAlias = Literal["startup", "always", "never"]
 
 DEFAULT_TTL = 5.0
@@ -50,7 +52,7 @@ class Service:
         timeout: float | None = None,
     ) -> None:
         self.checks: tuple[CheckSpec, ...] = tuple(
-            spec for given in checks for spec in (given if isinstance(given, list) else [given])  # type: ignore[misc]
+            spec for given in checks for spec in (given if isinstance(given, list) else [given])
         )
         self.ready = ready
         self.critical = critical
@@ -95,7 +97,7 @@ class CheckSource:
     name: str
     make: Callable[[], HealthCheck]
     ttl: float | None = None
-    timeout: float = HealthCheck.timeout.total_seconds()
+    timeout: float = _DEFAULT_TIMEOUT
     alias: str = "default"
     error: Problem | None = None
 
@@ -148,7 +150,7 @@ def place(service: Service, path: tuple[str, ...]) -> ServiceNode:
         stale_for=service.stale_for,
         timeout=service.timeout
         if service.timeout is not None
-        else max((source.timeout for source in sources), default=HealthCheck.timeout.total_seconds()),
+        else max((source.timeout for source in sources), default=_DEFAULT_TIMEOUT),
     )
 
 
@@ -171,7 +173,9 @@ def source_of(spec: CheckSpec) -> CheckSource:
             return _broken(f"{path!r} cannot be imported ({type(error).__name__})", path.rpartition(".")[2])
     if isinstance(given, type) and issubclass(given, HealthCheck):
         cls = given
-        return CheckSource(cls.__name__, lambda: cls(**options), _ttl(cls), _timeout(cls, options), _alias(cls, options))
+        return CheckSource(
+            cls.__name__, lambda: cls(**options), _ttl(cls), _timeout(cls, options), _alias(cls, options)
+        )
     if isinstance(given, HealthCheck):
         check = given
         return CheckSource(type(check).__name__, lambda: check, _ttl(check), _timeout(check, {}), _alias(check, {}))
@@ -213,7 +217,7 @@ def _timeout(check: HealthCheck | type[HealthCheck], options: Mapping[str, Any])
     value = options.get("timeout", _attribute(check, "timeout"))
     if isinstance(value, datetime.timedelta) and value > datetime.timedelta(0):
         return value.total_seconds()
-    return HealthCheck.timeout.total_seconds()
+    return _DEFAULT_TIMEOUT
 
 
 def _alias(check: HealthCheck | type[HealthCheck], options: Mapping[str, Any]) -> str:

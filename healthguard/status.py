@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-Evidence: TypeAlias = "str | int | float | bool | None | list[Evidence] | dict[str, Evidence]"
+Evidence: TypeAlias = "str | int | float | bool | Sequence[Evidence] | Mapping[str, Evidence] | None"
 """What may stand as evidence: plain JSON values, chosen by the check one by one. Never a secret."""
 
 NO_EVIDENCE: Mapping[str, Evidence] = MappingProxyType({})

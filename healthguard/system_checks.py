@@ -7,7 +7,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.core import checks
+from django.core.checks import CheckMessage, Error
 
 from healthguard import conf
 
@@ -25,7 +26,7 @@ def check_middleware(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     if _MIDDLEWARE not in middleware or middleware[0] == _MIDDLEWARE:
         return []
     return [
-        Warning(
+        checks.Warning(
             f"{middleware[0]} stands before healthguard's middleware.",
             hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE: host validation, redirects and logins before it would turn "
             "probes away.",

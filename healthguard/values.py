@@ -238,5 +238,7 @@ def fingerprint(value: str, key: str) -> str:
 
     A keyed hash: without ``key`` nobody can try candidates against it.
     """
-    digest = hmac.new(b"healthguard.fingerprint" + key.encode(), value.encode("utf-8", "surrogateescape"), hashlib.sha256)
+    digest = hmac.new(
+        b"healthguard.fingerprint" + key.encode(), value.encode("utf-8", "surrogateescape"), hashlib.sha256
+    )
     return digest.hexdigest()[:8]

@@ -10,15 +10,7 @@ from healthguard.respond import Answer, Request, respond
 
 def health(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Answer everything below the place where healthguard is mounted."""
-    answer = respond(
-        Request(
-            request.method or "GET",
-            rest,
-            request.META.get("QUERY_STRING", ""),
-            request.META.get("HTTP_AUTHORIZATION", ""),
-        )
-    )
-    return as_response(answer)
+    return as_response(respond(as_request(request, rest)))
 
 
 # Not behind a login, nor in a transaction of any database that may be down; and a POST is told what is wrong with it.
@@ -28,9 +20,19 @@ for _alias in connections:
     transaction.non_atomic_requests(using=_alias)(health)
 
 
+def as_request(request: HttpRequest, rest: str) -> Request:
+    """What of a Django request counts; ``rest`` is what of its path follows the place where healthguard is mounted."""
+    return Request(
+        request.method or "GET",
+        rest,
+        request.META.get("QUERY_STRING", ""),
+        request.META.get("HTTP_AUTHORIZATION", ""),
+    )
+
+
 def as_response(answer: Answer) -> HttpResponse:
     """``answer`` as a Django response."""
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
     # Django logs every 503 as an error and mails it to ADMINS: that would be a mail a poll. The change is in the log.
-    response._has_been_logged = True  # type: ignore[attr-defined]
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -28,7 +28,11 @@ def exchange(request: HttpRequest) -> JsonResponse:
         providers, minutes = wanted["providers"], wanted.get("ttl_minutes", 60)
     except (ValueError, KeyError, TypeError, AttributeError):
         return JsonResponse({"error": 'send {"providers": ["anthropic"], "ttl_minutes": 60}'}, status=400)
-    if not isinstance(providers, list) or not providers or not all(name in KEY_VARIABLES for name in map(str, providers)):
+    if (
+        not isinstance(providers, list)
+        or not providers
+        or not all(name in KEY_VARIABLES for name in map(str, providers))
+    ):
         return JsonResponse({"error": f"providers must be some of {sorted(KEY_VARIABLES)}"}, status=400)
     if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 < minutes <= MAX_TTL_MINUTES:
         return JsonResponse({"error": f"ttl_minutes must be from 1 to {MAX_TTL_MINUTES}"}, status=400)

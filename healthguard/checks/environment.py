@@ -12,7 +12,7 @@ from health_check.base import HealthCheck
 from healthguard import values
 from healthguard.exceptions import Unhealthy
 from healthguard.providers import PROVIDERS
-from healthguard.status import Fault, Problem
+from healthguard.status import Evidence, Fault, Problem
 
 _KNOWN_PREFIXES = (
     *values.COMMON_PREFIXES,
@@ -89,11 +89,7 @@ class EnvironmentVariable(HealthCheck):
         )
 
     def _problem(self, code: str, what: str, remedy: str, size: int | None = None) -> Unhealthy:
-        evidence: dict[str, str | int | float | bool | None | list[object] | dict[str, object]] = {
-            "variable": self.name
-        }
+        evidence: dict[str, Evidence] = {"variable": self.name}
         if size is not None:
             evidence |= {"bytes": size, "min_bytes": self.min_bytes}
-        return Unhealthy(
-            f"variable_{code}", f"{self.name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence
-        )
+        return Unhealthy(f"variable_{code}", f"{self.name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence)

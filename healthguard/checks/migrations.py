@@ -56,10 +56,10 @@ class AppliedMigrations(HealthCheck):
         from django.db import DatabaseError
         from django.db.migrations.recorder import MigrationRecorder
 
-        table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)
+        table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)  # noqa: SLF001
         with telling_problems(self.alias):
             try:
-                return tuple(fetch(connection, f"SELECT app, name FROM {table} ORDER BY id"))  # type: ignore[arg-type]
+                return tuple(fetch(connection, f"SELECT app, name FROM {table} ORDER BY id"))  # noqa: S608
             except DatabaseError as error:
                 if is_missing_table(error):
                     return ()

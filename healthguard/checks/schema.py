@@ -15,8 +15,8 @@ from healthguard.status import Evidence, Fault, Problem
 _MAX_EVIDENCE = 20
 
 _HINTS = {
-    Kind.TABLE_MISSING: "See that DATABASE_URL names the right database, and run 'python manage.py migrate' against it; "
-    "if nothing is pending, the table was dropped by hand.",
+    Kind.TABLE_MISSING: "See that DATABASE_URL names the right database, and run 'python manage.py migrate' against "
+    "it; if nothing is pending, the table was dropped by hand.",
     Kind.TABLE_UNREADABLE: "Grant the database user SELECT on the tables, and USAGE on their schema.",
     Kind.COLUMN_MISSING: "Run 'python manage.py migrate' against this database; if nothing is pending, the table was "
     "altered by hand.",
@@ -120,7 +120,9 @@ def _problem(findings: list[Finding], expected: Expected, live: LiveSchema, alia
         by_kind.setdefault(finding.kind, []).append(finding)
     worst = next(iter(by_kind))
     message = "; ".join(_sentence(kind, found, len(expected)) for kind, found in by_kind.items())
-    elsewhere = {finding.table: live.elsewhere[finding.table] for finding in findings if finding.table in live.elsewhere}
+    elsewhere = {
+        finding.table: live.elsewhere[finding.table] for finding in findings if finding.table in live.elsewhere
+    }
     evidence: dict[str, Evidence] = {"alias": alias}
     for kind, found in by_kind.items():
         evidence[kind] = [_told(finding) for finding in found[:_MAX_EVIDENCE]]

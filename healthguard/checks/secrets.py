@@ -5,7 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from django.conf import settings
-from django.core.checks.security.base import check_secret_key, check_secret_key_fallbacks
+from django.core.checks.security.base import (
+    SECRET_KEY_INSECURE_PREFIX,
+    SECRET_KEY_MIN_LENGTH,
+    SECRET_KEY_MIN_UNIQUE_CHARACTERS,
+)
 from django.core.exceptions import ImproperlyConfigured
 from health_check.base import HealthCheck
 
@@ -58,15 +62,13 @@ class SecretKey(HealthCheck):
                 hint=flaw.remedy if flaw.kind is values.Kind.CORRUPTED else _HINT,
                 evidence={"bytes": size},
             )
-        self._judge_strength()
+        self._judge_strength(key)
 
     def _key(self) -> str:
         try:
             key = settings.SECRET_KEY
         except (ImproperlyConfigured, AttributeError):
             key = ""
-        if isinstance(key, bytes):
-            key = key.decode("utf-8", "surrogateescape")
         if not key:
             raise Unhealthy(
                 "secret_key_empty",
@@ -75,10 +77,10 @@ class SecretKey(HealthCheck):
                 hint=f"{_HINT}. Look at the Secret it is mounted from: an empty value there is legal.",
                 evidence={"bytes": 0, "min_bytes": self.min_bytes},
             )
-        return str(key)
+        return _text(key)
 
-    def _judge_strength(self) -> None:
-        if check_secret_key(None):
+    def _judge_strength(self, key: str) -> None:
+        if _is_weak(key):
             raise (Degraded if settings.DEBUG else Unhealthy)(
                 "secret_key_weak",
                 "SECRET_KEY is weak: fewer than 50 characters, fewer than 5 different ones, or made by startproject "
@@ -87,11 +89,25 @@ class SecretKey(HealthCheck):
                 hint=_HINT,
                 evidence={"rule": "security.W009"},
             )
-        if weak := check_secret_key_fallbacks(None):
+        weak = sum(_is_weak(_text(fallback)) for fallback in settings.SECRET_KEY_FALLBACKS)
+        if weak:
             raise Degraded(
                 "secret_key_fallback_weak",
-                f"{len(weak)} of the SECRET_KEY_FALLBACKS are weak: security.W025.",
+                f"{weak} of the SECRET_KEY_FALLBACKS are weak: security.W025.",
                 fault=Fault.CONFIG,
                 hint="Drop the weak fallbacks as soon as what they signed has expired.",
-                evidence={"rule": "security.W025", "weak": len(weak)},
+                evidence={"rule": "security.W025", "weak": weak},
             )
+
+
+def _text(key: str | bytes) -> str:
+    return key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else str(key)
+
+
+def _is_weak(key: str) -> bool:
+    """Django's rule, of its own measures; Django's function cannot judge a key of bytes, which Django takes."""
+    return (
+        len(key) < SECRET_KEY_MIN_LENGTH
+        or len(set(key)) < SECRET_KEY_MIN_UNIQUE_CHARACTERS
+        or key.startswith(SECRET_KEY_INSECURE_PREFIX)
+    )

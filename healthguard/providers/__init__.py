@@ -1,6 +1,6 @@
 """What healthguard knows of each AI provider, as data, and how a provider's answer about a key is read."""
 
-from healthguard.providers.catalog import PROVIDERS, provider_of, provider_named
+from healthguard.providers.catalog import PROVIDERS, provider_named, provider_of
 from healthguard.providers.provider import Answers, Provider, Request
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification, verify

@@ -47,7 +47,9 @@ class Answers:
         if not self.field:
             return True
         found = _at(body, self.field)
-        return isinstance(found, str) and re.fullmatch(self.values or ".*", found, re.IGNORECASE | re.DOTALL) is not None
+        return (
+            isinstance(found, str) and re.fullmatch(self.values or ".*", found, re.IGNORECASE | re.DOTALL) is not None
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
-from healthguard.version import __version__
 from healthguard.providers.provider import Provider
 from healthguard.providers.reading import read
 from healthguard.providers.verdict import Verdict
+from healthguard.version import __version__
 
 if TYPE_CHECKING:
     import httpx

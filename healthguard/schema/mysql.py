@@ -113,7 +113,7 @@ def canonical_type(spelling: str, *, is_mariadb: bool) -> str | None:
     modifiers = (match["modifiers"] or "").replace(" ", "")
     suffix = " unsigned" if match["suffix"] == "unsigned" else ""
     synonym = _SYNONYMS.get(name)
-    if synonym is not None and "(" in synonym or synonym is not None and " " in synonym:
+    if (synonym is not None and "(" in synonym) or (synonym is not None and " " in synonym):
         return synonym
     name = synonym or name
     if name == "json" and is_mariadb:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError
 
@@ -55,7 +55,7 @@ LEFT JOIN pg_catalog.pg_class class
                                  WHERE c.relname = wanted.name::name
                                    AND c.relnamespace = to_regnamespace(quote_ident(wanted.namespace::name))) END
 ORDER BY wanted.position
-"""
+"""  # noqa: S608
 # These are spellings of a column, not types.
 _SERIALS = {
     **dict.fromkeys(("smallserial", "serial2"), "smallint"),
@@ -91,12 +91,12 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[str], types: Sequence
     return LiveSchema(found, canonical, elsewhere)
 
 
-def _json(value: object) -> object:
+def _json(value: Any) -> Any:
     # Django leaves json columns of plain cursors as text.
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _column(row: Sequence[object]) -> Column:
+def _column(row: Sequence[Any]) -> Column:
     name, type_, is_readable, also = row
     return Column(str(name), str(type_), tuple(also or ()), bool(is_readable))
 
@@ -108,12 +108,13 @@ def _plain(declared: str) -> str:
 
 def _type_alone(connection: BaseDatabaseWrapper, plain: str) -> str | None:
     try:
-        return fetch(connection, "SELECT to_regtype(%s)::text", [plain])[0][0]
+        found: str | None = fetch(connection, "SELECT to_regtype(%s)::text", [plain])[0][0]
     except DatabaseError as error:
         state = getattr(error.__cause__, "sqlstate", None) or getattr(error.__cause__, "pgcode", None)
         if state is not None and state.startswith(("42", "22")):
             return None
         raise
+    return found
 
 
 def _with_modifiers(canonical: str | None, plain: str) -> str | None:

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Reader(Protocol):
-    def __call__(
-        self, connection: BaseDatabaseWrapper, tables: Sequence[str], types: Sequence[str]
-    ) -> LiveSchema: ...
+    def __call__(self, connection: BaseDatabaseWrapper, tables: Sequence[str], types: Sequence[str]) -> LiveSchema: ...
 
 
 _READERS: dict[str, _Reader] = {"postgresql": postgresql.read, "mysql": mysql.read, "sqlite": sqlite.read}

@@ -27,9 +27,7 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[str], types: Sequence
         columns = found.setdefault(table, {})
         if column is not None:
             columns[fold(column)] = Column(column, type_)
-    return LiveSchema(
-        {table: Table(table, found[fold(table)]) for table in tables if fold(table) in found}, fold=fold
-    )
+    return LiveSchema({table: Table(table, found[fold(table)]) for table in tables if fold(table) in found}, fold=fold)
 
 
 def fold(name: str) -> str:

@@ -5,63 +5,74 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('admin_level', models.CharField(default='none', max_length=20)),
-                ('metadata', models.JSONField(default=dict)),
-                ('is_staff', models.BooleanField(default=False)),
-                ('monthly_limit', models.IntegerField(default=100)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                ("admin_level", models.CharField(default="none", max_length=20)),
+                ("metadata", models.JSONField(default=dict)),
+                ("is_staff", models.BooleanField(default=False)),
+                ("monthly_limit", models.IntegerField(default=100)),
             ],
             options={
-                'db_table': 'customers',
+                "db_table": "customers",
             },
         ),
         migrations.CreateModel(
-            name='FeatureToggle',
+            name="FeatureToggle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('flag_name', models.CharField(max_length=100)),
-                ('gate_type', models.CharField(default='boolean', max_length=20)),
-                ('target', models.CharField(blank=True, max_length=100)),
-                ('enabled', models.BooleanField(default=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("flag_name", models.CharField(max_length=100)),
+                ("gate_type", models.CharField(default="boolean", max_length=20)),
+                ("target", models.CharField(blank=True, max_length=100)),
+                ("enabled", models.BooleanField(default=False)),
             ],
             options={
-                'db_table': 'fun_with_flags_toggles',
+                "db_table": "fun_with_flags_toggles",
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to='vending.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="api_keys", to="vending.customer"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'api_keys',
+                "db_table": "api_keys",
             },
         ),
         migrations.CreateModel(
-            name='AnalyticsEvent',
+            name="AnalyticsEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('data', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('customer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='events', to='vending.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100)),
+                ("data", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="events",
+                        to="vending.customer",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'analytics_events',
+                "db_table": "analytics_events",
             },
         ),
     ]

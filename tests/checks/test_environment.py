@@ -1,0 +1,68 @@
+"""Variables: absent, empty, corrupted on their way, too short, of another form. The value never appears."""
+
+from __future__ import annotations
+
+import pytest
+
+from healthguard.checks import EnvironmentVariable
+from healthguard.status import Fault, Status
+
+URL = "postgres://app:Tr0ub4dor@db/rsolv_platform_prod"
+
+
+def test_an_absent_variable(problem, monkeypatch) -> None:
+    monkeypatch.delenv("GUARDED", raising=False)
+    told = problem(EnvironmentVariable("GUARDED"))
+    assert (told.code, told.fault) == ("variable_missing", Fault.CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("GUARDED", "", "variable_empty"),
+        ("GUARDED", URL + "\n", "variable_corrupted"),
+        ("GUARDED", f'"{URL}"', "variable_corrupted"),
+        ("GUARDED", f"GUARDED={URL}", "variable_corrupted"),
+        ("GUARDED", "postgres://$(DB_USER):$(DB_PASSWORD)@db/x", "variable_corrupted"),
+        ("GUARDED", "cG9zdGdyZXM6Ly9hcHA6cEBkYi94eHg=", "variable_corrupted"),
+        ("GUARDED", "None", "variable_placeholder"),
+        ("GUARDED", "${FROM_SOMEWHERE}", "variable_placeholder"),
+        ("GUARDED_SECRET", "changeme", "variable_placeholder"),
+        ("LIVE_VIEW_SALT", "test", "variable_placeholder"),
+    ],
+)
+def test_what_is_wrong_with_a_value(problem, monkeypatch, name, value, code) -> None:
+    monkeypatch.setenv(name, value)
+    told = problem(EnvironmentVariable(name))
+    assert (told.code, told.fault) == (code, Fault.CONFIG)
+    assert "Tr0ub4dor" not in repr(told)
+    assert told.evidence["variable"] == name
+
+
+def test_a_short_value(problem, monkeypatch) -> None:
+    monkeypatch.setenv("GUARDED", "sevenly")
+    told = problem(EnvironmentVariable("GUARDED", min_bytes=8))
+    assert told.code == "variable_too_short"
+    assert told.evidence == {"variable": "GUARDED", "bytes": 7, "min_bytes": 8}
+
+
+def test_a_pattern_must_fit_as_a_whole(problem, result, monkeypatch) -> None:
+    monkeypatch.setenv("GUARDED", "rsolv_landing_prod_but_longer")
+    assert problem(EnvironmentVariable("GUARDED", "rsolv_landing_prod")).code == "variable_mismatch"
+    assert result(EnvironmentVariable("GUARDED", "rsolv_landing_.*")).status is Status.HEALTHY
+
+
+@pytest.mark.parametrize("value", ["prod", "test", "false", "0", '{"a": 1}', "a b", URL])
+def test_a_plain_variable_may_hold_any_word(result, monkeypatch, value) -> None:
+    monkeypatch.setenv("APP_ENV", value)
+    assert result(EnvironmentVariable("APP_ENV")).status is Status.HEALTHY
+
+
+def test_a_declared_pattern_outranks_the_guess(result, monkeypatch) -> None:
+    monkeypatch.setenv("KEY_MODE", "test")
+    assert result(EnvironmentVariable("KEY_MODE", "test|live")).status is Status.HEALTHY
+
+
+def test_a_broken_pattern_is_told(problem, monkeypatch) -> None:
+    monkeypatch.setenv("GUARDED", "x")
+    assert problem(EnvironmentVariable("GUARDED", "(")).code == "misdeclared"

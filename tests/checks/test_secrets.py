@@ -1,0 +1,84 @@
+"""SECRET_KEY: the 0 bytes of the outage, and everything short of a good key."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from django.test import override_settings
+
+from healthguard.checks import SecretKey
+from healthguard.status import Fault, Status
+
+GOOD = "k3y-" + "Zq8$vLr2!mXw7#pTn4&".join("abcdefgh")
+
+
+@pytest.mark.parametrize("size", [1, 10, 49])
+def test_a_short_key_is_told_with_its_bytes(problem, size) -> None:
+    with override_settings(SECRET_KEY=secrets.token_hex(32)[:size]):
+        told = problem(SecretKey(min_bytes=50))
+    assert (told.code, told.fault) == ("secret_key_too_short", Fault.CONFIG)
+    assert f"{size} bytes" in told.message
+    assert told.evidence == {"bytes": size, "min_bytes": 50}
+
+
+@pytest.mark.parametrize("key", ["", None])
+def test_an_empty_key_is_said_to_be_empty(problem, key) -> None:
+    with override_settings(SECRET_KEY=key):
+        told = problem(SecretKey())
+    assert told.code == "secret_key_empty"
+    assert "0 bytes" in told.message
+
+
+def test_bytes_count_not_characters(result) -> None:
+    key = "é" * 20 + "abcdefghij0123456789"  # 40 characters, 60 bytes
+    with override_settings(SECRET_KEY=key):
+        assert result(SecretKey(min_bytes=60)).problem.code != "secret_key_too_short"
+        assert result(SecretKey(min_bytes=61)).problem.code == "secret_key_too_short"
+
+
+def test_a_good_key_is_silent(result) -> None:
+    with override_settings(SECRET_KEY=GOOD, DEBUG=False):
+        assert result(SecretKey(min_bytes=64)).status is Status.HEALTHY
+    with override_settings(SECRET_KEY=GOOD.encode()):
+        assert result(SecretKey(min_bytes=64)).status is Status.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("django-insecure-" + GOOD, "secret_key_weak"),
+        ("abcdefgh" * 10 + "\n", "secret_key_corrupted"),
+        ("ab" * 40, "secret_key_placeholder"),
+        ("changeme-" * 8, "secret_key_placeholder"),
+        ("${SECRET_KEY_FROM_SOMEWHERE_" + "A" * 60 + "}", "secret_key_placeholder"),
+    ],
+)
+def test_a_weak_key_of_the_right_length(problem, key, code) -> None:
+    with override_settings(SECRET_KEY=key, DEBUG=False):
+        told = problem(SecretKey())
+    assert told.code == code
+    assert key.strip() not in repr(told)
+
+
+def test_a_weak_key_with_debug_is_only_degraded(result) -> None:
+    with override_settings(SECRET_KEY="django-insecure-" + GOOD, DEBUG=True):
+        assert result(SecretKey()).status is Status.DEGRADED
+
+
+def test_a_weak_fallback_is_degraded(result) -> None:
+    with override_settings(SECRET_KEY=GOOD, SECRET_KEY_FALLBACKS=["short", GOOD[::-1]]):
+        told = result(SecretKey())
+    assert told.status is Status.DEGRADED
+    assert told.problem.code == "secret_key_fallback_weak"
+    assert told.problem.evidence["weak"] == 1
+
+
+@pytest.mark.parametrize("key", [GOOD, "django-insecure-" + GOOD, "abcd" * 20, "short", "x" * 50, GOOD[:50], GOOD[:49]])
+def test_weak_is_what_django_calls_weak(key) -> None:
+    from django.core.checks.security.base import check_secret_key
+
+    from healthguard.checks.secrets import _is_weak
+
+    with override_settings(SECRET_KEY=key):
+        assert _is_weak(key) is bool(check_secret_key(None))
