@@ -218,8 +218,10 @@ class Site:
         done = self.manage("migrate", "--verbosity=0")
         assert done.returncode == 0, done.stderr
 
-    def serve(self, kind: str = "gunicorn-gthread", *options: str, workers: int = 1) -> Server:
-        """Start a server of ``kind``, one of SERVERS, and wait until it answers."""
+    def serve(
+        self, kind: str = "gunicorn-gthread", *options: str, workers: int = 1, live: str = "/api/health/live"
+    ) -> Server:
+        """Start a server of ``kind``, one of SERVERS, and wait until it answers at ``live``."""
         port = free_port()
         protocol = "asgi" if kind == "uvicorn" else "wsgi"
         application = f"site_{protocol}:{self._application}"
@@ -243,7 +245,7 @@ class Site:
         ends = time.monotonic() + START_SECONDS
         while True:
             try:
-                server.get("/api/health/live")
+                server.get(live)
             except OSError:
                 assert process.poll() is None, server.log
                 assert time.monotonic() < ends, server.log

@@ -231,8 +231,8 @@ def test_a_key_of_another_kind_is_asked_about_in_its_own_way(result, httpserver,
     assert result(AIProviderKey(name)).status is Status.HEALTHY
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "gateway-token-8fJ2kQ91xZpL0vTqWm4Rt")
-    httpserver.expect_request("/v1/models", headers={"authorization": "Bearer gateway-token-8fJ2kQ91xZpL0vTqWm4Rt"})
-    httpserver.expect_request("/v1/models").respond_with_json({"data": []})
+    bearer = {"authorization": "Bearer gateway-token-8fJ2kQ91xZpL0vTqWm4Rt"}
+    httpserver.expect_request("/v1/models", headers=bearer).respond_with_json({"data": []})
     assert result(AIProviderKey(name)).status is Status.HEALTHY
 
 

@@ -1,0 +1,494 @@
+"""Runs are few, bounded, isolated and fresh, whatever the checks do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import resource
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+from health_check.base import HealthCheck
+
+from healthguard import Service
+from healthguard.checks import RequiredTables
+from healthguard.probes import Probe, Question, guard
+from healthguard.respond import Request, respond, respond_async
+from healthguard.status import Fault, Status
+from tests import strange_checks as strange
+
+
+@pytest.fixture
+def declare(healthguard_settings):
+    """Declare services that run on threads, as in production, with details for everybody."""
+
+    def declare(services, **keys):
+        healthguard_settings(services, DETAILS_TOKENS=["details-" * 4], **keys)
+
+    return declare
+
+
+def ask(path="", query="", token="details-" * 4):
+    answer = respond(Request("GET", path, query, f"Bearer {token}" if token else ""))
+    return answer.status, json.loads(answer.body)
+
+
+def healthguard_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("healthguard")]
+
+
+def wait_for(condition, seconds=5.0) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def in_child(succeeds) -> bool:
+    """Whether ``succeeds()`` is true in a fork of this process."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if succeeds() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(child, 0)[1] == 0
+
+
+class Counts(HealthCheck):
+    """Counts its runs; slow enough for others to come meanwhile."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.runs = 0
+        self.seconds = seconds
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        self.runs += 1
+        time.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error
+
+
+def test_many_probes_at_once_run_each_check_once(declare) -> None:
+    checks = [Counts(0.2), Counts(0.2)]
+    declare({"one": checks[0], "two": checks[1]})
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: ask(token=""), range(200)))
+    assert {status for status, _ in answers} == {200}
+    assert [check.runs for check in checks] == [1, 1]
+
+
+def test_a_result_is_fresh_for_ttl_and_then_checked_again(declare) -> None:
+    check = Counts()
+    declare({"one": Service(check, ttl=0.3)})
+    for _ in range(20):
+        ask(token="")
+    assert check.runs == 1
+    time.sleep(0.35)
+    ask(token="")
+    assert check.runs == 2
+
+
+def test_after_ttl_the_new_truth_is_told_at_once(declare) -> None:
+    """Not the stale one: whoever asks waits for the run that is due."""
+    check = Counts()
+    declare({"one": Service(check, ttl=0.2)})
+    assert ask()[0] == 200
+    check.error = strange.UNAVAILABLE
+    time.sleep(0.25)
+    assert ask(token="")[0] == 503
+    check.error = None
+    time.sleep(0.25)
+    assert ask(token="")[0] == 200
+
+
+def test_fresh_runs_again_now(declare) -> None:
+    check = Counts()
+    declare({"one": check})
+    ask()
+    ask(query="fresh=1")
+    assert check.runs == 2
+    status, body = ask(query="fresh=1", token="")
+    assert (status, check.runs) == (401, 2)
+    assert "DETAILS_TOKENS" in body["hint"]
+
+
+def test_a_hanging_check_costs_the_first_probe_its_deadline_and_one_thread(declare) -> None:
+    declare({"hangs": strange.Sleeps(4), "fine": strange.Fine}, DEADLINE=0.4)
+    before = len(healthguard_threads())
+    started = time.monotonic()
+    status, body = ask()
+    assert 0.3 < time.monotonic() - started < 1
+    assert (status, body["services"]) == (503, {"hangs": "unknown", "fine": "healthy"})
+    assert body["hangs"]["checks"][0]["code"] == "pending"
+    started = time.monotonic()
+    for _ in range(50):
+        ask()
+    assert time.monotonic() - started < 2, "only the first probe waits"
+    time.sleep(max(0.0, 1.1 - (time.monotonic() - started)))
+    status, body = ask()
+    assert body["services"] == {"hangs": "unhealthy", "fine": "healthy"}
+    told = body["hangs"]["checks"][0]
+    assert (told["code"], told["fault"]) == ("timeout", "outage")
+    assert len(healthguard_threads()) - before <= 1
+    wait_for(lambda: len(healthguard_threads()) <= before)
+    assert ask()[1]["services"]["hangs"] == "unhealthy", "what came too late is not healthy"
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        strange.BlocksItsLoop,
+        strange.IgnoresCancellation,
+        strange.HangsInSyncToAsync,
+        strange.HangsInTheDefaultExecutor,
+        strange.SleepsAsync(8),
+    ],
+)
+def test_an_async_check_that_hangs(declare, check) -> None:
+    declare({"hangs": Service(check, timeout=0.3), "fine": strange.Fine})
+    started = time.monotonic()
+    ask()
+    time.sleep(0.4)
+    status, body = ask()
+    assert time.monotonic() - started < 2
+    assert (status, body["services"]) == (503, {"hangs": "unhealthy", "fine": "healthy"})
+    assert body["hangs"]["checks"][0]["code"] == "timeout"
+
+
+def test_an_async_check_that_can_be_cancelled_gives_its_thread_back(declare) -> None:
+    before = len(healthguard_threads())
+    declare({"hangs": Service(strange.SleepsAsync(60), timeout=0.2)})
+    ask()
+    wait_for(lambda: len(healthguard_threads()) <= before)
+
+
+def test_a_run_that_hangs_is_not_started_again_beside_itself(declare) -> None:
+    check = Counts(1.5)
+    declare({"hangs": Service(check, timeout=0.1, ttl=0)}, DEADLINE=0.1)
+    for _ in range(10):
+        ask()
+        time.sleep(0.05)
+    assert check.runs == 1
+
+
+def test_while_a_run_is_under_way_the_old_result_is_served_for_stale_for(declare) -> None:
+    check = Counts()
+    declare({"slow": Service(check, ttl=0.1, stale_for=0.6, timeout=5)}, DEADLINE=0.1)
+    assert ask()[0] == 200
+    check.seconds = 2.0
+    time.sleep(0.15)
+    status, body = ask()
+    assert (status, body["status"]) == (200, "healthy")
+    time.sleep(0.6)
+    status, body = ask()
+    assert (status, body["status"]) == (503, "unknown")
+    assert body["slow"]["checks"][0]["code"] == "stale"
+    wait_for(lambda: ask()[0] == 200)
+
+
+@pytest.mark.parametrize("error", strange.EXCEPTIONS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("make", [strange.Raises, strange.RaisesAsync])
+def test_whatever_a_check_raises_is_its_services_problem_alone(declare, caplog, capfd, error, make) -> None:
+    declare({"bad": make(error), "fine": strange.Fine})
+    with caplog.at_level(logging.DEBUG):
+        status, body = ask()
+    assert (status, body["services"]) == (503, {"bad": "unhealthy", "fine": "healthy"})
+    (told,) = body["bad"]["checks"]
+    assert told["code"] == "exception"
+    assert told["evidence"]["at"]
+    assert strange.SECRET not in json.dumps(body) + caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("check", "code"),
+    [
+        (strange.RaisesInConstructor, "exception"),
+        ("tests.strange_checks.RaisesInConstructor", "exception"),
+        (strange.Recurses, "exception"),
+        (strange.RaisesUntellable, "exception"),
+        (strange.ReturnsFalse, "returned_false"),
+        (strange.ReturnsACoroutine, "unavailable"),
+        (strange.IsAGenerator, "generator"),
+        ("no.such.Check", "misdeclared"),
+        (("tests.strange_checks.Sleeps", {"no_such_option": 1}), "exception"),
+        (int, "misdeclared"),
+        (object(), "misdeclared"),
+    ],
+)
+def test_what_cannot_be_green_is_not(declare, check, code) -> None:
+    declare({"bad": check, "fine": strange.Fine})
+    status, body = ask()
+    assert status == 503
+    assert (body["services"]["bad"], body["services"]["fine"]) == ("unhealthy", "healthy")
+    assert body["bad"]["checks"][0]["code"] == code
+    assert strange.SECRET not in json.dumps(body)
+
+
+@pytest.mark.parametrize("check", [strange.RaisesInRepr, strange.RaisesInRepr(), strange.ReturnsTrue])
+def test_a_strange_check_that_passes_is_green(declare, check) -> None:
+    declare({"odd": check})
+    assert ask()[0] == 200
+
+
+def test_two_checks_of_one_class_are_two_entries(declare) -> None:
+    declare({"both": [strange.Fine(), strange.Fine()]})
+    assert len(ask()[1]["both"]["checks"]) == 2
+
+
+def test_a_warning_is_degraded(declare) -> None:
+    declare({"load": strange.Raises(strange.WARNING)})
+    status, body = ask()
+    assert (status, body["status"], body["load"]["checks"][0]["code"]) == (200, "degraded", "warning")
+
+
+def test_a_strangers_message_is_shown_without_secrets(declare) -> None:
+    declare({"bad": strange.Raises(strange.UNAVAILABLE), "odd": strange.Raises(strange.UNEXPECTED)})
+    _, body = ask()
+    (told,) = body["bad"]["checks"]
+    assert (told["code"], told["fault"]) == ("unavailable", "outage")
+    assert told["message"] == "no way to postgres://********@db/x"
+    assert body["odd"]["checks"][0]["code"] == "unexpected_result"
+
+
+def test_after_an_outage_the_rest_of_the_service_is_not_run(declare) -> None:
+    rest = Counts()
+    declare({"both": [strange.Raises(strange.UNAVAILABLE), rest], "other": strange.Fine})
+    _, body = ask()
+    assert [check["code"] for check in body["both"]["checks"]] == ["unavailable", "not_run"]
+    assert body["both"]["status"] == "unhealthy"
+    assert rest.runs == 0
+
+
+def test_a_degraded_outage_does_not_hide_the_rest(declare) -> None:
+    """One provider's trouble must not leave another's key unknown, which would be a 503."""
+    rest = Counts()
+    declare({"both": [strange.Raises(strange.WARNING), rest]})
+    assert ask()[1]["status"] == "degraded"
+    assert rest.runs == 1
+
+
+def test_what_is_not_critical_counts_as_degraded(declare) -> None:
+    declare({"cache": Service(strange.Raises(strange.UNAVAILABLE), critical=False), "fine": strange.Fine})
+    status, body = ask()
+    assert (status, body["status"], body["services"]["cache"]) == (200, "degraded", "degraded")
+    assert body["cache"]["checks"][0]["status"] == "unhealthy"
+
+
+def test_what_is_not_critical_and_not_known_is_not_green_and_no_503(declare) -> None:
+    declare({"cache": Service(strange.Sleeps(1), critical=False), "fine": strange.Fine}, DEADLINE=0.1)
+    status, body = ask()
+    assert (status, body["status"], body["services"]["cache"]) == (200, "degraded", "unknown")
+
+
+def test_every_change_is_logged_once_with_its_reason(declare, caplog) -> None:
+    check = Counts()
+    declare({"one": Service(check, ttl=0)})
+    with caplog.at_level(logging.INFO, "healthguard"):
+        for error in (None, strange.UNAVAILABLE, strange.UNEXPECTED, None):
+            check.error = error
+            for _ in range(3):
+                ask(token="")
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "healthguard"]
+    assert [level for level, _ in lines] == ["INFO", "ERROR", "ERROR", "INFO"]
+    assert "one: healthy -> unhealthy: no way to postgres://" in lines[1][1]
+    assert "[unavailable, outage]" in lines[1][1]
+
+
+def test_a_timeout_is_logged_while_it_hangs(declare, caplog) -> None:
+    declare({"hangs": Service(strange.Sleeps(2), timeout=0.1)})
+    with caplog.at_level(logging.INFO, "healthguard"):
+        ask()
+        time.sleep(0.15)
+        ask()
+    assert "hangs: unknown -> unhealthy" in caplog.text
+
+
+def test_checks_run_on_threads_and_connections_of_their_own(declare, connect, postgres, database) -> None:
+    """Bounded, closed at the end, and never from the application's pool."""
+    alias = connect(postgres.url_of(database), OPTIONS={"pool": {"min_size": 1, "max_size": 1, "timeout": 0.2}})
+    seen = {}
+
+    class Looks(HealthCheck):
+        def run(self) -> None:
+            connection = connections[alias]
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                seen["pid"] = cursor.fetchone()[0]
+            seen["thread"] = threading.current_thread().name
+            seen["pool"] = connection.pool
+            seen["options"] = connection.settings_dict["OPTIONS"]
+
+    application = connections[alias]
+    application.ensure_connection()
+    application_pid = application.connection.info.backend_pid
+    declare({"database": [Looks(), ("health_check.checks.Database", {"alias": alias})]})
+    try:
+        status, body = ask()
+        assert status == 200, body
+        assert seen["thread"] == "healthguard-database"
+        assert seen["pid"] != application_pid
+        assert seen["pool"] is None
+        assert seen["options"]["connect_timeout"] >= 2
+        wait_for(lambda: postgres.execute(f"SELECT 1 FROM pg_stat_activity WHERE pid = {seen['pid']}") == [])
+        assert "pool" in application.settings_dict["OPTIONS"], "the application's settings are not touched"
+    finally:
+        application.close()
+        application.close_pool()
+
+
+def test_many_probes_leave_no_connection_open(declare, connect, postgres, database) -> None:
+    alias = connect(postgres.url_of(database))
+    declare({"database": Service(RequiredTables(["pg_class"], alias), ttl=0), "b": ("health_check.checks.Database", {"alias": alias})})
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: ask(), range(60)))
+    assert {status for status, _ in answers} == {200}
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+    wait_for(lambda: postgres.execute(count) == [(0,)])
+
+
+def test_sqlite_is_not_created_by_asking(declare, connect, tmp_path) -> None:
+    alias = connect(f"sqlite:///{tmp_path / 'missing.sqlite3'}")
+    declare({"database": RequiredTables(["t"], alias)})
+    _, body = ask()
+    assert body["database"]["checks"][0]["code"] == "database_missing"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sync_code_inside_an_async_check_has_bounded_connections_too(declare, connect, postgres, database) -> None:
+    from asgiref.sync import sync_to_async
+
+    alias = connect(postgres.url_of(database))
+    seen = []
+
+    class Asks(HealthCheck):
+        async def run(self) -> None:
+            def query() -> None:
+                with connections[alias].cursor() as cursor:
+                    cursor.execute("SELECT 1")
+                seen.append((threading.current_thread(), connections[alias].settings_dict["OPTIONS"]))
+
+            await sync_to_async(query)()
+            await sync_to_async(query)()
+
+    declare({"database": Asks()})
+    assert ask()[0] == 200
+    assert seen[0][0] is seen[1][0]
+    assert seen[0][0].daemon
+    assert "connect_timeout" in seen[0][1]
+
+
+def test_a_fork_starts_with_a_state_of_its_own(declare) -> None:
+    check = Counts()
+    declare({"one": check})
+    ask()
+    # The child has none of the parent's threads: it must run the check itself, on a new one.
+    assert in_child(lambda: ask(token="")[0] == 200 and check.runs == 2)
+
+
+def test_asking_from_an_event_loop_does_not_block_it(declare) -> None:
+    declare({"slow": Service(strange.Sleeps(0.4))})
+
+    async def beat(beats: list[float]) -> None:
+        while True:
+            beats.append(time.monotonic())
+            await asyncio.sleep(0.02)
+
+    async def main() -> int:
+        beats: list[float] = []
+        task = asyncio.create_task(beat(beats))
+        answer = await respond_async(Request("GET", ""))
+        task.cancel()
+        assert max(b - a for a, b in zip(beats, beats[1:], strict=False)) < 0.2
+        return answer.status
+
+    assert asyncio.run(main()) == 200
+
+
+def test_a_client_that_hangs_up_harms_nobody(declare) -> None:
+    declare({"slow": Service(strange.Sleeps(0.5))})
+
+    async def main() -> None:
+        leaving = asyncio.create_task(respond_async(Request("GET", "")))
+        await asyncio.sleep(0.1)
+        leaving.cancel()
+
+    asyncio.run(main())
+    assert ask()[0] == 200
+
+
+def test_a_thousand_services(declare) -> None:
+    declare({f"s{number}": Service(strange.Fine(), ttl=60) for number in range(1000)}, DEADLINE=30)
+    status, body = ask()
+    assert (status, len(body["services"])) == (200, 1000)
+
+
+def test_when_no_thread_can_be_started_it_is_said(declare) -> None:
+    def starved() -> bool:
+        if os.geteuid() == 0:
+            # Root has no limit.
+            os.setuid(65534)
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+        declare({"one": strange.Fine()})
+        status, body = ask()
+        return (status, body["one"]["checks"][0]["code"]) == (503, "no_thread")
+
+    assert in_child(starved)
+
+
+def test_inline_checks_run_on_the_callers_thread(healthguard_settings) -> None:
+    healthguard_settings({"one": strange.LeavesAThread}, INLINE=True)
+    assert respond(Request("GET", "")).status == 200
+    assert strange.LeavesAThread.thread == threading.current_thread().name
+
+
+@pytest.mark.django_db
+def test_inline_checks_see_the_tests_transaction_and_leave_it_usable(healthguard_settings) -> None:
+    from example_project.vending.models import Customer
+
+    seen = []
+
+    class Counts(HealthCheck):
+        def run(self) -> None:
+            seen.append(Customer.objects.count())
+            connections["default"].cursor().execute("SELECT no_such_column")
+
+    Customer.objects.create(name="in this transaction")
+    healthguard_settings({"one": Counts(), "two": RequiredTables(["customers", "nowhere"])}, INLINE=True)
+    assert respond(Request("GET", "")).status == 503
+    assert seen == [1]
+    assert Customer.objects.count() == 1, "the failing query has not broken the transaction"
+
+
+@pytest.mark.django_db
+def test_inline_nothing_is_kept_between_probes(healthguard_settings) -> None:
+    check = Counts()
+    healthguard_settings({"one": check}, INLINE=True)
+    assert [respond(Request("GET", "")).status for _ in range(2)] == [200, 200]
+    check.error = strange.UNAVAILABLE
+    assert respond(Request("GET", "ready")).status == 503
+    assert check.runs == 3
+
+
+def test_the_guard_is_made_anew_when_a_setting_changes(declare) -> None:
+    declare({"one": strange.Fine})
+    first = guard()
+    assert guard() is first
+    declare({"two": strange.Fine})
+    assert guard() is not first
+    assert list(ask()[1]["services"]) == ["two"]
+
+
+def test_problems_of_an_outage_and_of_a_configuration_are_told_apart(declare) -> None:
+    declare({"io": strange.Raises(ConnectionResetError("x")), "bug": strange.Raises(KeyError("x"))})
+    question = Question(Probe.HEALTH)
+    question.wait()
+    faults = {report.path: report.problems[0].fault for report in question.report().root.services()}
+    assert faults == {("io",): Fault.OUTAGE, ("bug",): Fault.CONFIG}
+    assert question.report().status is Status.UNHEALTHY
