@@ -138,6 +138,8 @@ class _Slot:
         self.service = service
         self.outcome: Outcome | None = None
         self.run: Run | None = None
+        self.next: Run | None = None
+        """A run that was asked for while another, which began before, is under way."""
         self.logged: _Told = (Status.UNKNOWN, ())
 
     def is_due(self, now: float) -> bool:
@@ -188,9 +190,12 @@ class Runner:
             for path in paths:
                 slot = self._slots[path]
                 if slot.run is None and (fresh or slot.is_due(now)):
-                    self._start(slot)
-                if slot.run is not None:
-                    runs.append(slot.run)
+                    self._start(slot, Run(slot.service))
+                elif slot.run is not None and fresh:
+                    # What is under way may have looked before the caller's change: it takes one more to tell.
+                    slot.next = slot.next or Run(slot.service)
+                if (run := slot.next if fresh and slot.next else slot.run) is not None:
+                    runs.append(run)
         return runs
 
     def run_inline(self, paths: Iterable[tuple[str, ...]]) -> None:
@@ -218,8 +223,8 @@ class Runner:
         _log(changes)
         return Snapshot(reports, fresh_until, version, now)
 
-    def _start(self, slot: _Slot) -> None:
-        run = slot.run = Run(slot.service)
+    def _start(self, slot: _Slot, run: Run) -> None:
+        slot.run, run.started = run, time.monotonic()
         self.version += 1
         name = f"healthguard-{'.'.join(slot.service.path)}"
         try:
@@ -245,6 +250,9 @@ class Runner:
         with self._lock:
             slot.outcome, slot.run = outcome, None
             self.version += 1
+            if slot.next is not None:
+                following, slot.next = slot.next, None
+                self._start(slot, following)
             changes = _changes(slot, slot.report(time.monotonic()))
         run.done.set_result(None)
         _log(changes)

@@ -70,9 +70,10 @@ class Counts(HealthCheck):
 
     def run(self) -> None:
         self.runs += 1
+        error = self.error
         time.sleep(self.seconds)
-        if self.error is not None:
-            raise self.error
+        if error is not None:
+            raise error
 
 
 def test_many_probes_at_once_run_each_check_once(declare) -> None:
@@ -117,6 +118,20 @@ def test_fresh_runs_again_now(declare) -> None:
     status, body = ask(query="fresh=1", token="")
     assert (status, check.runs) == (401, 2)
     assert "DETAILS_TOKENS" in body["hint"]
+
+
+def test_fresh_is_newer_than_the_question(declare) -> None:
+    """A run that is under way may have looked before the caller's repair."""
+    check = Counts(0.3)
+    check.error = strange.UNAVAILABLE
+    declare({"one": check})
+    with ThreadPoolExecutor(1) as pool:
+        earlier = pool.submit(ask)
+        wait_for(lambda: check.runs == 1)
+        check.error = None
+        assert ask(query="fresh=1")[0] == 200
+        assert earlier.result()[0] == 503
+    assert check.runs == 2
 
 
 def test_a_hanging_check_costs_the_first_probe_its_deadline_and_one_thread(declare) -> None:

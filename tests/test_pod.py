@@ -1,0 +1,231 @@
+"""Gate the rollout, not the fleet: what a failure does to a pod, on real servers with a database that really stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.sites import ADAPTORS, SERVERS, Site
+
+# A database that a test can stop: a socket that leads to the PostgreSQL of the tests, or nowhere.
+DATABASE = """
+import dj_database_url
+DATABASES = {{"default": dj_database_url.parse(os.environ["DATABASE_URL"])}}
+HEALTHGUARD = {{
+    "SERVICES": {{
+        "database": Service(RequiredTables(["pg_class"]), ttl=0.2, timeout=2, ready={ready!r}),
+        "fine": "tests.strange_checks.Fine",
+    }},
+    "DRAIN_FILE": {drain!r},
+}}
+"""
+HANGING = """
+HEALTHGUARD = {"SERVICES": {
+    "hangs": Service(("tests.strange_checks.Sleeps", {"seconds": 8}), timeout=1, ready="never"),
+    "fine": Service("tests.strange_checks.Fine", ttl=0.5),
+}}
+"""
+
+
+class Link:
+    """Where the project looks for its database: a name that leads to the server's socket, or nowhere."""
+
+    def __init__(self, folder: Path, postgres) -> None:
+        self._folder = folder / "link"
+        self._folder.mkdir()
+        from urllib.parse import unquote, urlsplit
+
+        parts = urlsplit(postgres.url)
+        socket_folder = Path(unquote(parts.netloc.rpartition("@")[2]))
+        self._target = next(socket_folder.glob(".s.PGSQL.*[0-9]"))
+        self._name = self._folder / self._target.name
+        self.url = f"postgresql://postgres@{str(self._folder).replace('/', '%2F')}/postgres"
+        self.up()
+
+    def up(self) -> None:
+        self._name.symlink_to(self._target)
+
+    def down(self) -> None:
+        self._name.unlink()
+
+
+@pytest.fixture
+def link(tmp_path, postgres) -> Link:
+    return Link(tmp_path, postgres)
+
+
+def declare(site: Site, link: Link, ready="startup", adaptor="middleware") -> Site:
+    site.environment["DATABASE_URL"] = link.url
+    return site.write(DATABASE.format(ready=ready, drain=str(site.folder / "drain")), adaptor=adaptor)
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers"), [("gunicorn-sync", 2), ("gunicorn-gthread", 2), ("uvicorn", 1), ("uvicorn", 2)]
+)
+def test_a_ready_pod_stays_in_when_the_shared_database_is_down(site, link, kind, workers) -> None:
+    server = declare(site, link).serve(kind, workers=workers)
+    assert server.until("/api/health/ready", 200).status == 200
+    link.down()
+    assert server.until("/api/health", 503).json["services"] == {"database": "unhealthy", "fine": "healthy"}
+    replies = [server.get("/api/health/ready") for _ in range(20)]
+    assert {reply.status for reply in replies} == {200}
+    assert {server.get("/api/health/startup").status for _ in range(10)} == {200}
+    assert {server.get("/api/health/live").status for _ in range(10)} == {200}
+    link.up()
+    assert server.until("/api/health", 200).status == 200
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_a_worker_replaced_while_the_database_is_down_does_not_take_the_pod_out(site, link, options) -> None:
+    server = declare(site, link).serve("gunicorn-sync", *options, workers=2)
+    assert server.until("/api/health/ready", 200).status == 200
+    link.down()
+    before = {worker.pid for worker in server.workers()}
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    ends = time.monotonic() + 20
+    while len({worker.pid for worker in server.workers()} - before) < 2:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    statuses = [server.get("/api/health/ready").status for _ in range(30)]
+    assert set(statuses) == {200}
+    assert server.get("/api/health/startup").status == 200
+    assert server.get("/api/health").status == 503
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_fresh_server_with_the_database_down_is_not_ready_until_it_is_up(site, link, kind) -> None:
+    first = declare(site, link).serve(kind)
+    assert first.until("/api/health/ready", 200).status == 200
+    first.stop()
+    link.down()
+    server = site.serve(kind)
+    for path in ("ready", "startup"):
+        assert {server.get(f"/api/health/{path}").status for _ in range(5)} == {503}
+    assert server.get("/api/health/live").status == 200
+    link.up()
+    assert server.until("/api/health/startup", 200).status == 200, "startup judges for itself: kubelet asks it first"
+    assert server.get("/api/health/ready").status == 200
+
+
+def test_always_takes_the_pod_out_whenever_it_happens(site, link) -> None:
+    server = declare(site, link, ready="always").serve()
+    assert server.until("/api/health/ready", 200).status == 200
+    link.down()
+    assert server.until("/api/health/ready", 503).json["services"] == {"database": "unhealthy"}
+    assert server.get("/api/health/startup").status == 200
+    link.up()
+    assert server.until("/api/health/ready", 200).status == 200
+
+
+def test_never_is_only_reported(site, link) -> None:
+    link.down()
+    server = declare(site, link, ready="never").serve()
+    assert server.get("/api/health/ready").status == 200
+    assert server.get("/api/health").status == 503
+
+
+@pytest.mark.parametrize("adaptor", ADAPTORS)
+def test_a_draining_pod_is_not_ready(site, link, adaptor) -> None:
+    server = declare(site, link, adaptor=adaptor).serve()
+    ask = {"host": "example.com"}
+    assert server.until("/api/health/ready", 200, **ask).status == 200
+    drain = site.folder / "drain"
+    for _ in range(5):
+        drain.touch()
+        reply = server.get("/api/health/ready", **ask)
+        assert (reply.status, reply.json["draining"]) == (503, True)
+        assert server.get("/api/health", **ask).status == 200
+        assert server.get("/api/health/live", **ask).status == 200
+        drain.unlink()
+        assert server.get("/api/health/ready", **ask).status == 200
+
+
+def test_what_a_ready_pod_logs_when_only_ready_is_asked(site, link) -> None:
+    """kubelet asks nothing else, and throws the body away: the reason is in the log."""
+    server = declare(site, link).serve()
+    assert server.until("/api/health/ready", 200).status == 200
+    link.down()
+    ends = time.monotonic() + 10
+    while "database: healthy -> unhealthy" not in server.log:
+        assert server.get("/api/health/ready").status == 200
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    link.up()
+    while "database: unhealthy -> healthy" not in server.log:
+        server.get("/api/health/ready")
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("adaptor", ["middleware", "wrapper"])
+def test_a_hanging_check_hangs_nothing_else(site, kind, adaptor) -> None:
+    """It sleeps 8 s with a timeout of 1 s: one more thread, and everybody else is told the truth in time."""
+    server = site.write(HANGING, adaptor=adaptor).serve(kind)
+    with ThreadPoolExecutor(8) as pool:
+        # The server starts its own threads first.
+        list(pool.map(lambda _: server.get("/api/health/live"), range(80)))
+    threads = server.threads()
+    replies = [server.get() for _ in range(50)]
+    assert max(reply.seconds for reply in replies) < 2, "of DEADLINE 0.8"
+    assert {reply.json["services"]["fine"] for reply in replies} == {"healthy"}
+    assert replies[0].json["services"]["hangs"] == "unknown"
+    assert {reply.json["services"]["hangs"] for reply in replies} <= {"unknown", "unhealthy"}
+    time.sleep(1)
+    reply = server.get()
+    assert reply.seconds < 1
+    assert reply.json["services"] == {"hangs": "unhealthy", "fine": "healthy"}
+    assert {server.get("/api/health/live").status for _ in range(10)} == {200}
+    assert server.get("/api/health/ready").status == 200
+    assert server.threads() - threads <= 1
+    assert server.stop() < 5, "no thread is joined"
+
+
+@pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
+def test_two_hundred_probes_at_once_run_each_check_once(site, kind) -> None:
+    counting = """
+    import pathlib
+    from health_check.base import HealthCheck
+    class Counts(HealthCheck):
+        def run(self):
+            with open("runs", "a") as runs:
+                runs.write("x")
+    """
+    site.write('HEALTHGUARD = {"SERVICES": {"one": "counting.Counts"}}', adaptor="middleware", counting=counting)
+    server = site.serve(kind)
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(lambda _: server.get(), range(200)))
+    assert {reply.status for reply in replies} == {200}
+    assert (site.folder / "runs").read_text() == "x"
+
+
+def test_the_latch_of_another_user_counts_for_nothing(tmp_path) -> None:
+    from healthguard.latch import Latch
+
+    path = tmp_path / "latch"
+    path.touch()
+    assert Latch(path).is_set
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+        assert not Latch(path).is_set
+    (tmp_path / "link").symlink_to("/etc/passwd-not-there")
+    latch = Latch(tmp_path / "link")
+    latch.set()
+    assert latch.is_set, "it holds for this process"
+    assert not (tmp_path / "passwd-not-there").exists()
+
+
+def test_where_the_latch_cannot_be_written_each_process_has_its_own(tmp_path) -> None:
+    from healthguard.latch import Latch
+
+    latch = Latch(tmp_path / "no" / "such" / "folder")
+    assert not latch.is_set
+    latch.set()
+    assert latch.is_set
+    assert Latch(None).is_set is False
