@@ -144,7 +144,11 @@ def _with_sound_policy(service: Service) -> Service:
 
 
 def errors() -> list[DeclarationError]:
-    """Everything that is wrong with the declaration."""
+    """Everything that is wrong with the declaration. To find it, the checks are made."""
+    return [*_errors_of_form(), *_errors_of_checks(settings.tree())]
+
+
+def _errors_of_form() -> list[DeclarationError]:
     declared = getattr(django_settings, SETTING, None)
     if declared is None:
         return []
@@ -155,8 +159,8 @@ def errors() -> list[DeclarationError]:
 
 
 def global_problem() -> Problem | None:
-    """What is wrong with the declaration as a whole, for an answer: what concerns one check stands with its service."""
-    found = [error for error in errors() if error.id not in _TOLD_BY_SERVICE]
+    """What is wrong with the declaration as a whole, for an answer. What concerns one check stands with its service."""
+    found = _errors_of_form()
     if not found:
         return None
     return Problem(
@@ -230,12 +234,14 @@ def _leaf_errors(service: Service, where: str) -> _Found:
         yield DeclarationError("E012", f"{where} has no check: nothing would be checked.", "Give it one, or drop it.")
     for message in service.policy_errors():
         yield DeclarationError("E013", f"{where}: {message}", "Mend the Service(…) in the setting.")
-    for source in place(_with_sound_policy(service), ()).sources:
-        for problem in misdeclared(source):
-            yield DeclarationError("E014", f"{where}: {problem.message}", problem.hint)
 
 
-_TOLD_BY_SERVICE = frozenset({"E014"})
+def _errors_of_checks(tree: Tree) -> _Found:
+    for service in tree.services():
+        where = f"{SETTING}['SERVICES']" + "".join(f"[{name!r}]" for name in service.path)
+        for source in service.sources:
+            for problem in misdeclared(source):
+                yield DeclarationError("E014", f"{where}: {problem.message}", problem.hint)
 
 
 def _is_name(name: object) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import math
 import re
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,9 @@ _MIN_CONNECT_SECONDS = 2
 
 _Row = tuple[Any, ...]
 
+_own: weakref.WeakSet[BaseDatabaseWrapper] = weakref.WeakSet()
+"""The connections of runs, which last for all the checks of a run."""
+
 
 @contextlib.contextmanager
 def own_connections(limit: float) -> Iterator[None]:
@@ -45,7 +49,8 @@ def own_connections(limit: float) -> Iterator[None]:
     for alias in connections:
         # An engine that cannot be loaded is the concern of whoever uses it: they meet the same error there.
         with contextlib.suppress(Exception):
-            connections[alias] = _bounded(connections.create_connection(alias), limit)
+            connections[alias] = connection = _bounded(connections.create_connection(alias), limit)
+            _own.add(connection)
     try:
         yield
     finally:
@@ -97,12 +102,27 @@ def _existing_file(name: object) -> object:
     return f"{Path(text).absolute().as_uri()}?mode=rw"
 
 
-def connection_to(alias: str) -> BaseDatabaseWrapper:
-    """The calling thread's connection to ``alias``.
+@contextlib.contextmanager
+def database(alias: str) -> Iterator[BaseDatabaseWrapper]:
+    """The calling thread's connection to ``alias``, for a check.
+
+    Outside a run, as in django-health-check's view, a connection that the check opens is closed at the end.
 
     Raises:
-        Unhealthy: no such alias, or its engine cannot be loaded.
+        Unhealthy: no such alias, its engine cannot be loaded; or in place of any ``django.db.Error`` inside.
     """
+    connection = _connection(alias)
+    is_lent = connection.connection is not None or connection in _own
+    try:
+        yield connection
+    except Error as error:
+        raise Unhealthy.of(problem_of(error, alias)) from None
+    finally:
+        if not is_lent:
+            connection.close()
+
+
+def _connection(alias: str) -> BaseDatabaseWrapper:
     try:
         return connections[alias]
     except ConnectionDoesNotExist:
@@ -157,19 +177,6 @@ def _limited(connection: BaseDatabaseWrapper, sql: str, limit: float) -> str:
             return f"SET STATEMENT max_statement_time={milliseconds / 1000} FOR {sql}"
         return re.sub(r"^\s*SELECT\b", f"SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */", sql, count=1)
     return sql
-
-
-@contextlib.contextmanager
-def telling_problems(alias: str) -> Iterator[None]:
-    """Turn the driver's errors inside into problems that may be shown.
-
-    Raises:
-        Unhealthy: in place of any ``django.db.Error``.
-    """
-    try:
-        yield
-    except Error as error:
-        raise Unhealthy.of(problem_of(error, alias)) from None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ All adaptors stand on it, so that all of them give the same bytes.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
+import traceback
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -15,6 +17,8 @@ from healthguard.conf import settings
 from healthguard.formats.json import CONTENT_TYPE, Detail, render, render_error, render_status
 from healthguard.probes import Guard, Probe, Question, guard, is_draining
 from healthguard.status import Problem, Status
+
+logger = logging.getLogger("healthguard")
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 """What is answered, and all alike: HAProxy probes with OPTIONS."""
@@ -66,20 +70,26 @@ def respond(request: Request, broken: Problem | None = None) -> Answer:
         request: the request.
         broken: what is wrong outside all services, so that no answer can be green.
     """
-    asked = _asked(request, broken)
-    if isinstance(asked, Answer):
-        return asked
-    asked.question.wait()
-    return asked.answer()
+    try:
+        asked = _asked(request, broken)
+        if isinstance(asked, Answer):
+            return asked
+        asked.question.wait()
+        return asked.answer()
+    except Exception as error:
+        return _beyond_words(request, error)
 
 
 async def respond_async(request: Request, broken: Problem | None = None) -> Answer:
     """The same without blocking the event loop."""
-    asked = _asked(request, broken)
-    if isinstance(asked, Answer):
-        return asked
-    await asked.question.wait_async()
-    return asked.answer()
+    try:
+        asked = _asked(request, broken)
+        if isinstance(asked, Answer):
+            return asked
+        await asked.question.wait_async()
+        return asked.answer()
+    except Exception as error:
+        return _beyond_words(request, error)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,6 +161,13 @@ def _asked(request: Request, broken: Problem | None) -> Answer | _Asked:
         may_hold=is_plain and not sees_details,
         is_token_wrong=bool(request.authorization) and not sees_details,
     )
+
+
+def _beyond_words(request: Request, error: Exception) -> Answer:
+    """A fault of healthguard's own, or a setting that raises when it is read: not an exception page, and not green."""
+    frames = traceback.extract_tb(error.__traceback__)
+    logger.error("Could not answer: %s at %s:%s", type(error).__name__, frames[-1].filename, frames[-1].lineno)
+    return _answer(request.method, 503, render_status(Status.UNHEALTHY))
 
 
 def _held(guard: Guard, method: str, path: str, probe: Probe) -> Answer | None:

@@ -168,7 +168,7 @@ def source_of(spec: CheckSpec) -> CheckSource:
         path = given
         try:
             given = import_string(path)
-        except Exception as error:
+        except BaseException as error:
             # The module's own errors too: a missing driver, say. Only the class, for the text may hold anything.
             return _broken(f"{path!r} cannot be imported ({type(error).__name__})", path.rpartition(".")[2])
     if isinstance(given, type) and issubclass(given, HealthCheck):
@@ -191,7 +191,7 @@ def misdeclared(source: CheckSource) -> Iterator[Problem]:
         check = source.make()
         tell = getattr(check, "misdeclared", None)
         problems = list(tell()) if callable(tell) else []
-    except Exception as error:
+    except BaseException as error:
         problems = [_problem(f"{source.name} cannot be made with these options ({type(error).__name__})")]
     yield from problems
 
@@ -203,7 +203,7 @@ def _kind(value: object) -> str:
 def _attribute(check: HealthCheck | type[HealthCheck], name: str) -> object:
     try:
         return getattr(check, name, None)
-    except Exception:
+    except BaseException:
         # A stranger's property may raise; that must not cost the other services their answer.
         return None
 

@@ -252,7 +252,9 @@ def test_below_a_script_name(site, kind) -> None:
         assert ask(server, "/app/api/health/fine").status == 200
 
 
-@pytest.mark.parametrize(("kind", "adaptor"), [(kind, "wrapper") for kind in SERVERS] + [("gunicorn-sync", "middleware")])
+@pytest.mark.parametrize(
+    ("kind", "adaptor"), [(kind, "wrapper") for kind in SERVERS] + [("gunicorn-sync", "middleware")]
+)
 def test_a_urlconf_that_cannot_be_imported(site, kind, adaptor) -> None:
     site.write(DECLARATION, "import no_such_module_at_all\n", adaptor=adaptor)
     server = site.serve(kind)

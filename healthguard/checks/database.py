@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from health_check.base import HealthCheck
 
-from healthguard.databases import connection_to, fetch, telling_problems
+from healthguard.databases import database, fetch
 from healthguard.exceptions import Unhealthy
 from healthguard.status import Evidence, Fault
 
@@ -49,14 +49,16 @@ class DatabaseName(HealthCheck):
             Unhealthy: another name in the settings (told even when nothing can be reached) or on the server; no
                 answer.
         """
-        connection = connection_to(self.alias)
+        with database(self.alias) as connection:
+            return self._judge(connection)
+
+    def _judge(self, connection: BaseDatabaseWrapper) -> Mapping[str, Evidence]:
         configured = _configured_name(self.alias)
         if configured is not None:
             self._compare(connection.vendor, configured, "the settings name", {})
         if connection.vendor not in _FACTS:
             return {"alias": self.alias, "server": connection.vendor, "expected": self.name, "actual": configured}
-        with telling_problems(self.alias):
-            name, version, read_only = fetch(connection, _FACTS[connection.vendor])[0]
+        name, version, read_only = fetch(connection, _FACTS[connection.vendor])[0]
         facts: dict[str, Evidence] = {
             "alias": self.alias,
             "server": _kind(connection),

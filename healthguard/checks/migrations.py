@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from health_check.base import HealthCheck
 
-from healthguard.databases import connection_to, fetch, is_missing_table, telling_problems
+from healthguard.databases import database, fetch, is_missing_table
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.status import Fault
 
@@ -44,26 +44,26 @@ class AppliedMigrations(HealthCheck):
             Unhealthy: a migration is pending, the history is inconsistent or cannot be read; no answer.
             Degraded: the database is ahead of the code.
         """
-        connection = connection_to(self.alias)
-        rows = self._applied(connection)
-        last = self._last
-        if last is None or last[0] != rows:
-            last = self._last = (rows, _judge(connection, rows))
+        with database(self.alias) as connection:
+            rows = _applied(connection)
+            last = self._last
+            if last is None or last[0] != rows:
+                last = self._last = (rows, _judge(connection, rows))
         if last[1] is not None:
             raise type(last[1]).of(last[1].problem) from None
 
-    def _applied(self, connection: BaseDatabaseWrapper) -> Rows:
-        from django.db import DatabaseError
-        from django.db.migrations.recorder import MigrationRecorder
 
-        table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)  # noqa: SLF001
-        with telling_problems(self.alias):
-            try:
-                return tuple(fetch(connection, f"SELECT app, name FROM {table} ORDER BY id"))  # noqa: S608
-            except DatabaseError as error:
-                if is_missing_table(error):
-                    return ()
-                raise
+def _applied(connection: BaseDatabaseWrapper) -> Rows:
+    from django.db import DatabaseError
+    from django.db.migrations.recorder import MigrationRecorder
+
+    table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)  # noqa: SLF001
+    try:
+        return tuple(fetch(connection, f"SELECT app, name FROM {table} ORDER BY id"))  # noqa: S608
+    except DatabaseError as error:
+        if is_missing_table(error):
+            return ()
+        raise
 
 
 def _judge(connection: BaseDatabaseWrapper, rows: Rows) -> Unhealthy | Degraded | None:
@@ -78,10 +78,9 @@ def _judge(connection: BaseDatabaseWrapper, rows: Rows) -> Unhealthy | Degraded 
 
     alias = connection.alias
     try:
-        with telling_problems(alias):
-            executor = MigrationExecutor(connection)
-            executor.loader.check_consistent_history(connection)
-            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        executor = MigrationExecutor(connection)
+        executor.loader.check_consistent_history(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except InconsistentMigrationHistory:
         return Unhealthy(
             "migrations_inconsistent",

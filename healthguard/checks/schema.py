@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from health_check.base import HealthCheck
 
-from healthguard.databases import connection_to, telling_problems
+from healthguard.databases import database
 from healthguard.exceptions import Unhealthy
 from healthguard.schema import Expected, Finding, Kind, LiveSchema, compare, read_schema
 from healthguard.status import Evidence, Fault, Problem
@@ -105,9 +105,8 @@ def _misdeclared(message: str) -> Problem:
 
 
 def _require(expected: Expected, alias: str) -> None:
-    connection = connection_to(alias)
     types = [declared for columns in expected.values() for declared in columns.values() if declared is not None]
-    with telling_problems(alias):
+    with database(alias) as connection:
         live = read_schema(connection, list(expected), types)
     findings = compare(expected, live)
     if findings:

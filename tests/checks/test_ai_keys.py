@@ -85,7 +85,9 @@ def test_a_key_that_cannot_be_one_is_told_without_asking(problem, name, monkeypa
     other = next(key for owner, key in KEYS.items() if owner != name)
     key = KEYS[name]
     encoded = base64.b64encode(key.encode()).decode()
-    monkeypatch.setenv(VARIABLES[name], value.replace("{key}", key).replace("{base64}", encoded).replace("{other}", other))
+    monkeypatch.setenv(
+        VARIABLES[name], value.replace("{key}", key).replace("{base64}", encoded).replace("{other}", other)
+    )
     told = problem(AIProviderKey(name))
     assert (told.code, told.fault) == (code, Fault.CONFIG)
     assert key not in repr(told)
@@ -152,7 +154,11 @@ def test_a_base_url_that_is_none(result, name, monkeypatch, url) -> None:
 
 OPENAI_CASES = [
     (401, {"error": {"code": "invalid_api_key", "message": "Incorrect API key"}}, "key_rejected"),
-    (401, {"error": {"message": "You have insufficient permissions. Missing scopes: api.model.read"}}, "key_restricted"),
+    (
+        401,
+        {"error": {"message": "You have insufficient permissions. Missing scopes: api.model.read"}},
+        "key_restricted",
+    ),
     (401, {"error": {"code": "incorrect_hostname", "message": "use eu"}}, "key_restricted"),
     (401, {"error": {"message": "You must be a member of an organization to use the API"}}, "key_restricted"),
     (401, {"error": {"message": "something new"}}, "provider_unclear"),

@@ -66,7 +66,9 @@ def test_an_inconsistent_history(problem, migrated) -> None:
 
 
 def test_a_database_ahead_of_the_code_is_degraded(result, migrated) -> None:
-    _execute(migrated, "INSERT INTO django_migrations (app, name, applied) VALUES ('vending', '0099_later', '2026-01-01')")
+    _execute(
+        migrated, "INSERT INTO django_migrations (app, name, applied) VALUES ('vending', '0099_later', '2026-01-01')"
+    )
     told = result(AppliedMigrations(migrated))
     assert told.status is Status.DEGRADED
     assert told.problem.code == "migrations_ahead"
@@ -74,7 +76,9 @@ def test_a_database_ahead_of_the_code_is_degraded(result, migrated) -> None:
 
 
 def test_rows_of_a_removed_app_are_nothing(result, migrated) -> None:
-    _execute(migrated, "INSERT INTO django_migrations (app, name, applied) VALUES ('gone', '0001_initial', '2026-01-01')")
+    _execute(
+        migrated, "INSERT INTO django_migrations (app, name, applied) VALUES ('gone', '0001_initial', '2026-01-01')"
+    )
     assert result(AppliedMigrations(migrated)).status is Status.HEALTHY
 
 

@@ -16,7 +16,9 @@ CREATE TABLE customers (
     price numeric(10, 2), whole numeric(10), tags varchar(20)[], seen timestamp(3) with time zone, plain timestamp,
     letter char, "Mixed Case" text, ref uuid, email email_address, shout loud)
 """
-DOMAINS = "CREATE DOMAIN email_address AS varchar(254); CREATE DOMAIN loud AS email_address CHECK (VALUE = upper(VALUE));"
+DOMAINS = (
+    "CREATE DOMAIN email_address AS varchar(254); CREATE DOMAIN loud AS email_address CHECK (VALUE = upper(VALUE));"
+)
 
 
 @pytest.fixture
@@ -64,7 +66,9 @@ def test_views_and_partitioned_tables_count(result, alias, postgres, database) -
 
 
 def test_an_index_or_sequence_is_no_table(problem, alias) -> None:
-    assert problem(RequiredTables(["customers_pkey", "customers"], alias)).evidence["table_missing"] == ["customers_pkey"]
+    assert problem(RequiredTables(["customers_pkey", "customers"], alias)).evidence["table_missing"] == [
+        "customers_pkey"
+    ]
 
 
 def test_names_are_taken_as_they_are(problem, result, alias, postgres, database) -> None:
@@ -211,7 +215,9 @@ def test_sqlite(result, problem, connect, tmp_path) -> None:
     assert result(RequiredTables(["customers", "CUSTOMERS"], alias)).status is Status.HEALTHY
     assert result(RequiredColumns("customers", {"Metadata": "jsonb", "full": None}, alias)).status is Status.HEALTHY
     assert problem(RequiredTables(["customers", "api_keys"], alias)).evidence["table_missing"] == ["api_keys"]
-    assert problem(RequiredColumns("customers", ["is_staff"], alias)).evidence["column_missing"] == ["customers.is_staff"]
+    assert problem(RequiredColumns("customers", ["is_staff"], alias)).evidence["column_missing"] == [
+        "customers.is_staff"
+    ]
 
 
 @pytest.mark.mariadb
@@ -232,7 +238,12 @@ def test_mariadb(result, problem, connect, mariadb) -> None:
         "big": "BIGINT UNSIGNED",
     }
     assert result(RequiredColumns("customers", good, alias)).problem is None
-    for column, type_ in {"admin_level": "varchar(30)", "monthly_limit": "bigint", "big": "bigint", "price": "int"}.items():
+    for column, type_ in {
+        "admin_level": "varchar(30)",
+        "monthly_limit": "bigint",
+        "big": "bigint",
+        "price": "int",
+    }.items():
         assert problem(RequiredColumns("customers", {column: type_}, alias)).code == "column_type", column
     assert problem(RequiredColumns("customers", {"metadata": "jsonb"}, alias)).code == "unknown_type"
     assert problem(RequiredColumns("customers", ["nothing"], alias)).code == "column_missing"

@@ -1,0 +1,183 @@
+"""A wrong declaration is told by a system check with an id, a message and a hint; and it never turns green."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from healthguard import Service, conf
+from healthguard.checks import AIProviderKey, SecretKey
+from healthguard.respond import Request, respond
+from tests import strange_checks as strange
+
+FINE = {"fine": strange.Fine}
+STRONG = "a-long-enough-token"
+
+WRONG = [
+    ("E001", []),
+    ("E001", "services"),
+    ("E002", {"SERVICE": FINE}),
+    ("E002", {"SERVICES": FINE, "deadline": 1}),
+    *(
+        ("E003", {"SERVICES": FINE, "DEADLINE": value})
+        for value in (0, -1, "1", None, True, float("inf"), float("nan"))
+    ),
+    *(("E004", {"SERVICES": FINE, "DETAILS_TOKENS": value}) for value in (STRONG, None, 5)),
+    *(
+        ("E005", {"SERVICES": FINE, "DETAILS_TOKENS": [value]})
+        for value in ("", "short", None, "é" * 20, STRONG.encode())
+    ),
+    *(("E006", {"SERVICES": FINE, "PUBLIC": value}) for value in ("all", True, None)),
+    *(("E007", {"SERVICES": FINE, "DRAIN_FILE": value}) for value in ("", 5)),
+    *(("E008", {"SERVICES": FINE, "INLINE": value}) for value in ("yes", 1, None)),
+    *(("E009", {"SERVICES": value}) for value in (None, [strange.Fine], "x")),
+    *(("E010", {"SERVICES": value}) for value in ({}, {"group": {}, **FINE})),
+    *(
+        ("E011", {"SERVICES": {**FINE, name: strange.Fine}})
+        for name in ("status", "services", "ready", "live", "startup", "healthguard", "a/b", "", "ü", "a b", 5, None)
+    ),
+    ("E011", {"SERVICES": {**FINE, "group": {"status": strange.Fine}}}),
+    *(("E012", {"SERVICES": {**FINE, "empty": value}}) for value in ([], Service())),
+    *(
+        ("E013", {"SERVICES": {**FINE, "odd": Service(strange.Fine, **policy)}})
+        for policy in (
+            {"ready": "sometimes"},
+            {"critical": "no"},
+            {"ttl": -1},
+            {"ttl": "5"},
+            {"timeout": 0},
+            {"stale_for": None},
+            {"timeout": float("inf")},
+        )
+    ),
+    *(
+        ("E014", {"SERVICES": {**FINE, "odd": value}})
+        for value in (
+            "no.such.Check",
+            "SecretKey",
+            "os.path.join",
+            int,
+            5,
+            None,
+            object(),
+            ("healthguard.checks.SecretKey",),
+            ("healthguard.checks.SecretKey", {"min": 5}),
+            (SecretKey, [50]),
+            (5, {}),
+            AIProviderKey("antropic"),
+            ("healthguard.checks.EnvironmentVariable", {"name": "X", "pattern": "("}),
+            ("healthguard.checks.RequiredTables", {"tables": "customers"}),
+            strange.RaisesInConstructor,
+        )
+    ),
+]
+
+
+def ask(path: str = "") -> tuple[int, dict]:
+    answer = respond(Request("GET", path))
+    return answer.status, json.loads(answer.body)
+
+
+@pytest.mark.parametrize(("error", "declaration"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_wrong_declaration(error, declaration) -> None:
+    with override_settings(HEALTHGUARD=declaration):
+        messages = [message for message in run_checks() if message.id.startswith("healthguard.")]
+        assert [message.id for message in messages] == [f"healthguard.{error}"]
+        assert all(message.msg and message.hint for message in messages)
+        status, body = ask()
+        assert (status, body["status"]) == (503, "unhealthy")
+        assert ask("ready")[0] == 503
+        assert ask("live")[0] == 200
+
+
+def test_every_id_has_a_test() -> None:
+    import inspect
+    import re
+
+    declared = set(re.findall(r'"(E\d{3})"', inspect.getsource(conf)))
+    assert {error for error, _ in WRONG} == declared
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        None,
+        {"SERVICES": FINE},
+        {"SERVICES": {"fine": strange.Fine()}},
+        {"SERVICES": {"fine": "tests.strange_checks.Fine"}},
+        {"SERVICES": {"fine": ("tests.strange_checks.Fine", {})}},
+        {"SERVICES": {"fine": (strange.Fine, {})}},
+        {"SERVICES": {"fine": [strange.Fine, "tests.strange_checks.Fine", (strange.Fine, {})]}},
+        {"SERVICES": {"fine": Service(strange.Fine, strange.Fine())}},
+        {"SERVICES": {"fine": Service([strange.Fine, strange.Fine()], ready="always", ttl=0, timeout=0.5)}},
+        {"SERVICES": {"a-1": {"b_2": {"c": strange.Fine}}}, "DETAILS_TOKENS": (STRONG,), "DRAIN_FILE": None},
+    ],
+)
+def test_a_right_declaration_is_silent(declaration) -> None:
+    with override_settings(HEALTHGUARD=declaration):
+        assert [message for message in run_checks() if message.id.startswith("healthguard.")] == []
+        if declaration is not None:
+            assert ask()[0] == 200
+
+
+def test_what_is_wrong_with_one_check_leaves_the_others_right() -> None:
+    with override_settings(HEALTHGUARD={"SERVICES": {**FINE, "odd": "no.such.Check"}}):
+        assert ask()[1]["services"] == {"fine": "healthy", "odd": "unhealthy"}
+
+
+def test_what_is_wrong_as_a_whole_is_a_service_of_its_own() -> None:
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "DEADLIN": 1}):
+        assert ask()[1]["services"] == {"fine": "healthy", "healthguard": "unhealthy"}
+
+
+def test_a_typo_gets_the_right_word() -> None:
+    with override_settings(HEALTHGUARD={"SERVCES": FINE}):
+        (message,) = [message for message in run_checks() if message.id == "healthguard.E002"]
+        assert "'SERVICES'" in message.hint
+
+
+def test_a_short_token_opens_nothing() -> None:
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "DETAILS_TOKENS": ["", "short"]}):
+        for token in ("", "short"):
+            answer = respond(Request("GET", "", "", f"Bearer {token}"))
+            assert b"checks" not in answer.body
+
+
+def test_the_middleware_must_come_first() -> None:
+    ours = "healthguard.middleware.HealthGuardMiddleware"
+    common = "django.middleware.common.CommonMiddleware"
+    with override_settings(MIDDLEWARE=[common, ours]):
+        (message,) = [message for message in run_checks() if message.id == "healthguard.W001"]
+        assert common in message.msg
+        assert message.hint
+    with override_settings(MIDDLEWARE=[ours, common]):
+        assert "healthguard.W001" not in [message.id for message in run_checks()]
+
+
+def test_importing_it_touches_no_setting_and_no_app_registry() -> None:
+    """So that a settings module may do it."""
+    code = (
+        "import healthguard, healthguard.checks\n"
+        "from django.conf import settings\nfrom django.apps import apps\n"
+        "import sys\n"
+        "assert not settings.configured and not apps.ready\n"
+        "assert 'httpx' not in sys.modules and 'psycopg' not in sys.modules\n"
+    )
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "."}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_all_is_what_is_public() -> None:
+    import healthguard
+    import healthguard.checks
+
+    for module in (healthguard, healthguard.checks):
+        assert sorted(module.__all__) == module.__all__ or set(module.__all__) == set(module.__all__)
+        for name in module.__all__:
+            assert getattr(module, name) is not None

@@ -1,0 +1,110 @@
+"""No planted secret appears in any answer, log line or exception, at DEBUG level, with every checker failing."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from example_project.provider_simulator import Simulator
+from tests.sites import SERVERS
+
+PLANTED = {
+    "SECRET_KEY": "pl4nted-Key-Zq8vLr2mXw7pTn4",
+    "ANTHROPIC_API_KEY": "sk-ant-api03-pl4ntedAnthropic8fJ2kQ91xZpL0vTqWm4RtYbN7hGs3dEa",
+    "OPENAI_API_KEY": "sk-proj-pl4ntedOpenAI8fJ2kQ91xZpL0vTqWm4RtYbN7hGs3dEa",
+    "DB_PASSWORD": "pl4nted-Database-Pass",
+    "OTHER_SECRET": "pl4nted-0ther-Value-with-a-line-break\n",
+    "DETAILS": "pl4nted-details-token-0123456789",
+    "GATE_PASSWORD": "pl4nted-g4te-pass",
+}
+SETTINGS = """
+DEBUG = os.environ.get("DEBUG") == "1"
+def database(**keys):
+    return {"ENGINE": "django.db.backends.postgresql", "USER": "app", "PASSWORD": os.environ["DB_PASSWORD"],
+            "NAME": "pl4nted_wrong_name", "HOST": "127.0.0.1", "PORT": 1, **keys}
+DATABASES["down"] = database()
+DATABASES["refusing"] = database(HOST=os.environ["PG_SOCKET"], PORT="", USER="nobody_of_this_name")
+DATABASES["odd"] = database(PORT="no-port-" + os.environ["DB_PASSWORD"])
+HEALTHGUARD = {
+    "SERVICES": {
+        "secret": SecretKey(min_bytes=64),
+        "environment": [EnvironmentVariable("OTHER_SECRET"), EnvironmentVariable("DB_PASSWORD", "never"),
+                        EnvironmentVariable("DB_PASSWORD", min_bytes=500)],
+        "ai": {"anthropic": AIProviderKey("anthropic"), "openai": AIProviderKey("openai")},
+        "names": {alias: [DatabaseName("pl4nted_wrong_name", alias)] for alias in ("down", "refusing", "odd")},
+        "tables": {alias: RequiredTables(["t"], alias) for alias in ("down", "refusing", "odd")},
+        "columns": RequiredColumns("t", {"c": "text"}, "down"),
+        "migrations": {alias: AppliedMigrations(alias) for alias in ("down", "refusing", "odd")},
+        "theirs": {alias: ("health_check.checks.Database", {"alias": alias}) for alias in ("down", "refusing", "odd")},
+        "careless": "careless.Careless",
+        "furious": "careless.Furious",
+        "constructed": "careless.Constructed",
+    },
+    "DETAILS_TOKENS": [os.environ["DETAILS"]],
+    "DEADLINE": 5,
+}
+"""
+CARELESS = """
+import os
+from health_check.base import HealthCheck
+from health_check.exceptions import ServiceUnavailable
+class Careless(HealthCheck):
+    def run(self):
+        raise ServiceUnavailable(f"cannot use {dict(os.environ)} and postgres://app:{os.environ['DB_PASSWORD']}@db/x")
+class Furious(HealthCheck):
+    def run(self):
+        raise RuntimeError(f"cannot use {dict(os.environ)}")
+class Constructed(HealthCheck):
+    def __init__(self):
+        raise SystemExit(os.environ["ANTHROPIC_API_KEY"])
+    def run(self): ...
+"""
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_no_planted_secret_anywhere(site, postgres, kind, debug) -> None:
+    from urllib.parse import unquote, urlsplit
+
+    simulator = Simulator().start()
+    root = f"http://gate:{PLANTED['GATE_PASSWORD']}@127.0.0.1:{simulator.server_port}"
+    site.environment = {
+        **PLANTED,
+        "DEBUG": debug,
+        "LOG_LEVEL": "DEBUG",
+        "PYTHONASYNCIODEBUG": "1",
+        "PG_SOCKET": unquote(urlsplit(postgres.url).netloc.rpartition("@")[2]),
+        "ANTHROPIC_BASE_URL": f"{root}/anthropic",
+        "OPENAI_BASE_URL": f"{root}/openai/v1",
+    }
+    server = site.write(SETTINGS, adaptor="middleware", careless=CARELESS).serve(kind, "--log-level", "debug")
+    token = {"Authorization": f"Bearer {PLANTED['DETAILS']}"}
+    ends = time.monotonic() + 30
+    while b'"pending"' in (reply := server.get("/api/health", headers=token, timeout=30)).body:
+        assert time.monotonic() < ends
+    assert reply.status == 503
+    assert {name: _worst(state) for name, state in reply.json["services"].items()} == dict.fromkeys(
+        reply.json["services"], "unhealthy"
+    )
+    answers = [reply.body.decode()]
+    answers += [
+        server.get(path, headers=headers).body.decode()
+        for headers in ({}, token, {"Authorization": "Bearer x"})
+        for path in ("/api/health/ready", "/api/health/ai", "/api/health/nope", "/api/health?fresh=1")
+    ]
+    server.stop()
+    simulator.stop()
+    everything = "\n".join([*answers, server.log])
+    assert "LOG DEBUG" in server.log
+    for name, secret in PLANTED.items():
+        assert secret.strip() not in everything, f"{name} leaked"
+        assert json.dumps(secret)[1:-1] not in everything, f"{name} leaked"
+
+
+def _worst(state: object) -> object:
+    if not isinstance(state, dict):
+        return state
+    states = {_worst(inner) for inner in state.values()}
+    return states.pop() if len(states) == 1 else states
