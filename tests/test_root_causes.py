@@ -57,8 +57,13 @@ class Deployment:
         return status, answer
 
     def plain(self, path: str = "") -> int:
+        """What a probe is answered, by a worker whose first runs are over."""
         assert self._server is not None
-        return self._server.get(f"/api/health{path}")[0]
+        for _ in range(50):
+            status, body = self._server.get(f"/api/health{path}")
+            if json.loads(body)["status"] != "unknown":
+                break
+        return status
 
     def until(self, wanted: str) -> dict:
         """Ask about the providers until their status is ``wanted``; each answer must be a 200."""
