@@ -1,6 +1,6 @@
 """The installed wheel in a fresh Django project, as a user has it: nothing of this checkout is in reach.
 
-    python smoke.py FOLDER     (an empty folder, in which the project is made)
+python smoke.py FOLDER     (an empty folder, in which the project is made)
 """
 
 import json

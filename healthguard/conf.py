@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
 
 from healthguard.providers import PROVIDERS
 from healthguard.service import Service, ServiceNode, Tree, misdeclared, place
@@ -101,13 +102,16 @@ settings = Settings()
 def default_services() -> dict[str, Any]:
     """What is checked where nothing is declared: secret key, every database, every AI key in the environment."""
     services: dict[str, Any] = {"django_config": "healthguard.checks.SecretKey"}
+    declared = django_settings.DATABASES
     databases = {
         alias: [
             ("health_check.checks.Database", {"alias": alias}),
-            ("healthguard.checks.AppliedMigrations", {"alias": alias}),
+            # An instance, for it remembers what it has read of the migrations.
+            import_string("healthguard.checks.AppliedMigrations")(alias),
         ]
-        for alias, database in django_settings.DATABASES.items()
-        if database.get("ENGINE", _DUMMY_ENGINE) not in ("", _DUMMY_ENGINE)
+        # What is no dict is left to the checks, which fail of it.
+        for alias, database in (declared if isinstance(declared, Mapping) else {"default": declared}).items()
+        if not isinstance(database, Mapping) or database.get("ENGINE", _DUMMY_ENGINE) not in ("", _DUMMY_ENGINE)
     }
     if databases:
         services["database"] = databases["default"] if set(databases) == {"default"} else databases
@@ -128,7 +132,10 @@ def _tree(declared: Mapping[str, Any], path: tuple[str, ...] = ()) -> Tree:
             continue
         here = (*path, name)
         if isinstance(value, Mapping):
-            members[name] = _tree(value, here)
+            group = _tree(value, here)
+            # Of a group without a service there is nothing to tell but that: an error, and no healthy section.
+            if group.members:
+                members[name] = group
         else:
             members[name] = place(_with_sound_policy(_service(value)), here)
     return Tree(members)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, Error, InterfaceError, OperationalError, connections, transaction
 from django.utils.connection import ConnectionDoesNotExist
 
@@ -46,17 +47,27 @@ def own_connections(limit: float) -> Iterator[None]:
 
     Every alias gets one; it connects when it is first used, and is closed at the end.
     """
-    for alias in connections:
+    opened: list[str] = []
+    for alias in _aliases():
         # An engine that cannot be loaded is the concern of whoever uses it: they meet the same error there.
         with contextlib.suppress(Exception):
             connections[alias] = connection = _bounded(connections.create_connection(alias), limit)
             _own.add(connection)
+            opened.append(alias)
     try:
         yield
     finally:
-        for connection in connections.all(initialized_only=True):
+        for alias in opened:
             with contextlib.suppress(Exception):
-                connection.close()
+                connections[alias].close()
+
+
+def _aliases() -> list[str]:
+    try:
+        return list(connections)
+    except Exception:
+        # DATABASES itself is wrong: whoever needs a database is told so when they ask for it.
+        return []
 
 
 def _bounded(connection: BaseDatabaseWrapper, limit: float) -> BaseDatabaseWrapper:
@@ -117,6 +128,8 @@ def database(alias: str) -> Iterator[BaseDatabaseWrapper]:
         yield connection
     except Error as error:
         raise Unhealthy.of(problem_of(error, alias)) from None
+    except ImproperlyConfigured:
+        raise _no_engine(alias, "no database is configured under it") from None
     finally:
         if not is_lent:
             connection.close()
@@ -134,13 +147,18 @@ def _connection(alias: str) -> BaseDatabaseWrapper:
             evidence={"alias": alias, "known": sorted(connections)},
         ) from None
     except Exception as error:
-        raise Unhealthy(
-            "database_engine",
-            f"The engine of database {alias!r} cannot be loaded ({type(error).__name__}).",
-            fault=Fault.CONFIG,
-            hint=f"Look at DATABASES[{alias!r}]['ENGINE'], and whether its driver is installed.",
-            evidence={"alias": alias},
-        ) from None
+        raise _no_engine(alias, f"its engine cannot be loaded ({type(error).__name__})") from None
+
+
+def _no_engine(alias: str, reason: str) -> Unhealthy:
+    return Unhealthy(
+        "database_engine",
+        f"Database {alias!r} cannot be used: {reason}.",
+        fault=Fault.CONFIG,
+        hint=f"Look at DATABASES[{alias!r}]: is the variable it is made from set, and the driver of its ENGINE "
+        "installed?",
+        evidence={"alias": alias},
+    )
 
 
 def fetch(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | None = None) -> list[_Row]:
@@ -202,7 +220,18 @@ class _Meaning:
     text: str = ""
 
 
+_FAILED = _Meaning(
+    "database_error",
+    Fault.CONFIG,
+    "refuses the check's query",
+    "Look at the server's log: it names the statement and the reason. A table or a column that it needs may be "
+    "missing.",
+    sqlstates=("42P01", "42703"),
+    numbers=(1054, 1064, 1146),
+    text=r"^no such (table|column|function)",
+)
 _MEANINGS = (
+    _FAILED,
     _Meaning(
         "database_missing",
         Fault.CONFIG,
@@ -254,12 +283,6 @@ _UNREACHABLE = _Meaning(
     Fault.OUTAGE,
     "cannot be reached",
     "Look whether the server runs and whether the host and port in DATABASE_URL or DATABASES lead to it from here.",
-)
-_FAILED = _Meaning(
-    "database_error",
-    Fault.CONFIG,
-    "refuses the check's query",
-    "Look at the server's log: it names the statement and the reason.",
 )
 
 

@@ -60,13 +60,24 @@ class _Process:
         pid: its number.
         parent: its parent's number.
         started: when it was started, in clock ticks since boot: the number alone may be used again.
-        stack: where its stack begins. A fork keeps it; a program that is executed gets a random one.
+        stack: where its stack begins. A fork keeps it; a program that is executed gets a random one. "0" where this
+            process may not know, as after a worker has given up root's rights.
+        group: its process group and session.
+        command: its command line, which a fork keeps too.
     """
 
     pid: int
     parent: int
     started: str
     stack: str
+    group: tuple[str, str]
+    command: bytes
+
+    def is_fork_of(self, other: _Process) -> bool:
+        """Whether it is the same program, forked."""
+        if "0" not in (self.stack, other.stack):
+            return self.stack == other.stack
+        return self.group == other.group and _program(self.command) == _program(other.command)
 
 
 def _server_name() -> str | None:
@@ -91,7 +102,7 @@ def _server_process() -> _Process | None:
     process = _process((parent.pid if parent is not None else None) or os.getpid())
     while process is not None:
         above = _process(process.parent)
-        if above is None or above.stack != process.stack or process.stack == "0":
+        if above is None or not process.is_fork_of(above):
             break
         process = above
     return process
@@ -101,6 +112,18 @@ def _process(pid: int) -> _Process | None:
     try:
         # The name, in brackets, may hold anything: what counts follows it. See proc(5), /proc/pid/stat.
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return _Process(pid=pid, parent=int(fields[1]), started=fields[19], stack=fields[25])
+        return _Process(
+            pid=pid,
+            parent=int(fields[1]),
+            started=fields[19],
+            stack=fields[25],
+            group=(fields[2], fields[3]),
+            command=(_PROC / str(pid) / "cmdline").read_bytes(),
+        )
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _program(command: bytes) -> bytes:
+    """What of a command line its workers keep: setproctitle writes "gunicorn: master" and "gunicorn: worker"."""
+    return b"gunicorn:" if command.startswith(b"gunicorn: ") else command

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 import traceback
+from urllib.parse import unquote
 
 from django.core.signals import setting_changed
 from django.urls import NoReverseMatch, get_script_prefix, reverse, set_script_prefix
@@ -24,11 +24,13 @@ class Mount:
 
     Args:
         prefix: the path of the health answer, without a last slash.
+        has_slash: whether it is mounted with one.
         problem: why the URLconf could not be asked; None when it could.
         tried: when it was asked (``time.monotonic()`` seconds).
     """
 
     prefix: str
+    has_slash: bool = False
     problem: Problem | None = None
     tried: float = 0.0
 
@@ -44,7 +46,6 @@ class Mount:
 
 
 _mount: Mount | None = None
-_lock = threading.Lock()
 
 
 def mount() -> Mount:
@@ -53,10 +54,9 @@ def mount() -> Mount:
     current = _mount
     if current is not None and (current.problem is None or time.monotonic() - current.tried < RETRY_SECONDS):
         return current
-    with _lock:
-        if _mount is current:
-            _mount = _locate()
-        return _mount or _locate()
+    # Two threads may both look; they find the same.
+    _mount = current = _locate()
+    return current
 
 
 def _locate() -> Mount:
@@ -64,11 +64,13 @@ def _locate() -> Mount:
     # The path that is matched is what follows the script's name, which differs between threads and requests.
     set_script_prefix("/")
     try:
-        return Mount(reverse("healthguard:health").rstrip("/"))
+        # Paths come decoded, and reverse() encodes them.
+        place = unquote(reverse("healthguard:health"))
+        return Mount(place.rstrip("/"), place.endswith("/"))
     except NoReverseMatch:
         return Mount(DEFAULT_PREFIX)
     except Exception as error:
-        return Mount(DEFAULT_PREFIX, _problem(error), time.monotonic())
+        return Mount(DEFAULT_PREFIX, problem=_problem(error), tried=time.monotonic())
     finally:
         set_script_prefix(script_prefix)
 

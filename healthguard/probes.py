@@ -94,6 +94,7 @@ class Question:
     Args:
         probe: which one.
         path: the service or group it is about; everything by default.
+        asked: the guard to ask; this process's own by default.
         fresh: whether to run now what is asked for, however fresh the last outcome is.
         broken: what is wrong outside all services, so that no answer can be green.
 
@@ -106,10 +107,11 @@ class Question:
         probe: Probe,
         path: tuple[str, ...] = (),
         *,
+        asked: Guard | None = None,
         fresh: bool = False,
         broken: Problem | None = None,
     ) -> None:
-        self._guard = guard()
+        self._guard = asked or guard()
         self._probe = probe
         self._path = path
         found = self._guard.tree.at(path)
@@ -118,7 +120,9 @@ class Question:
         self._node = found
         # Asked once, so that all of one answer goes by the same.
         self._is_past_startup = self._guard.latch.is_set
-        self._problem = None if path or not self._gates_startup() else broken or self._guard.problem
+        # A pod whose URLconf is broken can serve nothing, whatever it could once.
+        own = broken or (self._guard.problem if self._gates_startup() else None)
+        self._problem = None if path or (probe is Probe.STARTUP and self._is_past_startup) else own
         services = list(found.services()) if isinstance(found, Tree) else [found]
         self._paths = [service.path for service in services]
         self._deciding = {service.path for service in services if self._decides(service)}

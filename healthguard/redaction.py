@@ -6,6 +6,7 @@ django-health-check asks its author to keep secrets out of it; should one be in 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,9 @@ def redact(text: str) -> str:
 def _secrets() -> Iterator[str]:
     for name in dir(settings):
         if name.isupper():
-            yield from _within(name, getattr(settings, name, None))
+            # Reading a setting may raise: an empty SECRET_KEY does.
+            with contextlib.suppress(Exception):
+                yield from _within(name, getattr(settings, name))
     for name, value in os.environ.items():
         yield from _within(name, value)
 

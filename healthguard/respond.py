@@ -146,7 +146,7 @@ def _asked(request: Request, broken: Problem | None) -> Answer | _Asked:
         body = render_error("not authorized", "Send 'Authorization: Bearer …' with a token of DETAILS_TOKENS.")
         return _answer(request.method, 401, body, (("WWW-Authenticate", "Bearer"),))
     try:
-        question = Question(probe, names, fresh=fresh, broken=broken)
+        question = Question(probe, names, asked=held_by, fresh=fresh, broken=broken)
     except KeyError:
         known = ", ".join("/".join(service.path) for service in held_by.tree.services())
         body = render_error("no such service", f"Known are: {known}.")
@@ -158,7 +158,8 @@ def _asked(request: Request, broken: Problem | None) -> Answer | _Asked:
         question,
         Detail.FULL if sees_details else detail,
         held_by,
-        may_hold=is_plain and not sees_details,
+        # Until the pod is ready, another worker may be first to see that it is.
+        may_hold=is_plain and not sees_details and (probe is Probe.HEALTH or held_by.latch.is_set),
         is_token_wrong=bool(request.authorization) and not sees_details,
     )
 

@@ -14,8 +14,10 @@ import dataclasses
 import datetime
 import functools
 import inspect
+import json
 import logging
 import re
+import sys
 import threading
 import time
 import traceback
@@ -274,8 +276,15 @@ def _call(check: HealthCheck, limit: float, *, is_inline: bool) -> object:
     told: object = check.run()
     if not inspect.isawaitable(told):
         return told
-    # Django's own way runs what is synchronous inside on this thread, on the test's connections.
-    return async_to_sync(_awaited)(told) if is_inline else _await(told, limit)
+    if not is_inline:
+        return _await(told, limit)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Django's own way runs what is synchronous inside on this thread, on the test's connections.
+        return async_to_sync(_awaited)(told)
+    # A synchronous client inside an asynchronous test: this thread has a loop already.
+    return DaemonExecutor(1, contextlib.nullcontext).submit(_await, told, limit).result()
 
 
 async def _awaited(told: Awaitable[object]) -> object:
@@ -295,11 +304,29 @@ def _await(told: Awaitable[object], limit: float) -> object:
             return await asyncio.wait_for(told, limit + 0.01)
 
     try:
-        with asyncio.Runner() as runner:
+        with _one_loop_at_a_time(), asyncio.Runner() as runner:
             return runner.run(bounded())
     finally:
         default.shutdown()
         sensitive.shutdown()
+        # What still hangs in them belongs to this run. Until it ends the run is under way, and no second one is
+        # started that would hang beside it.
+        default.wait_until_done()
+        sensitive.wait_until_done()
+
+
+_loop_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _one_loop_at_a_time() -> Iterator[None]:
+    """Under gevent all threads are greenlets of one, and asyncio has one running loop a thread of the system."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        with _loop_lock:
+            yield
+    else:
+        yield
 
 
 def _passed(source: CheckSource, told: object) -> CheckResult:
@@ -307,15 +334,32 @@ def _passed(source: CheckSource, told: object) -> CheckResult:
         return CheckResult(source.name, Status.UNHEALTHY, _RETURNED_FALSE)
     if inspect.isgenerator(told) or inspect.isasyncgen(told):
         return CheckResult(source.name, Status.UNHEALTHY, _GENERATOR)
-    facts = told if isinstance(told, Mapping) else NO_EVIDENCE
-    return CheckResult(source.name, Status.HEALTHY, evidence=facts)
+    return CheckResult(source.name, Status.HEALTHY, evidence=_plain(told) if isinstance(told, Mapping) else NO_EVIDENCE)
+
+
+def _plain(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
+    """``evidence`` as it can be written in every format; in its place, that it cannot be."""
+    if not evidence:
+        return NO_EVIDENCE
+    try:
+        plain: dict[str, Evidence] = json.loads(json.dumps(evidence, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return {"evidence": "(not shown: it is not plain JSON)"}
+    return plain
+
+
+def _told(problem: Problem) -> Problem:
+    """``problem`` as it can be written in every format; its texts may be lazy translations."""
+    return Problem(
+        str(problem.code), Fault(problem.fault), str(problem.message), str(problem.hint), _plain(problem.evidence)
+    )
 
 
 def _failed(source: CheckSource, error: BaseException) -> CheckResult:
     if isinstance(error, Unhealthy):
-        return CheckResult(source.name, Status.UNHEALTHY, error.problem)
+        return CheckResult(source.name, Status.UNHEALTHY, _told(error.problem))
     if isinstance(error, Degraded):
-        return CheckResult(source.name, Status.DEGRADED, error.problem)
+        return CheckResult(source.name, Status.DEGRADED, _told(error.problem))
     if isinstance(error, HealthCheckException):
         status = Status.DEGRADED if isinstance(error, ServiceWarning) else Status.UNHEALTHY
         return CheckResult(source.name, status, _told_by_stranger(source, error))

@@ -30,8 +30,8 @@ class Service:
     """One or more checks that are run in order, on one thread, with one deadline and one freshness.
 
     Args:
-        checks: the checks, as in django-health-check: instances, classes, dotted paths, or ``(path, {options})``; a
-            list of them counts as its members.
+        checks: the checks: instances, or as in django-health-check classes, dotted paths, or ``(path, {options})``;
+            a list of them counts as its members.
         ready: what a failure does to the pod: ``"startup"`` keeps it out until it has been ready once, ``"always"``
             takes it out whenever it happens, ``"never"`` is only reported.
         critical: whether a failure counts in full; otherwise it counts as degraded.
@@ -174,11 +174,11 @@ def source_of(spec: CheckSpec) -> CheckSource:
     if isinstance(given, type) and issubclass(given, HealthCheck):
         cls = given
         return CheckSource(
-            cls.__name__, lambda: cls(**options), _ttl(cls), _timeout(cls, options), _alias(cls, options)
+            cls.__name__, lambda: cls(**options), _ttl(cls, options), _timeout(cls, options), _alias(cls, options)
         )
     if isinstance(given, HealthCheck):
         check = given
-        return CheckSource(type(check).__name__, lambda: check, _ttl(check), _timeout(check, {}), _alias(check, {}))
+        return CheckSource(type(check).__name__, lambda: check, _ttl(check, {}), _timeout(check, {}), _alias(check, {}))
     return _broken(f"{_kind(given)} is not a check: it must be a health_check.base.HealthCheck")
 
 
@@ -208,8 +208,8 @@ def _attribute(check: HealthCheck | type[HealthCheck], name: str) -> object:
         return None
 
 
-def _ttl(check: HealthCheck | type[HealthCheck]) -> float | None:
-    value = _attribute(check, "ttl")
+def _ttl(check: HealthCheck | type[HealthCheck], options: Mapping[str, Any]) -> float | None:
+    value = options.get("ttl", _attribute(check, "ttl"))
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -23,7 +23,8 @@ class DaemonExecutor(ThreadPoolExecutor):
         max_workers: how many threads at most; with one, all calls run on the same thread, in order.
         surroundings: makes what surrounds the whole life of a thread.
 
-    A ThreadPoolExecutor by name only, because asyncio takes no other as a loop's default executor.
+    A ThreadPoolExecutor by name only, because asyncio takes no other as a loop's default executor: nothing of that
+    class's own threads or queue is used.
     """
 
     def __init__(self, max_workers: int, surroundings: Callable[[], AbstractContextManager[None]]) -> None:
@@ -33,6 +34,7 @@ class DaemonExecutor(ThreadPoolExecutor):
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._started = 0
         self._idle = threading.Semaphore(0)
+        self._unfinished: set[Future[Any]] = set()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Queue a call; starts a thread for it if all are busy and there may be more."""
@@ -48,6 +50,8 @@ class DaemonExecutor(ThreadPoolExecutor):
             else:
                 future.set_result(result)
 
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
         self._calls.put(call)
         if not self._idle.acquire(blocking=False) and self._started < self._limit:
             self._started += 1
@@ -59,6 +63,11 @@ class DaemonExecutor(ThreadPoolExecutor):
             while (call := self._calls.get()) is not None:
                 call()
                 self._idle.release()
+
+    def wait_until_done(self) -> None:
+        """Wait for all the calls there are."""
+        while unfinished := list(self._unfinished):
+            wait(unfinished)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let the threads end when they have done what is queued; never waits for them."""

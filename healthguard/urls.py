@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path, register_converter
 from django.urls.converters import PathConverter
 
+from healthguard.mount import mount
 from healthguard.probes import guard
 from healthguard.respond import PROBE_PATHS
 from healthguard.views import health
@@ -13,7 +14,10 @@ app_name = "healthguard"
 
 
 class DeclaredConverter(PathConverter):
-    """A probe, or a declared service: for those who mount with a last slash, where nothing else tells our paths."""
+    """A probe, or a declared service, for those who mount with a last slash.
+
+    Without one this must not match, or ``api/healthcare`` would be taken for a service called care.
+    """
 
     def to_python(self, value: str) -> str:
         """``value`` if it is ours.
@@ -22,7 +26,7 @@ class DeclaredConverter(PathConverter):
             ValueError: it is not; Django tries the next pattern.
         """
         rest = value.rstrip("/")
-        if rest not in PROBE_PATHS and guard().tree.at(rest.split("/")) is None:
+        if not mount().has_slash or (rest not in PROBE_PATHS and guard().tree.at(rest.split("/")) is None):
             raise ValueError
         return rest
 

@@ -61,10 +61,14 @@ _TEMPLATE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MASK = re.compile(r"[*xX#.?•●…_-]+")
-_FILLER = re.compile(r"x{6,}|X{6,}|\*{3,}|0{10,}|1234567890|abcdefghij|\.\.\.|…")
+_FILLER = re.compile(r"x{6,}|X{6,}|\*{6,}|0{10,}|1234567890|abcdefghij|\.\.\.|…")
+# In a longer value it may be chance: Django's own secret keys are made of an alphabet with an asterisk.
+_SHORT_FILLER = re.compile(r"\*{3,}")
 _WORD = re.compile(r"[A-Za-z]+")
+_CHANGE_ME = re.compile(r"change[-_. ]me", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[-_.\s]+")
-_UNRESOLVED = re.compile(r"\$\([A-Za-z_][\w.-]*\)")
+# In capitals, as variables are named: Django's own secret keys hold "$(" now and then.
+_UNRESOLVED = re.compile(r"\$\([A-Z][A-Z0-9_]*\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # Keys that vendors print in their documentation.
 _PUBLISHED = frozenset(
@@ -85,13 +89,21 @@ COMMON_PREFIXES = (
     *("postgres://", "postgresql://", "mysql://", "sqlite://", "redis://", "rediss://", "amqp://", "amqps://"),
     *("mongodb://", "mongodb+srv://", "http://", "https://", "smtp://", "-----BEGIN "),
 )
-_SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSWD|SALT|CREDENTIAL", re.IGNORECASE)
-_PEM = "-----BEGIN "
+_SECRET_NAME = re.compile(
+    r"(^|_)((API|SECRET|PRIVATE|ACCESS)?KEY|KEY_BASE|SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|SALT|CREDENTIALS?)$",
+    re.IGNORECASE,
+)
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 def names_a_secret(variable: str) -> bool:
     """Whether a variable's name says that its value is a secret, so that words like "test" cannot be meant."""
     return _SECRET_NAME.search(variable) is not None
+
+
+def is_plain_name(text: object, *, prefixes: Iterable[str] = ()) -> bool:
+    """Whether ``text`` can be the name that it should be, and not a value that was put in its place."""
+    return isinstance(text, str) and _PLAIN_NAME.fullmatch(text) is not None and not text.startswith(tuple(prefixes))
 
 
 def corruption(
@@ -131,7 +143,8 @@ def _invisible(value: str, *, is_token: bool) -> Flaw | None:
 
 
 def _surrounded(value: str) -> Flaw | None:
-    if value != value.strip() and not value.startswith(_PEM):
+    # A certificate, or whatever else has several lines, may well end in a line break.
+    if value != value.strip() and "\n" not in value.strip():
         if value.endswith(("\n", "\r")):
             return _corrupted(
                 "ends in a line break",
@@ -205,11 +218,13 @@ def placeholder(value: str, *, prefixes: Iterable[str] = ()) -> Flaw | None:
         return _stands_in("is a word for nothing, not a secret")
     if _TEMPLATE.fullmatch(body):
         return _stands_in("is a template that nobody filled in")
-    if not body or _MASK.fullmatch(body) or _FILLER.search(body) or len(set(body)) <= _FEW_CHARACTERS:
+    is_long = len(body) >= _LONG_BODY
+    is_filler = not body or _MASK.fullmatch(body) or _FILLER.search(body) or len(set(body)) <= _FEW_CHARACTERS
+    if is_filler or (_SHORT_FILLER.search(body) and not is_long):
         return _stands_in("is filler, not a secret")
-    tokens = [token for token in _SEPARATOR.split(body) if token]
+    tokens = [token for token in _SEPARATOR.split(_CHANGE_ME.sub("changeme", body)) if token]
     tells = any(token.lower() in _PLACEHOLDER_WORDS for token in tokens)
-    if tells and (len(body) < _LONG_BODY or all(_WORD.fullmatch(token) for token in tokens)):
+    if tells and (not is_long or all(_WORD.fullmatch(token) for token in tokens)):
         return _stands_in("is a mock or a placeholder")
     return None
 
@@ -238,7 +253,9 @@ def fingerprint(value: str, key: str) -> str:
 
     A keyed hash: without ``key`` nobody can try candidates against it.
     """
-    digest = hmac.new(
-        b"healthguard.fingerprint" + key.encode(), value.encode("utf-8", "surrogateescape"), hashlib.sha256
-    )
+    digest = hmac.new(b"healthguard.fingerprint" + _bytes(key), _bytes(value), hashlib.sha256)
     return digest.hexdigest()[:8]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -267,6 +268,44 @@ def test_a_urlconf_that_cannot_be_imported(site, kind, adaptor) -> None:
     assert "site_urls.py:" in told["evidence"]["at"]
     assert server.get("/api/health/ready").status == 503
     assert server.get("/api/health/live").status == 200
+
+
+def test_a_service_called_like_the_rest_of_another_path(site) -> None:
+    server = site.write(PLAIN.replace('"fine"', '"care"')).serve()
+    assert ask(server, "/api/healthcare").body == b"home"
+    assert ask(server, "/api/healthlive").status == 404
+    assert ask(server, "/api/health/care").json == {"status": "healthy"}
+
+
+def test_a_prefix_outside_ascii(site) -> None:
+    server = site.write(PLAIN, URLS.replace('"api/health"', '"santé"'), adaptor="middleware").serve(
+        live="/sant%C3%A9/live"
+    )
+    assert server.get("/sant%C3%A9/fine").json == {"status": "healthy"}
+
+
+def test_a_urlconf_that_breaks_after_the_pod_was_ready(site) -> None:
+    """gunicorn reloads on HUP: what serves nothing gets no traffic, whatever it could once."""
+    server = site.write(PLAIN, adaptor="middleware").serve()
+    assert server.until("/api/health/ready", 200).status == 200
+    site.write(PLAIN, "import no_such_module_at_all\n", adaptor="middleware")
+    server.process.send_signal(signal.SIGHUP)
+    assert server.until("/api/health/ready", 503).status == 503
+    assert server.get("/api/health/startup").status == 200
+
+
+def test_under_gevent_two_asynchronous_checks_at_once(site) -> None:
+    site.write(
+        """
+        HEALTHGUARD = {"SERVICES": {
+            name: ("tests.strange_checks.SleepsAsync", {"seconds": 0.2}) for name in ("one", "two", "three")
+        }}
+        """,
+        adaptor="middleware",
+    )
+    server = site.serve("gunicorn-gevent")
+    reply = server.until("/api/health", 200)
+    assert set(reply.json["services"].values()) == {"healthy"}, server.log
 
 
 def test_public_status_tells_no_names(site) -> None:

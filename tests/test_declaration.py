@@ -14,6 +14,7 @@ from healthguard import Service, conf
 from healthguard.checks import AIProviderKey, SecretKey
 from healthguard.respond import Request, respond
 from tests import strange_checks as strange
+from tests.sites import Site
 
 FINE = {"fine": strange.Fine}
 STRONG = "a-long-enough-token"
@@ -72,6 +73,7 @@ WRONG = [
             AIProviderKey("antropic"),
             ("healthguard.checks.EnvironmentVariable", {"name": "X", "pattern": "("}),
             ("healthguard.checks.RequiredTables", {"tables": "customers"}),
+            SecretKey(min_bytes="64"),
             strange.RaisesInConstructor,
         )
     ),
@@ -128,6 +130,30 @@ def test_a_right_declaration_is_silent(declaration) -> None:
 def test_what_is_wrong_with_one_check_leaves_the_others_right() -> None:
     with override_settings(HEALTHGUARD={"SERVICES": {**FINE, "odd": "no.such.Check"}}):
         assert ask()[1]["services"] == {"fine": "healthy", "odd": "unhealthy"}
+
+
+@pytest.mark.parametrize("services", [{"group": {}}, {"group": {"bad name": strange.Fine}}])
+def test_a_group_of_which_nothing_is_left_is_not_green(services) -> None:
+    with override_settings(HEALTHGUARD={"SERVICES": {**FINE, **services}}):
+        assert ask()[0] == 503
+        assert ask("group")[0] == 404
+
+
+@pytest.mark.parametrize("databases", [{"default": "postgres://app@h/x"}, {"other": {}}, None, "postgres://"])
+def test_databases_that_are_wrong_do_not_hide_the_rest(databases, tmp_path) -> None:
+    """A site of its own: Django reads DATABASES once."""
+    site = Site(tmp_path).write(f"INSTALLED_APPS = ['healthguard']\nDATABASES = {databases!r}\n")
+    code = (
+        "import django; django.setup()\n"
+        "from healthguard.respond import Request, respond\n"
+        "print(respond(Request('GET', '')).body.decode().strip())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=site.folder, env=site.env, capture_output=True, text=True, check=False
+    )
+    services = json.loads(done.stdout.splitlines()[-1]).get("services")
+    assert services["django_config"] == "healthy", done.stderr
+    assert services.get("database") == (None if isinstance(databases, dict) and "other" in databases else "unhealthy")
 
 
 def test_what_is_wrong_as_a_whole_is_a_service_of_its_own() -> None:

@@ -98,6 +98,32 @@ def test_a_worker_replaced_while_the_database_is_down_does_not_take_the_pod_out(
     assert server.get("/api/health").status == 503
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights on 127.0.0.1: there is nothing to show")
+def test_workers_that_have_given_up_roots_rights_share_it_too(site) -> None:
+    """To them /proc does not tell all of their master."""
+    for folder in [site.folder, *site.folder.parents][:-1]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    site.write(
+        "import switched\nHEALTHGUARD = {'SERVICES': {'one': Service(switched.Switched(), ttl=0)}}",
+        adaptor="middleware",
+        switched="""
+        import os, pathlib
+        from health_check.base import HealthCheck
+        from health_check.exceptions import ServiceUnavailable
+        class Switched(HealthCheck):
+            def run(self):
+                if pathlib.Path(__file__).with_name("off").exists():
+                    raise ServiceUnavailable("off")
+        """,
+    )
+    # Preloaded, for the interpreter itself may be root's alone.
+    server = site.serve("gunicorn-sync", "--preload", "--user", "65534", "--group", "65534", workers=2)
+    assert server.until("/api/health/ready", 200).status == 200
+    (site.folder / "off").touch()
+    assert server.get("/api/health").status == 503
+    assert {server.get("/api/health/ready").status for _ in range(20)} == {200}
+
+
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_fresh_server_with_the_database_down_is_not_ready_until_it_is_up(site, link, kind) -> None:
     first = declare(site, link).serve(kind)

@@ -14,9 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
+from django.test import override_settings
+from django.utils.translation import gettext_lazy
 from health_check.base import HealthCheck
 
-from healthguard import Service
+from healthguard import Degraded, Service
 from healthguard.checks import RequiredTables
 from healthguard.probes import Probe, Question, guard
 from healthguard.respond import Request, respond, respond_async
@@ -183,6 +185,73 @@ def test_an_async_check_that_can_be_cancelled_gives_its_thread_back(declare) -> 
     declare({"hangs": Service(strange.SleepsAsync(60), timeout=0.2)})
     ask()
     wait_for(lambda: len(healthguard_threads()) <= before)
+
+
+@pytest.mark.parametrize("check", [strange.HangsInSyncToAsync, strange.HangsInTheDefaultExecutor])
+def test_what_hangs_in_an_executor_is_not_started_again_beside_itself(declare, check) -> None:
+    before = len(healthguard_threads())
+    declare({"hangs": Service(check, timeout=0.2, ttl=0)}, DEADLINE=0.1)
+    for _ in range(10):
+        ask()
+        time.sleep(0.1)
+    assert len(healthguard_threads()) - before <= 2, "its run, and the one call that hangs"
+    assert ask()[1]["hangs"]["checks"][0]["code"] == "timeout"
+
+
+class Tells(HealthCheck):
+    def __init__(self, evidence) -> None:
+        self.evidence = evidence
+
+    def run(self):
+        return self.evidence
+
+
+class Untold:
+    def __str__(self) -> str:
+        raise RuntimeError(strange.SECRET)
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("evidence", [{("a", "b"): 1}, {"a": Untold()}, {"a": float("nan")}, {"a": {1, 2}}])
+def test_evidence_that_cannot_be_written_costs_nobody_the_answer(declare, evidence) -> None:
+    declare(
+        {
+            "odd": Tells(evidence),
+            "told": strange.Raises(Degraded("x", "y", fault="config", hint="z", evidence=evidence)),
+        }
+    )
+    status, body = ask()
+    assert (status, body["services"]) == (200, {"odd": "healthy", "told": "degraded"})
+    for name in ("odd", "told"):
+        assert "not plain JSON" in body[name]["checks"][0]["evidence"]["evidence"]
+
+
+def test_evidence_of_a_healthy_check_is_told(declare) -> None:
+    declare({"one": Tells({"version": 7})})
+    assert ask()[1]["one"]["checks"] == [{"check": "Tells", "status": "healthy", "evidence": {"version": 7}}]
+
+
+def test_texts_may_be_lazy_translations(declare) -> None:
+    declare({"one": strange.Raises(Degraded("x", gettext_lazy("y"), fault=Fault.CONFIG, hint=gettext_lazy("z")))})
+    assert ask()[1]["one"]["checks"][0]["message"] == "y"
+
+
+@pytest.mark.parametrize("key", ["", "short"])
+def test_a_strangers_warning_with_an_empty_secret_key_is_still_a_warning(declare, key) -> None:
+    declare({"load": strange.Raises(strange.WARNING)})
+    with override_settings(SECRET_KEY=key):
+        assert ask()[1]["load"]["checks"][0]["code"] == "warning"
+
+
+def test_a_held_answer_does_not_outlast_the_latch(declare) -> None:
+    """Another worker may be the first to see that the pod is ready."""
+    check = Counts()
+    check.error = strange.UNAVAILABLE
+    declare({"one": Service(check, ttl=300)})
+    assert ask("ready", token="")[0] == 503
+    guard().latch.set()
+    assert ask("ready", token="")[0] == 200
 
 
 def test_a_run_that_hangs_is_not_started_again_beside_itself(declare) -> None:
@@ -461,6 +530,15 @@ def test_when_no_thread_can_be_started_it_is_said(declare) -> None:
         return (status, body["one"]["checks"][0]["code"]) == (503, "no_thread")
 
     assert in_child(starved)
+
+
+def test_inline_with_a_synchronous_client_in_an_asynchronous_test(healthguard_settings) -> None:
+    healthguard_settings({"one": strange.SleepsAsync(0.01), "two": strange.Fine}, INLINE=True)
+
+    async def test() -> int:
+        return respond(Request("GET", "")).status
+
+    assert asyncio.run(test()) == 200
 
 
 def test_inline_checks_run_on_the_callers_thread(healthguard_settings) -> None:

@@ -7,6 +7,7 @@ import random
 import string
 
 import pytest
+from django.core.management.utils import get_random_secret_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,10 +41,30 @@ def test_random_keys_are_no_placeholders_and_not_corrupted(shape: str) -> None:
         assert values.corruption(key, names=["KEY"], prefixes=("sk-ant-",), is_token=True) is None, key
 
 
+def test_djangos_own_secret_keys_are_good() -> None:
+    """Its alphabet holds $(*_ and so now and then what looks like a reference or a mask."""
+    for _ in range(20_000):
+        key = get_random_secret_key()
+        assert values.placeholder(key) is None, key
+        assert values.corruption(key, names=["SECRET_KEY"]) is None, key
+    for key in ("a$(b_c)d" * 7, "q***" + "z8&1k@4w" * 6):
+        assert values.placeholder(key) is None
+        assert values.corruption(key) is None
+
+
 @pytest.mark.parametrize(
     "value",
     [
-        *("mock", "mock-anthropic-key", "sk-ant-mock-key-for-testing", "test", "dummy", "changeme", "CHANGEME"),
+        *(
+            "mock",
+            "mock-anthropic-key",
+            "sk-ant-mock-key-for-testing",
+            "test",
+            "dummy",
+            "changeme",
+            "change-me",
+            "Change_Me-Change_Me-Change_Me-Change_Me",
+        ),
         *(
             "your-api-key-here",
             "sk-your-openai-api-key",

@@ -20,6 +20,7 @@ from healthguard.status import Evidence, Fault, Problem
 DEFAULT_LIMIT = 5.0
 """How long asking may take where no deadline is set (seconds): django-health-check's own timeout."""
 
+_MAX_NAME = 20
 _DISTINCTIVE = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive)
 
 
@@ -80,10 +81,12 @@ class AIProviderKey(HealthCheck):
         if provider_named(self.provider) is None:
             near = difflib.get_close_matches(str(self.provider), PROVIDERS, 1)
             meant = f"Did you mean {near[0]!r}? " if near else ""
+            # What cannot be a name is not shown: it may be the key, by mistake.
+            is_name = values.is_plain_name(self.provider, prefixes=_DISTINCTIVE) and len(self.provider) <= _MAX_NAME
             yield Problem(
                 "misdeclared",
                 Fault.CONFIG,
-                f"There is no AI provider {self.provider!r}.",
+                f"There is no AI provider {self.provider!r}." if is_name else "AIProviderKey takes a provider's name.",
                 f"{meant}Known are: {', '.join(sorted(PROVIDERS))}.",
             )
 
@@ -219,6 +222,14 @@ def _judge_verdict(
                 f"{title} does not answer ({reason} from {host}): nothing is known of the key in {variable}.",
                 fault=Fault.OUTAGE,
                 hint="Look at the provider's status page, and whether this pod may reach it (DNS, egress, proxy).",
+                evidence=evidence,
+            )
+        case Verdict.NOT_ASKED:
+            raise Unhealthy(
+                "base_url_invalid",
+                f"Where to ask {title} is not an http or https URL, so no call to it can succeed.",
+                fault=Fault.CONFIG,
+                hint=f"Look at {' and '.join(provider.base_url_variables)}.",
                 evidence=evidence,
             )
         case Verdict.UNKNOWN:

@@ -57,6 +57,11 @@ class DatabaseName(HealthCheck):
         if configured is not None:
             self._compare(connection.vendor, configured, "the settings name", {})
         if connection.vendor not in _FACTS:
+            # Nothing is known of asking such a server for its name; that it answers must be enough, if the settings
+            # do name it.
+            connection.ensure_connection()
+            if configured is None:
+                self._compare(connection.vendor, "", "the settings name", {})
             return {"alias": self.alias, "server": connection.vendor, "expected": self.name, "actual": configured}
         name, version, read_only = fetch(connection, _FACTS[connection.vendor])[0]
         facts: dict[str, Evidence] = {
@@ -67,20 +72,23 @@ class DatabaseName(HealthCheck):
             "expected": self.name,
         }
         actual = "" if name is None else str(name)
+        if connection.vendor == "sqlite" and configured and _is_same_file(configured, actual):
+            # The server resolves links: current.sqlite3 may lead to a file of another name.
+            actual = configured
         self._compare(connection.vendor, actual, "the server says that it is", facts)
         return {**facts, "actual": _shown(connection.vendor, actual)}
 
     def _compare(self, vendor: str, actual: str, who: str, facts: Mapping[str, Evidence]) -> None:
         if _is_named(vendor, actual, self.name):
             return
-        shown = _shown(vendor, actual)
+        shown, expected = _shown(vendor, actual), _shown(vendor, self.name)
         raise Unhealthy(
             "wrong_database",
-            f"Database {self.alias!r} must be {self.name!r}, but {who} {shown!r}.",
+            f"Database {self.alias!r} must be {expected!r}, but {who} {shown!r}.",
             fault=Fault.CONFIG,
             hint=f"Look at DATABASE_URL or DATABASES[{self.alias!r}]['NAME'], and at the Secret it is mounted from: "
             "it names another database.",
-            evidence={"alias": self.alias, **facts, "expected": self.name, "actual": shown},
+            evidence={"alias": self.alias, **facts, "expected": expected, "actual": shown},
         )
 
 
@@ -103,8 +111,15 @@ def _file(name: str) -> str:
     return unquote(urlsplit(name).path) if name.startswith("file:") else name
 
 
-def _shown(vendor: str, actual: str) -> str:
-    return os.path.basename(_file(actual)) if vendor == "sqlite" else actual
+def _is_same_file(one: str, other: str) -> bool:
+    return os.path.realpath(_file(one)) == os.path.realpath(_file(other))
+
+
+def _shown(vendor: str, name: str) -> str:
+    """``name``, or what it is instead: whoever puts a whole URL there puts a password there."""
+    if vendor == "sqlite":
+        return os.path.basename(_file(name))
+    return "(a URL, not a name)" if "://" in name or "@" in name else name
 
 
 def _kind(connection: BaseDatabaseWrapper) -> str:

@@ -146,7 +146,7 @@ def _sentence(kind: Kind, found: list[Finding], tables: int) -> str:
         return f"table {_names(names)} does not exist" if len(found) == 1 else f"tables do not exist: {_names(names)}"
     if kind in (Kind.COLUMN_TYPE, Kind.UNKNOWN_TYPE):
         told = [
-            f"{finding.name} is {finding.actual}, declared as {finding.expected}"
+            f"column {finding.name} is {finding.actual}, declared as {finding.expected}"
             + (", which this server does not know" if kind is Kind.UNKNOWN_TYPE else "")
             for finding in found
         ]

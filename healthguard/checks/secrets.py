@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.core.checks.security.base import (
@@ -15,7 +16,7 @@ from health_check.base import HealthCheck
 
 from healthguard import values
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.status import Fault
+from healthguard.status import Fault, Problem
 
 _HINT = (
     "Set SECRET_KEY to a long random value, from the environment or a Secret: "
@@ -43,6 +44,8 @@ class SecretKey(HealthCheck):
             Unhealthy: the key is empty, too short, corrupted, a placeholder or weak.
             Degraded: a weak key with DEBUG, or a weak fallback.
         """
+        for problem in self.misdeclared():
+            raise Unhealthy.of(problem)
         key = self._key()
         size = len(key.encode("utf-8", "surrogateescape"))
         if size < self.min_bytes:
@@ -63,6 +66,16 @@ class SecretKey(HealthCheck):
                 evidence={"bytes": size},
             )
         self._judge_strength(key)
+
+    def misdeclared(self) -> Iterator[Problem]:
+        """What is wrong with the declaration itself."""
+        if not isinstance(self.min_bytes, int):
+            yield Problem(
+                "misdeclared",
+                Fault.CONFIG,
+                "min_bytes of SecretKey is not a whole number.",
+                "Mend it in the HEALTHGUARD setting.",
+            )
 
     def _key(self) -> str:
         try:

@@ -36,7 +36,7 @@ def render(report: Report, detail: Detail) -> bytes:
                 body[name] = _section(member, report, detail)
         else:
             body |= _section(report.root, report, detail)
-    return json.dumps(body, default=str, ensure_ascii=True).encode() + b"\n"
+    return json.dumps(body).encode() + b"\n"
 
 
 def render_status(status: str) -> bytes:

@@ -19,5 +19,7 @@ class Verdict(enum.StrEnum):
     """The provider answers too many requests: it says nothing of the key."""
     UNKNOWN = "unknown"
     """The provider, or something before it, answered what tells nothing of the key."""
+    NOT_ASKED = "not_asked"
+    """There is no way to ask: the base URL is not a URL."""
     DOWN = "down"
     """No answer, or one that says that the provider is in trouble."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from healthguard.providers.provider import Provider
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # Groq's edge, for one, refuses well-known defaults of HTTP libraries.
 # Compression is declined because the cap on the body would have to count what it unfolds to.
 _HEADERS = {"user-agent": f"healthguard/{__version__}", "accept": "application/json", "accept-encoding": "identity"}
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?")
 # A list of models is some 20 kB. What is longer is not an answer.
 MAX_BODY = 1024 * 1024
 
@@ -56,7 +58,7 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
     try:
         url, auth = _target(base_url, request.path)
     except (httpx.InvalidURL, ValueError):
-        return Verification(Verdict.UNKNOWN, "the base URL is not an http or https URL", "?")
+        return Verification(Verdict.NOT_ASKED, "the base URL is not an http or https URL", "?")
     headers = {name: line.format(key=key) for name, line in request.headers.items()}
     try:
         # One limit for all of it, for a server that sends a byte a second keeps every single wait short.
@@ -80,7 +82,7 @@ def _target(base_url: str, path: str) -> tuple[httpx.URL, tuple[str, str] | None
     import httpx
 
     given = httpx.URL(base_url)
-    if given.scheme not in ("http", "https") or not given.host:
+    if given.scheme not in ("http", "https") or not _HOST.fullmatch(given.host):
         raise ValueError("not an http or https URL")
     auth = (given.username, given.password) if given.userinfo else None
     return given.copy_with(userinfo=b"", query=None, fragment=None, path=given.path.rstrip("/") + path), auth

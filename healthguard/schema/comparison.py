@@ -49,7 +49,9 @@ class Finding:
         return self.table if self.column is None else f"{self.table}.{self.column}"
 
 
-_MODIFIERS = re.compile(r"\s*\(([^()]*)\)")
+_MODIFIERS = re.compile(r"\s*\((.*)\)")
+# Which fields an interval has is a restriction like its precision, and no type of its own.
+_INTERVAL = re.compile(r"interval\b[a-z ]*")
 
 
 def compare(expected: Expected, live: LiveSchema) -> list[Finding]:
@@ -94,7 +96,7 @@ def _same_type(actual: str, declared: str) -> bool:
 
 
 def _bare(type_: str) -> str:
-    return _MODIFIERS.sub("", type_)
+    return _INTERVAL.sub("interval", _MODIFIERS.sub("", type_))
 
 
 def _modifiers(type_: str) -> list[str] | None:

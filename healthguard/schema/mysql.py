@@ -47,7 +47,10 @@ _TYPES = frozenset(
     "inet6 geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection vector "
     "xmltype".split()
 )
-_SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_ ]*?)\s*(?P<modifiers>\([^()]*\))?\s*(?P<suffix>unsigned|signed)?")
+_SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_ ]*?)\s*(?P<modifiers>\(.*\))?\s*(?P<suffix>unsigned|signed)?")
+_DECORATION = re.compile(r"\s+(zerofill|(character set|charset|collate)\s+\S+)", re.IGNORECASE)
+# The precision up to which a float is one; beyond it is a double.
+_FLOAT_PRECISION = 24
 _INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 
 
@@ -106,20 +109,22 @@ def canonical_type(spelling: str, *, is_mariadb: bool) -> str | None:
 
     Widths of integers mean nothing and differ between versions, but for tinyint(1), which is a boolean.
     """
-    match = _SPELLING.fullmatch(" ".join(spelling.lower().split()))
+    match = _SPELLING.fullmatch(" ".join(_DECORATION.sub("", spelling.lower()).split()))
     if match is None:
         return None
     name = match["name"].strip()
     modifiers = (match["modifiers"] or "").replace(" ", "")
     suffix = " unsigned" if match["suffix"] == "unsigned" else ""
     synonym = _SYNONYMS.get(name)
-    if (synonym is not None and "(" in synonym) or (synonym is not None and " " in synonym):
+    if synonym is not None and ("(" in synonym or " " in synonym):
         return synonym
     name = synonym or name
     if name == "json" and is_mariadb:
         name = "longtext"
     if name not in _TYPES:
         return None
+    if name == "float" and modifiers[1:-1].isdigit():
+        name, modifiers = "float" if int(modifiers[1:-1]) <= _FLOAT_PRECISION else "double", ""
     if name in _INTEGERS and not (name == "tinyint" and modifiers == "(1)"):
         modifiers = ""
     return f"{name}{modifiers}{suffix}"

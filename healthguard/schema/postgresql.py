@@ -120,7 +120,8 @@ def _type_alone(connection: BaseDatabaseWrapper, plain: str) -> str | None:
 def _with_modifiers(canonical: str | None, plain: str) -> str | None:
     """The canonical name with the declared modifiers, which to_regtype drops: ``character varying(20)[]``."""
     modifiers = _MODIFIERS.search(plain)
-    if canonical is None or modifiers is None:
+    if canonical is None or modifiers is None or plain.lower().startswith("float"):
+        # The precision of a float only chooses between real and double precision.
         return canonical
     base, array = (canonical[:-2], "[]") if canonical.endswith("[]") else (canonical, "")
     # The server writes them behind the first word of the types of time: timestamp(3) with time zone.

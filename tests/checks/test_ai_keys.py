@@ -7,6 +7,7 @@ import json
 import logging
 
 import pytest
+from django.test import override_settings
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
@@ -145,11 +146,11 @@ def test_a_provider_that_is_not_there(result, name, monkeypatch) -> None:
     assert (told.status, told.problem.code) == (Status.DEGRADED, "provider_down")
 
 
-@pytest.mark.parametrize("url", ["not a url", "ftp://127.0.0.1/", "http://"])
+@pytest.mark.parametrize("url", ["not a url", "ftp://127.0.0.1/", "http://", "${ANTHROPIC}", "http://u:pw@[bad"])
 def test_a_base_url_that_is_none(result, name, monkeypatch, url) -> None:
     monkeypatch.setenv(BASES[name], url)
     told = result(AIProviderKey(name))
-    assert (told.status, told.problem.code) == (Status.DEGRADED, "provider_unclear")
+    assert (told.status, told.problem.code) == (Status.UNHEALTHY, "base_url_invalid")
 
 
 OPENAI_CASES = [
@@ -297,6 +298,18 @@ def test_an_unknown_provider_is_told_with_the_one_that_was_meant(problem) -> Non
     told = problem(AIProviderKey("antropic"))
     assert told.code == "misdeclared"
     assert "anthropic" in told.hint
+
+
+def test_a_key_in_the_place_of_the_provider_is_not_told(problem) -> None:
+    for key in KEYS.values():
+        assert key not in repr(problem(AIProviderKey(key)))
+
+
+def test_the_fingerprint_with_any_secret_key(result, name, provider) -> None:
+    provider.keys = set(KEYS.values())
+    for secret in ("", b"bytes" * 20, "undecodable-\udcff" * 8):
+        with override_settings(SECRET_KEY=secret):
+            assert result(AIProviderKey(name)).status is Status.HEALTHY
 
 
 def test_its_repr_holds_no_key(name) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from health_check.base import HealthCheck
 
-from healthguard.checks import DatabaseName
+from healthguard.checks import AppliedMigrations, DatabaseName, RequiredTables
 from healthguard.status import Fault, Status
 
 
@@ -69,6 +70,50 @@ def test_sqlite_by_file_name_or_path(result, problem, connect, tmp_path, expecte
     assert told.status is Status.HEALTHY
     assert told.evidence["actual"] == "right.sqlite3"
     assert problem(DatabaseName("wrong.sqlite3", alias)).code == "wrong_database"
+
+
+def test_sqlite_through_a_link(result, connect, tmp_path) -> None:
+    sqlite3.connect(tmp_path / "data-42.sqlite3").execute("CREATE TABLE t (x)").connection.close()
+    (tmp_path / "current.sqlite3").symlink_to("data-42.sqlite3")
+    alias = connect(f"sqlite:///{tmp_path / 'current.sqlite3'}")
+    assert result(DatabaseName("current.sqlite3", alias)).problem is None
+    assert result(DatabaseName("data-42.sqlite3", alias)).problem is not None, "the settings name the link"
+
+
+def test_a_table_that_a_strangers_check_misses_is_no_outage(problem, connect, tmp_path) -> None:
+    from django.db import connections
+
+    class Selects(HealthCheck):
+        alias = "other"
+
+        def run(self) -> None:
+            connections["other"].cursor().execute("SELECT * FROM no_such_table")
+
+    connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    told = problem(Selects())
+    assert (told.code, told.fault) == ("database_error", Fault.CONFIG)
+
+
+@pytest.mark.parametrize("name", ["postgres://u:s3cretpw@h/db", "u:s3cretpw@h"])
+def test_a_url_in_the_place_of_a_name_is_not_told(problem, connect, postgres, database, name) -> None:
+    alias = connect(postgres.url_of(database))
+    assert "s3cretpw" not in repr(problem(DatabaseName(name, alias)))
+    assert "s3cretpw" not in repr(problem(DatabaseName("x", connect("postgres://h/x", "odd", NAME=name))))
+
+
+@pytest.mark.parametrize(
+    "check", [DatabaseName("prod", "none"), RequiredTables(["t"], "none"), AppliedMigrations("none")]
+)
+def test_no_database_at_all_is_not_green(problem, connect, check) -> None:
+    """What ``dj_database_url.config()`` gives where DATABASE_URL is not set."""
+    told = problem_without_database(problem, connect, check)
+    assert told.fault is Fault.CONFIG
+    assert told.code in ("database_engine", "wrong_database")
+
+
+def problem_without_database(problem, connect, check):
+    connect("postgres://h/x", "none", ENGINE="django.db.backends.dummy", NAME="")
+    return problem(check)
 
 
 @pytest.mark.mariadb

@@ -58,6 +58,32 @@ def test_a_plain_variable_may_hold_any_word(result, monkeypatch, value) -> None:
     assert result(EnvironmentVariable("APP_ENV")).status is Status.HEALTHY
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("TOKEN_TTL_SECONDS", "3600"), ("PASSWORD_MIN_LENGTH", "12"), ("KEYCLOAK_ENABLED", "true")),
+        *(("JWT_KEY_ID", "1"), ("CACHE_KEY_PREFIX", "test"), ("MONKEY", "no")),
+        ("SERVICE_ACCOUNT", '{\n "type": "service_account"\n}\n'),
+    ],
+)
+def test_a_name_that_only_holds_such_a_word_is_plain(result, monkeypatch, name, value) -> None:
+    monkeypatch.setenv(name, value)
+    assert result(EnvironmentVariable(name)).problem is None
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY_BASE", "LIVE_VIEW_SALT", "APIKEY", "STRIPE_API_KEY", "db_password"])
+def test_a_name_that_ends_like_a_secrets(problem, monkeypatch, name) -> None:
+    monkeypatch.setenv(name, "changeme")
+    assert problem(EnvironmentVariable(name)).code == "variable_placeholder"
+
+
+@pytest.mark.parametrize("value", ["sk-ant-api03-x1y2", URL, "a b", "x" * 70, ""])
+def test_a_value_in_the_place_of_the_name_is_not_told(problem, value) -> None:
+    told = problem(EnvironmentVariable(value))
+    assert told.code == "misdeclared"
+    assert not value or value not in repr(told)
+
+
 def test_a_declared_pattern_outranks_the_guess(result, monkeypatch) -> None:
     monkeypatch.setenv("KEY_MODE", "test")
     assert result(EnvironmentVariable("KEY_MODE", "test|live")).status is Status.HEALTHY

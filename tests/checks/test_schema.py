@@ -14,7 +14,8 @@ CUSTOMERS = """
 CREATE TABLE customers (
     id bigserial PRIMARY KEY, admin_level varchar(20), metadata jsonb, is_staff boolean, monthly_limit integer,
     price numeric(10, 2), whole numeric(10), tags varchar(20)[], seen timestamp(3) with time zone, plain timestamp,
-    letter char, "Mixed Case" text, ref uuid, email email_address, shout loud)
+    letter char, "Mixed Case" text, ref uuid, email email_address, shout loud,
+    small float(1), large float(53), lasts interval second(3), period interval year to month)
 """
 DOMAINS = (
     "CREATE DOMAIN email_address AS varchar(254); CREATE DOMAIN loud AS email_address CHECK (VALUE = upper(VALUE));"
@@ -112,6 +113,9 @@ def test_a_table_that_may_not_be_read(problem, result, connect, postgres, databa
         *(("seen", "timestamptz"), ("seen", "timestamp with time zone"), ("seen", "timestamptz(3)")),
         *(("seen", "timestamp(3) with time zone"), ("plain", "timestamp"), ("plain", "timestamp without time zone")),
         *(("Mixed Case", "text"), ("ref", "uuid"), ("ref", None)),
+        *(("small", "float(24)"), ("small", "real"), ("large", "float"), ("large", "float(53)")),
+        *(("lasts", "interval"), ("lasts", "interval second(3)"), ("period", "interval")),
+        ("period", "interval year to month"),
         *(("email", "email_address"), ("email", "varchar"), ("email", "varchar(254)")),
         *(("shout", "loud"), ("shout", "email_address"), ("shout", "varchar(254)")),
     ],
@@ -135,12 +139,15 @@ def test_every_spelling_of_the_right_type(result, alias, column, type_) -> None:
         ("plain", "timestamptz", "timestamp without time zone"),
         ("tags", "varchar", "character varying(20)[]"),
         ("ref", "varchar", "uuid"),
+        ("small", "float(53)", "real"),
+        ("lasts", "interval(2)", "interval second(3)"),
         ("email", "text", "email_address"),
     ],
 )
 def test_a_column_of_another_type(problem, alias, column, type_, actual) -> None:
     told = problem(RequiredColumns("customers", {column: type_}, alias))
     assert (told.code, told.fault) == ("column_type", Fault.CONFIG)
+    assert f"column customers.{column} is " in told.message.lower()
     assert told.evidence["column_type"] == [{"column": f"customers.{column}", "expected": type_, "actual": actual}]
 
 
@@ -226,7 +233,8 @@ def test_mariadb(result, problem, connect, mariadb) -> None:
     with connections[alias].cursor() as cursor:
         cursor.execute(
             "CREATE TABLE customers (id bigint AUTO_INCREMENT PRIMARY KEY, admin_level varchar(20), metadata json, "
-            "is_staff boolean, monthly_limit int, price decimal(10,2), big bigint unsigned)"
+            "is_staff boolean, monthly_limit int, price decimal(10,2), big bigint unsigned, "
+            "single float(24), large float(53), padded int zerofill, kind enum('a(b)', 'c') CHARACTER SET utf8mb4)"
         )
     good = {
         "id": "bigint",
@@ -236,7 +244,15 @@ def test_mariadb(result, problem, connect, mariadb) -> None:
         "monthly_limit": "integer",
         "price": "numeric(10, 2)",
         "big": "BIGINT UNSIGNED",
+        "single": "float(24)",
+        "large": "float(53)",
+        "padded": "int unsigned",
+        "kind": "enum",
     }
+    assert (
+        result(RequiredColumns("customers", {"kind": "enum('a(b)','c') character set utf8mb4"}, alias)).problem is None
+    )
+    good |= {}
     assert result(RequiredColumns("customers", good, alias)).problem is None
     for column, type_ in {
         "admin_level": "varchar(30)",
