@@ -8,12 +8,14 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test lint docs build clean
+.PHONY: help demo outage test unit lint docs build clean
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
 
 $(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[postgresql]" --group dev
@@ -30,6 +32,9 @@ test: $(VENV)/installed ## Run the tests, with a real PostgreSQL
 	$(BIN)/python -m coverage run -m pytest $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+unit: $(VENV)/installed ## Run the tests of single parts alone, for another Python: make unit PYTHON=python3.13 VENV=.venv-3.13
+	$(BIN)/python -m pytest tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
 
 lint: $(VENV)/installed ## Style, types and import layers
 	$(BIN)/ruff check .

@@ -136,7 +136,8 @@ def test_memory_of_nothing_but_the_latch_stays_in_the_temporary_folder(new_proje
     (tmp_path / "temporary").mkdir()
     new_project.migrate()
     server = new_project.serve()
-    assert server.until("/api/health/ready", 200, host="localhost").status == 200
+    reply = server.until("/api/health/ready", 200, host="localhost")
+    assert reply.status == 200, reply.body
     ends = time.monotonic() + 5
     while not (files := [path.name for path in (tmp_path / "temporary").glob("healthguard-*")]):
         assert time.monotonic() < ends
