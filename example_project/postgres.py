@@ -28,6 +28,12 @@ class Postgres:
         """The URL of another database on it."""
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
 
+    def url_as(self, user: str, database: str, password: str = "") -> str:
+        """The URL of ``database`` for another user."""
+        parts = urlsplit(self.url_of(database))
+        credentials = f"{user}:{password}" if password else user
+        return urlunsplit(parts._replace(netloc=f"{credentials}@{parts.netloc.rpartition('@')[2]}"))
+
     def execute(self, statement: str, database: str | None = None) -> list[tuple[object, ...]]:
         """Run a statement, in ``database`` if one is named; the rows, where there are any."""
         with psycopg.connect(self.url if database is None else self.url_of(database), autocommit=True) as connection:

@@ -7,6 +7,7 @@ import concurrent.futures
 import enum
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Mapping, MutableMapping
@@ -85,7 +86,8 @@ def _forget_after_fork() -> None:
 
 
 setting_changed.connect(_forget)
-os.register_at_fork(after_in_child=_forget_after_fork)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 class Question:

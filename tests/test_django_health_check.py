@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from django.test import override_settings
@@ -11,6 +12,7 @@ from healthguard.checks import DatabaseName, RequiredTables, SecretKey
 from healthguard.respond import Request, respond
 from tests.sites import Server, Site
 
+DATABASE = f"healthguard_theirs_{os.getpid()}"
 TOKEN = "details-token-0123456789"
 OURS = [
     ("healthguard.checks.SecretKey", {"min_bytes": 50}),
@@ -36,7 +38,7 @@ urlpatterns = [
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, postgres) -> Server:
     site = Site(tmp_path_factory.mktemp("site"))
-    site.environment = {"ANTHROPIC_API_KEY": "mock-key", "DATABASE_URL": postgres.create("theirs")}
+    site.environment = {"ANTHROPIC_API_KEY": "mock-key", "DATABASE_URL": postgres.create(DATABASE)}
     site.write(
         """
         import dj_database_url
@@ -48,7 +50,7 @@ def served(tmp_path_factory, postgres) -> Server:
     ).migrate()
     yield site.serve("gunicorn-gthread")
     site.stop()
-    postgres.drop("theirs")
+    postgres.drop(DATABASE)
 
 
 @pytest.mark.parametrize("format", ["json", "html", "text", "openmetrics", "atom", "rss"])
@@ -70,7 +72,7 @@ def test_our_checks_in_its_view(served, postgres, format) -> None:
         assert all("Unavailable: " in message for message in failing.values())
     if format == "openmetrics":
         assert 'django_health_check_status{check="SecretKey",min_bytes="50"} 1' in text
-    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'theirs'"
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{DATABASE}'"
     assert postgres.execute(count) == [(0,)], "no connection of ours is left open in its threads"
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
+from tests.links import Link
 from tests.sites import ADAPTORS, SERVERS, Site
 
-# A database that a test can stop: a socket that leads to the PostgreSQL of the tests, or nowhere.
+# A database that a test can stop.
 DATABASE = """
 import dj_database_url
 DATABASES = {{"default": dj_database_url.parse(os.environ["DATABASE_URL"])}}
@@ -32,31 +33,11 @@ HEALTHGUARD = {"SERVICES": {
 """
 
 
-class Link:
-    """Where the project looks for its database: a name that leads to the server's socket, or nowhere."""
-
-    def __init__(self, folder: Path, postgres) -> None:
-        self._folder = folder / "link"
-        self._folder.mkdir()
-        from urllib.parse import unquote, urlsplit
-
-        parts = urlsplit(postgres.url)
-        socket_folder = Path(unquote(parts.netloc.rpartition("@")[2]))
-        self._target = next(socket_folder.glob(".s.PGSQL.*[0-9]"))
-        self._name = self._folder / self._target.name
-        self.url = f"postgresql://postgres@{str(self._folder).replace('/', '%2F')}/postgres"
-        self.up()
-
-    def up(self) -> None:
-        self._name.symlink_to(self._target)
-
-    def down(self) -> None:
-        self._name.unlink()
-
-
 @pytest.fixture
-def link(tmp_path, postgres) -> Link:
-    return Link(tmp_path, postgres)
+def link(postgres) -> Iterator[Link]:
+    link = Link(postgres.url)
+    yield link
+    link.down()
 
 
 def declare(site: Site, link: Link, ready="startup", adaptor="middleware") -> Site:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import pytest
 from example_project.deployment import Server, anthropic_key, free_port, healthy_environment, manage
 from example_project.provider_simulator import Simulator
 
-EXPECTED = "rsolv_platform_prod"
+EXPECTED = f"healthguard_platform_{os.getpid()}"
+LANDING = f"healthguard_landing_{os.getpid()}"
 SERVICES = {
     "database": "healthy",
     "ai_providers": {"anthropic": "healthy", "openai": "healthy"},
@@ -102,6 +104,7 @@ class Deployment:
 def healthy(postgres) -> Iterator[Deployment]:
     simulator = Simulator().start()
     environment = healthy_environment(simulator.base_urls, postgres.create(EXPECTED))
+    environment["EXPECTED_DATABASE"] = EXPECTED
     simulator.keys = {environment["ANTHROPIC_API_KEY"], environment["OPENAI_API_KEY"]}
     manage(environment, "migrate", "--verbosity=0")
     yield Deployment(environment, simulator)
@@ -149,18 +152,18 @@ def test_a_deploy_into_a_broken_environment(deployment, changes, code, service) 
 
 
 def test_a_database_url_that_names_another_database_with_the_same_tables(deployment, postgres) -> None:
-    url = postgres.create("rsolv_landing_prod", template=EXPECTED)
+    url = postgres.create(LANDING, template=EXPECTED)
     try:
         deployment.deploy(DATABASE_URL=url)
         told = deployment.must_tell("wrong_database", "database")
         assert told["evidence"]["expected"] == EXPECTED
-        assert told["evidence"]["actual"] == "rsolv_landing_prod"
+        assert told["evidence"]["actual"] == LANDING
         assert deployment.plain("/ready") == 503
         deployment.deploy()
         deployment.must_be_well()
     finally:
         deployment.stop()
-        postgres.drop("rsolv_landing_prod")
+        postgres.drop(LANDING)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def database(**keys):
     return {"ENGINE": "django.db.backends.postgresql", "USER": "app", "PASSWORD": os.environ["DB_PASSWORD"],
             "NAME": "pl4nted_wrong_name", "HOST": "127.0.0.1", "PORT": 1, **keys}
 DATABASES["down"] = database()
-DATABASES["refusing"] = database(HOST=os.environ["PG_SOCKET"], PORT="", USER="nobody_of_this_name")
+import dj_database_url
+DATABASES["refusing"] = {**dj_database_url.parse(os.environ["REFUSING_URL"]), "PASSWORD": os.environ["DB_PASSWORD"]}
 DATABASES["odd"] = database(PORT="no-port-" + os.environ["DB_PASSWORD"])
 HEALTHGUARD = {
     "SERVICES": {
@@ -66,8 +67,6 @@ class Constructed(HealthCheck):
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("debug", ["0", "1"])
 def test_no_planted_secret_anywhere(site, postgres, kind, debug) -> None:
-    from urllib.parse import unquote, urlsplit
-
     simulator = Simulator().start()
     root = f"http://gate:{PLANTED['GATE_PASSWORD']}@127.0.0.1:{simulator.server_port}"
     site.environment = {
@@ -75,7 +74,7 @@ def test_no_planted_secret_anywhere(site, postgres, kind, debug) -> None:
         "DEBUG": debug,
         "LOG_LEVEL": "DEBUG",
         "PYTHONASYNCIODEBUG": "1",
-        "PG_SOCKET": unquote(urlsplit(postgres.url).netloc.rpartition("@")[2]),
+        "REFUSING_URL": postgres.url_as("nobody_of_this_name", "pl4nted_wrong_name"),
         "ANTHROPIC_BASE_URL": f"{root}/anthropic",
         "OPENAI_BASE_URL": f"{root}/openai/v1",
     }

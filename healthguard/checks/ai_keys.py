@@ -175,69 +175,89 @@ def _judge_format(
     )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a verdict means for the deployment; the texts are templates."""
+
+    raises: type[Unhealthy | Degraded]
+    code: str
+    fault: Fault
+    message: str
+    hint: str
+
+
+_MEANINGS = {
+    Verdict.REJECTED: _Meaning(
+        Unhealthy,
+        "key_rejected",
+        Fault.CONFIG,
+        "{title} rejects the key in {variable} ({reason} from {host}).",
+        "Make a new key in {title}'s console, put it into the Secret that {variable} is mounted from, and restart the "
+        "pods.",
+    ),
+    Verdict.NOT_ASKED: _Meaning(
+        Unhealthy,
+        "base_url_invalid",
+        Fault.CONFIG,
+        "Where to ask {title} is not an http or https URL, so no call to it can succeed.",
+        "Look at {base_urls}.",
+    ),
+    Verdict.RESTRICTED: _Meaning(
+        Degraded,
+        "key_restricted",
+        Fault.CONFIG,
+        "The key in {variable} is real, but {title} restricts it ({reason} from {host}).",
+        "Look at its scopes and at the addresses it may come from; declare verify=False if it is not meant to list "
+        "models.",
+    ),
+    Verdict.NO_FUNDS: _Meaning(
+        Degraded,
+        "key_no_funds",
+        Fault.CONFIG,
+        "The key in {variable} is real, but out of funds or over a limit ({reason} from {host}).",
+        "Look at credit and spending limits in {title}'s console.",
+    ),
+    Verdict.RATE_LIMITED: _Meaning(
+        Degraded,
+        "provider_rate_limited",
+        Fault.OUTAGE,
+        "{title} limits the rate and does not tell about the key in {variable} ({reason} from {host}).",
+        "It passes by itself; if it stays, look for what uses up the limit.",
+    ),
+    Verdict.DOWN: _Meaning(
+        Degraded,
+        "provider_down",
+        Fault.OUTAGE,
+        "{title} does not answer ({reason} from {host}): nothing is known of the key in {variable}.",
+        "Look at the provider's status page, and whether this pod may reach it (DNS, egress, proxy).",
+    ),
+    Verdict.UNKNOWN: _Meaning(
+        Degraded,
+        "provider_unclear",
+        Fault.OUTAGE,
+        "The answer from {host} ({reason}) tells nothing of the key in {variable}.",
+        "Look whether {base_urls} is right, and whether a proxy answers in the provider's place.",
+    ),
+}
+
+
 def _judge_verdict(
     provider: Provider, variable: str, verification: Verification, evidence: Mapping[str, Evidence]
 ) -> None:
-    title, host, reason = provider.title, verification.host, verification.reason
-    match verification.verdict:
-        case Verdict.REAL:
-            return
-        case Verdict.REJECTED:
-            raise Unhealthy(
-                "key_rejected",
-                f"{title} rejects the key in {variable} ({reason} from {host}).",
-                fault=Fault.CONFIG,
-                hint=f"Make a new key in {title}'s console, put it into the Secret that {variable} is mounted from, "
-                "and restart the pods.",
-                evidence=evidence,
-            )
-        case Verdict.RESTRICTED:
-            raise Degraded(
-                "key_restricted",
-                f"The key in {variable} is real, but {title} restricts it ({reason} from {host}).",
-                fault=Fault.CONFIG,
-                hint="Look at its scopes and at the addresses it may come from; declare verify=False if it is not "
-                "meant to list models.",
-                evidence=evidence,
-            )
-        case Verdict.NO_FUNDS:
-            raise Degraded(
-                "key_no_funds",
-                f"The key in {variable} is real, but out of funds or over a limit ({reason} from {host}).",
-                fault=Fault.CONFIG,
-                hint=f"Look at credit and spending limits in {title}'s console.",
-                evidence=evidence,
-            )
-        case Verdict.RATE_LIMITED:
-            raise Degraded(
-                "provider_rate_limited",
-                f"{title} limits the rate and does not tell about the key in {variable} ({reason} from {host}).",
-                fault=Fault.OUTAGE,
-                hint="It passes by itself; if it stays, look for what uses up the limit.",
-                evidence=evidence,
-            )
-        case Verdict.DOWN:
-            raise Degraded(
-                "provider_down",
-                f"{title} does not answer ({reason} from {host}): nothing is known of the key in {variable}.",
-                fault=Fault.OUTAGE,
-                hint="Look at the provider's status page, and whether this pod may reach it (DNS, egress, proxy).",
-                evidence=evidence,
-            )
-        case Verdict.NOT_ASKED:
-            raise Unhealthy(
-                "base_url_invalid",
-                f"Where to ask {title} is not an http or https URL, so no call to it can succeed.",
-                fault=Fault.CONFIG,
-                hint=f"Look at {' and '.join(provider.base_url_variables)}.",
-                evidence=evidence,
-            )
-        case Verdict.UNKNOWN:
-            raise Degraded(
-                "provider_unclear",
-                f"The answer from {host} ({reason}) tells nothing of the key in {variable}.",
-                fault=Fault.OUTAGE,
-                hint=f"Look whether {' or '.join(provider.base_url_variables) or 'the base URL'} is right, and "
-                "whether a proxy answers in the provider's place.",
-                evidence=evidence,
-            )
+    meaning = _MEANINGS.get(verification.verdict)
+    if meaning is None:
+        return
+    words = {
+        "title": provider.title,
+        "variable": variable,
+        "reason": verification.reason,
+        "host": verification.host,
+        "base_urls": " or ".join(provider.base_url_variables) or "the base URL",
+    }
+    raise meaning.raises(
+        meaning.code,
+        meaning.message.format(**words),
+        fault=meaning.fault,
+        hint=meaning.hint.format(**words),
+        evidence=evidence,
+    )

@@ -52,8 +52,7 @@ def test_a_database_that_does_not_exist(problem, connect, postgres) -> None:
 
 
 def test_a_user_that_does_not_exist(problem, connect, postgres, database) -> None:
-    url = postgres.url_of(database).replace("//postgres@", "//nobody@")
-    told = problem(DatabaseName(database, connect(url)))
+    told = problem(DatabaseName(database, connect(postgres.url_as("nobody", database))))
     assert (told.code, told.fault) == ("database_credentials", Fault.CONFIG)
 
 

@@ -122,9 +122,9 @@ def test_migrations_that_cannot_be_read(problem, connect, postgres, database, tm
 def test_history_that_may_not_be_read(problem, connect, postgres, database) -> None:
     alias = connect(postgres.url_of(database))
     call_command("migrate", database=alias, verbosity=0, stdout=StringIO())
-    postgres.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN", database)
+    postgres.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'r'", database)
     try:
-        reader = connect(postgres.url_of(database).replace("//postgres@", "//reader@"), "reader")
+        reader = connect(postgres.url_as("reader", database, "r"), "reader")
         told = problem(AppliedMigrations(reader))
         assert (told.code, told.fault) == ("database_permission", Fault.CONFIG)
     finally:

@@ -82,10 +82,10 @@ def test_names_are_taken_as_they_are(problem, result, alias, postgres, database)
 
 
 def test_a_table_that_may_not_be_read(problem, result, connect, postgres, database, alias) -> None:
-    postgres.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN", database)
+    postgres.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'r'", database)
     try:
         postgres.execute("GRANT SELECT ON customers TO reader; GRANT SELECT (id) ON api_keys TO reader", database)
-        reader = connect(postgres.url_of(database).replace("//postgres@", "//reader@"), "reader")
+        reader = connect(postgres.url_as("reader", database, "r"), "reader")
         told = problem(RequiredTables(TABLES, reader))
         assert (told.code, told.fault) == ("table_unreadable", Fault.CONFIG)
         assert sorted(told.evidence["table_unreadable"]) == ["analytics_events", "fun_with_flags_toggles"]
