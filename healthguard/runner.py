@@ -186,9 +186,9 @@ class Runner:
         Returns:
             the runs under way, also those that others have started.
         """
-        now = time.monotonic()
         runs: list[Run] = []
         with self._lock:
+            now = time.monotonic()
             for path in paths:
                 slot = self._slots[path]
                 if slot.run is None and (fresh or slot.is_due(now)):
@@ -211,11 +211,12 @@ class Runner:
 
     def look(self, paths: Iterable[tuple[str, ...]]) -> Snapshot:
         """What is known of the services at ``paths``."""
-        now = time.monotonic()
         reports: dict[tuple[str, ...], ServiceReport] = {}
         fresh_until = float("inf")
         changes: list[_Change] = []
         with self._lock:
+            # Not before: a run may end while this waits for the lock, and no result is older than now.
+            now = time.monotonic()
             version = self.version
             for path in paths:
                 slot = self._slots[path]
