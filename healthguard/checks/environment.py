@@ -26,7 +26,8 @@ class EnvironmentVariable(HealthCheck):
 
     Args:
         name: the variable.
-        pattern: a regular expression for the whole value.
+        pattern: a regular expression that must be found in the value, as in Django's RegexValidator; write ``^…$``
+            for the whole of it.
         min_bytes: how long it must be at least (bytes).
     """
 
@@ -53,8 +54,9 @@ class EnvironmentVariable(HealthCheck):
             if self.min_bytes <= 0:
                 return
             raise self._problem("empty", values.EMPTY.what, values.EMPTY.remedy)
-        is_chosen = self.pattern is not None and re.fullmatch(self.pattern, value) is not None
-        if not is_chosen and (flaw := self._flaw(value)):
+        # A word that a pattern spells out is meant, whatever it looks like.
+        is_meant = self.pattern is not None and re.fullmatch(self.pattern, value) is not None
+        if not is_meant and (flaw := self._flaw(value)):
             raise self._problem(flaw.kind, flaw.what, flaw.remedy)
         size = len(os.fsencode(value))
         if size < self.min_bytes:
@@ -64,11 +66,11 @@ class EnvironmentVariable(HealthCheck):
                 "Put the real value in its place.",
                 size,
             )
-        if self.pattern is not None and not is_chosen:
+        if self.pattern is not None and re.search(self.pattern, value) is None:
             raise self._problem(
                 "mismatch",
                 "does not have the declared form",
-                "Compare the value with the pattern in the declaration; it must fit as a whole.",
+                "Compare the value with the pattern in the declaration.",
             )
 
     def misdeclared(self) -> Iterator[Problem]:

@@ -46,10 +46,13 @@ def test_a_short_value(problem, monkeypatch) -> None:
     assert told.evidence == {"variable": "GUARDED", "bytes": 7, "min_bytes": 8}
 
 
-def test_a_pattern_must_fit_as_a_whole(problem, result, monkeypatch) -> None:
-    monkeypatch.setenv("GUARDED", "rsolv_landing_prod_but_longer")
-    assert problem(EnvironmentVariable("GUARDED", "rsolv_landing_prod")).code == "variable_mismatch"
-    assert result(EnvironmentVariable("GUARDED", "rsolv_landing_.*")).status is Status.HEALTHY
+def test_a_pattern_must_be_found(problem, result, monkeypatch) -> None:
+    """As the post-mortem asks of DATABASE_URL, and as Django's RegexValidator does."""
+    monkeypatch.setenv("GUARDED", "postgres://app:pw@db/rsolv_landing_prod")
+    assert problem(EnvironmentVariable("GUARDED", "rsolv_platform_prod")).code == "variable_mismatch"
+    assert problem(EnvironmentVariable("GUARDED", "^rsolv_landing_prod$")).code == "variable_mismatch"
+    assert result(EnvironmentVariable("GUARDED", "rsolv_landing_prod")).status is Status.HEALTHY
+    assert result(EnvironmentVariable("GUARDED", r"^postgres://.*/rsolv_landing_prod$")).status is Status.HEALTHY
 
 
 @pytest.mark.parametrize("value", ["prod", "test", "false", "0", '{"a": 1}', "a b", URL])
