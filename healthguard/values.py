@@ -57,7 +57,7 @@ _PLACEHOLDER_WORDS = frozenset(
     "mock dummy fake test example sample placeholder changeme replace your insert todo redacted".split()
 )
 _TEMPLATE = re.compile(
-    r"<[^<>]*> | \{\{.*\}\} | \{[\w\s.-]*\} | \$\{.*\} | \$\(.*\) | \$[A-Za-z_]\w* | %\w+% | @\w+@",
+    r"<[^<>]*> | \{\{.*\}\} | \{[\w\s.-]*\} | \$\{.*\} | \$\([\w.-]+\) | \$[A-Za-z_]\w* | %\w+% | @\w+@",
     re.VERBOSE | re.DOTALL,
 )
 _MASK = re.compile(r"[*xX#.?•●…_-]+")
