@@ -403,16 +403,13 @@ def _unexpected(source: CheckSource, error: BaseException) -> Problem:
 @contextlib.contextmanager
 def _rolled_back() -> Iterator[None]:
     """Undo what the checks did to transactions of the caller, in particular that an error in them broke them."""
-    marks = [
-        (connection.alias, transaction.savepoint(connection.alias))
-        for connection in connections.all(initialized_only=True)
-        if connection.in_atomic_block
-    ]
-    try:
+    with contextlib.ExitStack() as blocks:
+        for connection in connections.all(initialized_only=True):
+            if connection.in_atomic_block:
+                blocks.enter_context(transaction.atomic(connection.alias))
+                # Runs before the block ends, and makes it end in a rollback to where it began.
+                blocks.callback(transaction.set_rollback, True, connection.alias)
         yield
-    finally:
-        for alias, mark in marks:
-            transaction.savepoint_rollback(mark, alias)
 
 
 # Problems of the runner's own.

@@ -3,6 +3,7 @@
 import atexit
 
 import dj_database_url
+import django
 
 from example_project.postgres import postgres
 
@@ -26,5 +27,8 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 DATABASES = {"default": dj_database_url.parse(POSTGRES.url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 HEALTHGUARD = {"SERVICES": {"django_config": "healthguard.checks.SecretKey"}, "INLINE": True}
