@@ -161,6 +161,21 @@ def test_what_is_wrong_as_a_whole_is_a_service_of_its_own() -> None:
         assert ask()[1]["services"] == {"fine": "healthy", "healthguard": "unhealthy"}
 
 
+class Furious(dict):
+    """A setting that raises when it is read."""
+
+    def get(self, *args):
+        raise RuntimeError(strange.SECRET)
+
+
+def test_a_setting_that_raises_is_no_exception_page_and_not_green(caplog) -> None:
+    with override_settings(HEALTHGUARD=Furious(SERVICES=FINE)):
+        assert ask() == (503, {"status": "unhealthy"})
+        assert ask("live")[0] == 200
+    assert "RuntimeError" in caplog.text
+    assert strange.SECRET not in caplog.text
+
+
 def test_a_typo_gets_the_right_word() -> None:
     with override_settings(HEALTHGUARD={"SERVCES": FINE}):
         (message,) = [message for message in run_checks() if message.id == "healthguard.E002"]

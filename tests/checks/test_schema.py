@@ -280,6 +280,19 @@ def test_a_mariadb_query_is_bounded_in_time(connect, mariadb) -> None:
     assert problem_of(caught.value, alias).code == "database_timeout"
 
 
+def test_any_other_engine_by_djangos_introspection(alias) -> None:
+    """Shown on PostgreSQL, for no other engine is here: presence only."""
+    from healthguard.schema import compare
+    from healthguard.schema.generic import read
+
+    live = read(connections[alias], ["customers", "nowhere"], ["jsonb"])
+    expected = {"customers": {"metadata": "text", "nothing": None}, "nowhere": {}}
+    assert [(finding.kind, finding.name) for finding in compare(expected, live)] == [
+        ("table_missing", "nowhere"),
+        ("column_missing", "customers.nothing"),
+    ]
+
+
 @pytest.mark.parametrize(
     "check",
     [
