@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 
 MODULE = "example_project.wsgi:application"
+CONFIG = "python:example_project.gunicorn_conf"
 START_SECONDS = 30.0
 
 
@@ -93,7 +94,7 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
         options = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4", "--log-level", "warning"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", MODULE],
+            [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "--config", CONFIG, MODULE],
             env=environment,
             stderr=subprocess.DEVNULL if is_quiet else None,
         )

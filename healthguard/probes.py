@@ -198,6 +198,18 @@ class Question:
         return report
 
 
+def warm_up() -> None:
+    """Run everything once and wait for it, at most for the longest timeout of a service.
+
+    For a server's hook that runs in a new worker before it takes requests, like gunicorn's ``post_worker_init``: the
+    first probe that the worker gets is then not told that nothing is known yet.
+    """
+    current = guard()
+    runs = current.runner.start_due([service.path for service in current.tree.services()])
+    if runs:
+        concurrent.futures.wait([run.done for run in runs], max(run.service.timeout for run in runs))
+
+
 def is_draining() -> bool:
     """Whether the pod has been told to leave: the drain file exists."""
     path = settings.drain_file

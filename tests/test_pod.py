@@ -212,6 +212,17 @@ def test_two_hundred_probes_at_once_run_each_check_once(site, kind) -> None:
     assert (site.folder / "runs").read_text() == "x"
 
 
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_worker_that_is_warmed_up_never_answers_unknown(site, warm) -> None:
+    site.write(
+        'HEALTHGUARD = {"SERVICES": {"slow": ("tests.strange_checks.SleepsAsync", {"seconds": 0.6})}, "DEADLINE": 0.1}',
+        adaptor="middleware",
+    )
+    options = ["--config", "python:example_project.gunicorn_conf"] if warm else []
+    server = site.serve("gunicorn-gthread", *options)
+    assert server.get().status == (200 if warm else 503)
+
+
 def test_the_latch_of_another_user_counts_for_nothing(tmp_path) -> None:
     from healthguard.latch import Latch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from healthguard.providers.verdict import Verdict
 from healthguard.version import __version__
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 # Groq's edge, for one, refuses well-known defaults of HTTP libraries.
@@ -64,7 +67,9 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
         # One limit for all of it, for a server that sends a byte a second keeps every single wait short.
         async with (
             asyncio.timeout(limit),
-            httpx.AsyncClient(follow_redirects=False, headers=_HEADERS, auth=auth, timeout=limit) as client,
+            httpx.AsyncClient(
+                follow_redirects=False, headers=_HEADERS, auth=auth, timeout=limit, verify=_certificates()
+            ) as client,
         ):
             verification, is_explicit = await _ask(client, provider, url, headers)
             if verification.verdict is Verdict.REJECTED and not is_explicit:
@@ -75,6 +80,14 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
     except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
         # Only the class: the text of h11's errors, for one, can hold a whole header line.
         return Verification(Verdict.DOWN, type(error).__name__, url.host)
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """What certificates are trusted, those of SSL_CERT_FILE too; read once, for it takes longer than many an answer."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _target(base_url: str, path: str) -> tuple[httpx.URL, tuple[str, str] | None]:
