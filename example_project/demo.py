@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 
 from example_project.deployment import Server, healthy_environment, is_free, manage
@@ -28,6 +29,10 @@ Let the provider be in trouble, then ask for a fresh answer (modes: ok, reject, 
 """
 
 
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run it until it is interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -42,6 +47,9 @@ def main() -> int:
     environment = healthy_environment(simulator.base_urls, database_url)
     simulator.keys = {environment["ANTHROPIC_API_KEY"], environment["OPENAI_API_KEY"]}
     simulator.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Also where a shell started this in the background, and so with SIGINT ignored: the server must end with it.
+        signal.signal(number, _interrupt)
     manage(environment, "migrate", "--verbosity=0")
     api_key = manage(environment, "seed_demo")
     server = Server(port, environment)
