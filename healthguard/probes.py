@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import enum
+import functools
 import logging
 import os
 import sys
@@ -130,7 +131,7 @@ class Question:
         self._deciding = {service.path for service in services if self._decides(service)}
         self._runs: list[Run] = []
         if not self._guard.is_inline:
-            self._runs = self._guard.runner.start_due(self._paths, fresh=fresh)
+            self._runs = self._guard.runner.start_due(self._paths, settings.deadline, fresh=fresh)
 
     def _decides(self, service: ServiceNode) -> bool:
         if self._probe is Probe.HEALTH:
@@ -169,19 +170,17 @@ class Question:
                 future.cancel()
 
     def _to_wait_for(self) -> tuple[list[Run], float]:
-        """The runs worth waiting for, and how long (seconds).
+        """The runs worth waiting for, and how long (seconds): none longer than its patience lasts from its start.
 
-        No run is waited for longer than the deadline from its start, nor past its timeout: so one that hangs costs
-        the first probe its deadline, and not every probe.
+        So one that hangs costs the first probe its deadline, and not every probe.
         """
         now = time.monotonic()
-        limits = {
-            run: min(run.started + settings.deadline, run.ends)
+        runs = [
+            run
             for run in self._runs
-            if run.service.path in self._deciding and not run.done.done()
-        }
-        runs = [run for run, limit in limits.items() if limit > now]
-        return runs, max((limits[run] for run in runs), default=now) - now
+            if run.service.path in self._deciding and run.awaited_until > now and not run.done.done()
+        ]
+        return runs, max((run.awaited_until for run in runs), default=now) - now
 
     def report(self) -> Report:
         """What is known now."""
@@ -205,15 +204,33 @@ def warm_up() -> None:
     first probe that the worker gets is then not told that nothing is known yet.
     """
     current = guard()
-    runs = current.runner.start_due([service.path for service in current.tree.services()])
+    paths = [service.path for service in current.tree.services()]
+    runs = current.runner.start_due(paths, settings.deadline)
     if runs:
         concurrent.futures.wait([run.done for run in runs], max(run.service.timeout for run in runs))
 
 
 def is_draining() -> bool:
-    """Whether the pod has been told to leave: the drain file exists."""
+    """Whether the pod has been told to leave: the drain file exists.
+
+    Where nobody can tell, it has not been: what hinders this pod from looking hinders all the others too.
+    """
     path = settings.drain_file
-    return path is not None and os.path.exists(path)
+    if path is None:
+        return False
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        _tell_once("DRAIN_FILE cannot be looked for (%s): the pod counts as not draining.", type(error).__name__)
+        return False
+    return True
+
+
+@functools.cache
+def _tell_once(message: str, *arguments: str) -> None:
+    logger.warning(message, *arguments)
 
 
 def _members(root: GroupReport | ServiceReport) -> Mapping[str, ServiceReport | GroupReport]:

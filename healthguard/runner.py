@@ -12,7 +12,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
-import functools
 import inspect
 import json
 import logging
@@ -30,7 +29,7 @@ from django.db import connections, transaction
 from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException, ServiceWarning
 
-from healthguard.databases import own_connections, problem_of
+from healthguard.databases import OwnConnections, problem_of
 from healthguard.deadline import REPORTING_SHARE, ending_in
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.redaction import redact
@@ -42,6 +41,12 @@ logger = logging.getLogger("healthguard")
 
 # How many calls an async check may have in the default executor of its loop at a time.
 _LOOP_THREADS = 8
+
+IMPATIENCE = 0.1
+"""How long a run is waited for whose predecessor took longer than anybody waits (seconds)."""
+
+_CUTS_AT_ONCE = 2
+"""After how many cuts in a row the next is put off ever longer."""
 
 _LEVELS = {
     Status.HEALTHY: logging.INFO,
@@ -73,38 +78,63 @@ class Run:
 
     Args:
         service: what is run.
-        is_inline: whether it runs on its caller's thread.
+        patience: how long a request waits for it (seconds from its start).
+        cuts: how many runs before it, one after the other, had to be cut.
+        is_inline: whether it runs on its caller's thread, and on that thread's database connections.
     """
 
-    def __init__(self, service: ServiceNode, *, is_inline: bool = False) -> None:
+    def __init__(self, service: ServiceNode, patience: float = 0.0, cuts: int = 0, *, is_inline: bool = False) -> None:
         self.service = service
-        self.is_inline = is_inline
+        self.patience = min(patience, service.timeout)
+        self.cuts = cuts
+        self.was_cut = False
+        self.connections = None if is_inline else OwnConnections(service.timeout * (1 - REPORTING_SHARE))
         self.started = time.monotonic()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         # From here on nobody can cancel it, in particular not a waiting request whose client has gone.
         self.done.set_running_or_notify_cancel()
         self.results: list[CheckResult] = []
 
+        self._was_cut = False
+
     @property
     def ends(self) -> float:
         """When it has outlived its timeout (``time.monotonic()`` seconds)."""
         return self.started + self.service.timeout
 
+    @property
+    def cut_from(self) -> float:
+        """From when on it is not to wait for a database any more (``time.monotonic()`` seconds).
+
+        Each time it may leave a connection behind that the server does not know to be gone. So after some in a row it
+        is done ever more rarely: what stalls for hours costs the server a dozen of them.
+        """
+        return self.started + self.service.timeout * 2.0 ** max(0, self.cuts - _CUTS_AT_ONCE)
+
+    @property
+    def awaited_until(self) -> float:
+        """From when on nobody waits for it any more (``time.monotonic()`` seconds)."""
+        return self.started + self.patience
+
     def execute(self) -> Outcome:
         """Run the checks, in order, on this thread."""
+        with contextlib.nullcontext() if self.connections is None else self.connections.on_this_thread():
+            self._run_checks()
+        return _outcome(tuple(self.results), self.started)
+
+    def _run_checks(self) -> None:
         results = self.results
         blocked: str | None = None
         for source in self.service.sources:
             if blocked is not None:
                 results.append(_not_run(source, blocked))
                 continue
-            result = _checked(source, max(0.0, self.ends - time.monotonic()), is_inline=self.is_inline)
+            result = _checked(source, max(0.0, self.ends - time.monotonic()), self.connections)
             if time.monotonic() >= self.ends:
                 result = CheckResult(source.name, Status.UNHEALTHY, _timeout(self.service.timeout))
             results.append(result)
             if result.is_blocking:
                 blocked = source.name
-        return _outcome(tuple(results), self.started)
 
     def results_so_far(self) -> tuple[CheckResult, ...]:
         """What is known of a run that has outlived its timeout: its current check is the one that hangs."""
@@ -115,6 +145,12 @@ class Run:
             results += [_not_run(source, waiting[0].name) for source in waiting[1:]]
         return tuple(results)
 
+    def cut(self) -> None:
+        """Let it wait for no database any more. What else it hangs in only it can end."""
+        self.was_cut = True
+        if self.connections is not None:
+            self.connections.cut(self.done.done)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -122,7 +158,8 @@ class Snapshot:
 
     Args:
         reports: a report a service, by its path.
-        fresh_until: until when nothing in it becomes due (``time.monotonic()`` seconds); 0 while a run is under way.
+        fresh_until: until when a new one would say the same, unless a run starts or ends (``time.monotonic()``
+            seconds); 0 while there is a run to wait for.
         version: the runner's version at that moment.
         taken: the moment (``time.monotonic()`` seconds).
     """
@@ -142,15 +179,34 @@ class _Slot:
         self.run: Run | None = None
         self.next: Run | None = None
         """A run that was asked for while another, which began before, is under way."""
+        self.cuts = 0
+        """How many of the last runs, one after the other, had to be cut."""
         self.logged: _Told = (Status.UNKNOWN, ())
 
     def is_due(self, now: float) -> bool:
         """Whether the last outcome, if there is one, is no longer fresh."""
         return self.outcome is None or now - self.outcome.finished >= self.service.ttl
 
-    def fresh_until(self) -> float:
-        """Until when :meth:`report` stays what it is (``time.monotonic()`` seconds); 0 while a run is under way."""
-        return 0.0 if self.run is not None or self.outcome is None else self.outcome.finished + self.service.ttl
+    def patience(self, now: float, deadline: float) -> float:
+        """How long to wait for a new run: hardly, where the last one took so long that it would be in vain.
+
+        So what hangs costs one probe its deadline, and not one probe each time that it is due; and what is mended is
+        told at once, for then it does not take long. Where there is nothing to serve meanwhile, it is waited for.
+        """
+        outcome = self.outcome
+        if outcome is None or outcome.duration <= deadline or self._is_stale(outcome, now):
+            return deadline
+        return min(IMPATIENCE, deadline)
+
+    def fresh_until(self, now: float) -> float:
+        """Until when :meth:`report` stays what it is, unless a run starts or ends; 0 while there is one to wait for."""
+        service, run, outcome = self.service, self.run, self.outcome
+        if run is None:
+            return 0.0 if outcome is None else outcome.finished + service.ttl
+        if now < run.awaited_until:
+            return 0.0
+        stale_from = 0.0 if outcome is None else outcome.finished + service.ttl + service.stale_for
+        return min((moment for moment in (run.ends, run.cut_from, stale_from) if moment > now), default=float("inf"))
 
     def report(self, now: float) -> ServiceReport:
         """What is known now."""
@@ -159,9 +215,12 @@ class _Slot:
             return _report(service, run.results_so_far(), None)
         if outcome is None:
             return _report(service, _all_unknown(service, _PENDING), None)
-        if now - outcome.finished >= service.ttl + service.stale_for:
+        if self._is_stale(outcome, now):
             return _report(service, _all_unknown(service, _STALE), outcome)
         return _report(service, outcome.results, outcome)
+
+    def _is_stale(self, outcome: Outcome, now: float) -> bool:
+        return now - outcome.finished >= self.service.ttl + self.service.stale_for
 
 
 _Told: TypeAlias = tuple[Status, tuple[str, ...]]
@@ -180,8 +239,13 @@ class Runner:
         self.version = 0
         """Grows with every run that starts or ends: nothing changes between, but for the passing of time."""
 
-    def start_due(self, paths: Iterable[tuple[str, ...]], *, fresh: bool = False) -> list[Run]:
+    def start_due(self, paths: Iterable[tuple[str, ...]], deadline: float, *, fresh: bool = False) -> list[Run]:
         """Start what is due of the services at ``paths``, or all of them if ``fresh``.
+
+        Args:
+            paths: the services.
+            deadline: how long a request waits for a run at most (seconds from its start).
+            fresh: whether to run them however fresh their last outcomes are.
 
         Returns:
             the runs under way, also those that others have started.
@@ -192,10 +256,10 @@ class Runner:
             for path in paths:
                 slot = self._slots[path]
                 if slot.run is None and (fresh or slot.is_due(now)):
-                    self._start(slot, Run(slot.service))
+                    self._start(slot, Run(slot.service, deadline if fresh else slot.patience(now, deadline), slot.cuts))
                 elif slot.run is not None and fresh:
                     # What is under way may have looked before the caller's change: it takes one more to tell.
-                    slot.next = slot.next or Run(slot.service)
+                    slot.next = slot.next or Run(slot.service, deadline, slot.cuts)
                 if (run := slot.next if fresh and slot.next else slot.run) is not None:
                     runs.append(run)
         return runs
@@ -220,8 +284,10 @@ class Runner:
             version = self.version
             for path in paths:
                 slot = self._slots[path]
+                if slot.run is not None and not slot.run.was_cut and now >= slot.run.cut_from:
+                    slot.run.cut()
                 reports[path] = slot.report(now)
-                fresh_until = min(fresh_until, slot.fresh_until())
+                fresh_until = min(fresh_until, slot.fresh_until(now))
                 changes += _changes(slot, reports[path])
         _log(changes)
         return Snapshot(reports, fresh_until, version, now)
@@ -239,9 +305,8 @@ class Runner:
             run.done.set_result(None)
 
     def _work(self, slot: _Slot, run: Run) -> None:
-        timeout = slot.service.timeout
         try:
-            with ending_in(timeout), own_connections(timeout * (1 - REPORTING_SHARE)):
+            with ending_in(slot.service.timeout):
                 outcome = run.execute()
         except BaseException:
             # Nothing of a check ends here: execute() holds all of that. Never let it reach the thread's excepthook,
@@ -252,6 +317,7 @@ class Runner:
     def _end(self, slot: _Slot, run: Run, outcome: Outcome) -> None:
         with self._lock:
             slot.outcome, slot.run = outcome, None
+            slot.cuts = run.cuts + 1 if run.was_cut else 0
             self.version += 1
             if slot.next is not None:
                 following, slot.next = slot.next, None
@@ -261,11 +327,17 @@ class Runner:
         _log(changes)
 
 
-def _checked(source: CheckSource, limit: float, *, is_inline: bool) -> CheckResult:
-    """The result of one check. Whatever it raises, wherever it raises it, becomes a problem of its own."""
+def _checked(source: CheckSource, limit: float, own: OwnConnections | None) -> CheckResult:
+    """The result of one check. Whatever it raises, wherever it raises it, becomes a problem of its own.
+
+    Args:
+        source: the check.
+        limit: how long it may take (seconds).
+        own: the run's database connections; None for a run inline.
+    """
     try:
         try:
-            return _passed(source, _call(source.make(), limit, is_inline=is_inline))
+            return _passed(source, _call(source.make(), limit, own))
         except BaseException as error:
             return _failed(source, error)
     except BaseException:
@@ -273,29 +345,29 @@ def _checked(source: CheckSource, limit: float, *, is_inline: bool) -> CheckResu
         return CheckResult(source.name, Status.UNHEALTHY, _UNTELLABLE)
 
 
-def _call(check: HealthCheck, limit: float, *, is_inline: bool) -> object:
+def _call(check: HealthCheck, limit: float, own: OwnConnections | None) -> object:
     told: object = check.run()
     if not inspect.isawaitable(told):
         return told
-    if not is_inline:
-        return _await(told, limit)
+    if own is not None:
+        return _await(told, limit, own)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         # Django's own way runs what is synchronous inside on this thread, on the test's connections.
         return async_to_sync(_awaited)(told)
     # A synchronous client inside an asynchronous test: this thread has a loop already.
-    return DaemonExecutor(1, contextlib.nullcontext).submit(_await, told, limit).result()
+    own = OwnConnections(limit * (1 - REPORTING_SHARE))
+    return DaemonExecutor(1, contextlib.nullcontext).submit(_await, told, limit, own).result()
 
 
 async def _awaited(told: Awaitable[object]) -> object:
     return await told
 
 
-def _await(told: Awaitable[object], limit: float) -> object:
+def _await(told: Awaitable[object], limit: float, own: OwnConnections) -> object:
     """Wait for ``told`` in an event loop of its own, with executors of its own, all of them daemons."""
-    surroundings = functools.partial(own_connections, limit * (1 - REPORTING_SHARE))
-    default, sensitive = DaemonExecutor(_LOOP_THREADS, surroundings), DaemonExecutor(1, surroundings)
+    default, sensitive = DaemonExecutor(_LOOP_THREADS, own.on_this_thread), DaemonExecutor(1, own.on_this_thread)
 
     async def bounded() -> object:
         asyncio.get_running_loop().set_default_executor(default)

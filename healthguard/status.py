@@ -156,8 +156,8 @@ class Report:
     Args:
         root: the status tree, or the one service or group that was asked for.
         path: the names that lead to ``root``; none for the whole tree.
-        fresh_until: until when this report is what a new one would say (``time.monotonic()`` seconds); 0 when
-            something in it is already on the move.
+        fresh_until: until when this report is what a new one would say, unless a run starts or ends
+            (``time.monotonic()`` seconds); 0 while there is a run to wait for.
         version: the version of the runner's outcomes that it tells.
         taken: when it was put together (``time.monotonic()`` seconds).
         draining: whether the pod has been told to leave; only the ``ready`` probe looks.

@@ -114,7 +114,7 @@ def result() -> Callable[[Any], CheckResult]:
     from healthguard.service import source_of
 
     def run(check: Any) -> CheckResult:
-        return _checked(source_of(check), 5.0, is_inline=True)
+        return _checked(source_of(check), 5.0, None)
 
     return run
 

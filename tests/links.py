@@ -1,11 +1,15 @@
-"""A way to a database that a test can close and open again: a port that leads to the server, or to nobody."""
+"""A way to a database that a test can close, silence and open again: a port that leads to the server, or to nobody."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+# PostgreSQL's ReadyForQuery, outside a transaction: the last message of a login, and of an answer.
+READY = b"Z\x00\x00\x00\x05I"
 
 
 class Link:
@@ -22,48 +26,116 @@ class Link:
         self._target = (name, int(port or 5432))
         self._port = 0
         self._open: list[socket.socket] = []
-        self.up()
+        self._serve = self._forward
+        self._listen()
         self.url = urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{self._port}"))
 
     def up(self) -> None:
-        """Let connections through."""
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(("127.0.0.1", self._port))
-        self._listener.listen(64)
-        self._port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        """Let new connections through. What was silenced stays silent, as behind a router that has forgotten it."""
+        self._close_listener()
+        self._serve = self._forward
+        self._listen()
 
     def down(self) -> None:
         """Refuse new connections and break those there are."""
-        for connection in [self._listener, *self._open]:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+        self._close_listener()
+        for connection in self._open:
+            _break(connection)
         self._open.clear()
+
+    def silence(self) -> None:
+        """Accept connections and answer nothing, to nobody."""
+        self._serve = self._ignore
+
+    def silence_after_login(self) -> None:
+        """Let whoever connects log in, and answer nothing from then on."""
+        self._serve = self._forward_login
+
+    def blackhole(self) -> None:
+        """Drop what comes, as a firewall does: with its queue full, the kernel does not even answer a SYN."""
+        self._close_listener()
+        self._listener = _listener(self._port, backlog=0)
+        for _ in range(4):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", self._port))
+            self._open.append(waiting)
+
+    def _listen(self) -> None:
+        self._listener = _listener(self._port, backlog=128)
+        self._port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _close_listener(self) -> None:
+        _break(self._listener)
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = self._connect()
-                self._open += [near, far]
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+                self._open.append(near)
+                try:
+                    self._serve(near)
+                except OSError:
+                    # There is no server behind it.
+                    _break(near)
+
+    def _ignore(self, near: socket.socket) -> None:
+        pass
+
+    def _forward(self, near: socket.socket) -> None:
+        far = self._connect()
+        self._pump(near, far, lambda: self._serve != self._ignore)
+        self._pump(far, near, lambda: self._serve != self._ignore)
+
+    def _forward_login(self, near: socket.socket) -> None:
+        far = self._connect()
+        said: list[bytes] = []
+        # The client's part ends with the login: what it sends afterwards reaches nobody.
+        self._pump(near, far, lambda: not b"".join(said).endswith(READY))
+        self._pump(far, near, lambda: True, said.append)
 
     def _connect(self) -> socket.socket:
         name, port = self._target
-        if not name.startswith("/"):
-            return socket.create_connection((name, port))
-        far = socket.socket(socket.AF_UNIX)
-        far.connect(f"{name}/.s.PGSQL.{port}")
+        if name.startswith("/"):
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(f"{name}/.s.PGSQL.{port}")
+        else:
+            far = socket.create_connection((name, port))
+        self._open.append(far)
         return far
 
+    def _pump(
+        self,
+        source: socket.socket,
+        target: socket.socket,
+        flows: Callable[[], bool],
+        note: Callable[[bytes], None] = lambda content: None,
+    ) -> None:
+        def pump() -> None:
+            with contextlib.suppress(OSError):
+                while content := source.recv(65536):
+                    if not flows():
+                        # From here on nothing passes, and neither side is told.
+                        return
+                    note(content)
+                    target.sendall(content)
+            for end in (source, target):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+        threading.Thread(target=pump, daemon=True).start()
+
+
+def _listener(port: int, backlog: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(backlog)
+    return listener
+
+
+def _break(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while content := source.recv(65536):
-            target.sendall(content)
-    for end in (source, target):
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()

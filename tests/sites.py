@@ -141,6 +141,10 @@ class Server:
         """How many threads its processes have in all."""
         return sum(worker.num_threads() for worker in self.workers())
 
+    def memory(self) -> int:
+        """What its processes hold in memory in all (bytes)."""
+        return sum(worker.memory_info().rss for worker in self.workers())
+
     def stop(self) -> float:
         """End it as Kubernetes does; how long it took (seconds)."""
         started = time.monotonic()

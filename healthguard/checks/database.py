@@ -12,7 +12,7 @@ from django.conf import settings
 from health_check.base import HealthCheck
 
 from healthguard.databases import database, fetch
-from healthguard.exceptions import Unhealthy
+from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.status import Evidence, Fault
 
 if TYPE_CHECKING:
@@ -37,10 +37,12 @@ class DatabaseName(HealthCheck):
     Args:
         name: the database's name; for SQLite the file's name, or its path.
         alias: the alias in DATABASES.
+        read_only: whether it is meant to be: a replica.
     """
 
     name: str
     alias: str = "default"
+    read_only: bool = False
 
     def run(self) -> Mapping[str, Evidence]:
         """Compare the names; returns facts about the server.
@@ -48,6 +50,7 @@ class DatabaseName(HealthCheck):
         Raises:
             Unhealthy: another name in the settings (told even when nothing can be reached) or on the server; no
                 answer.
+            Degraded: it takes no writes, and is not declared as such.
         """
         with database(self.alias) as connection:
             return self._judge(connection)
@@ -76,7 +79,17 @@ class DatabaseName(HealthCheck):
             # The server resolves links: current.sqlite3 may lead to a file of another name.
             actual = configured
         self._compare(connection.vendor, actual, "the server says that it is", facts)
-        return {**facts, "actual": _shown(connection.vendor, actual)}
+        facts["actual"] = _shown(connection.vendor, actual)
+        if facts["read_only"] and not self.read_only:
+            raise Degraded(
+                "database_read_only",
+                f"Database {self.alias!r} is read-only: whatever the application writes fails.",
+                fault=Fault.OUTAGE,
+                hint="See whether it is a standby, or was made read-only on purpose or for want of disk; if it is "
+                "meant to be a replica, declare DatabaseName(…, read_only=True).",
+                evidence=facts,
+            )
+        return facts
 
     def _compare(self, vendor: str, actual: str, who: str, facts: Mapping[str, Evidence]) -> None:
         if _is_named(vendor, actual, self.name):

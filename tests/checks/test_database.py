@@ -56,9 +56,15 @@ def test_a_user_that_does_not_exist(problem, connect, postgres, database) -> Non
     assert (told.code, told.fault) == ("database_credentials", Fault.CONFIG)
 
 
-def test_a_read_only_session_is_told(result, connect, postgres, database) -> None:
+def test_a_read_only_database_is_degraded_unless_it_is_declared(result, problem, connect, postgres, database) -> None:
     postgres.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
-    assert result(DatabaseName(database, connect(postgres.url_of(database)))).evidence["read_only"] is True
+    alias = connect(postgres.url_of(database))
+    told = problem(DatabaseName(database, alias))
+    assert (told.code, told.fault) == ("database_read_only", Fault.OUTAGE)
+    assert told.evidence["read_only"] is True
+    assert result(DatabaseName(database, alias)).status is Status.DEGRADED
+    declared = result(DatabaseName(database, alias, read_only=True))
+    assert (declared.status, declared.evidence["read_only"]) == (Status.HEALTHY, True)
 
 
 @pytest.mark.parametrize("expected", ["right.sqlite3", "{folder}/right.sqlite3"])

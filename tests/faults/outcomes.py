@@ -1,0 +1,103 @@
+"""What a fault came to: what must be told, what was measured, and the row of both in docs/reliability.md."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+
+from tests.faults.pods import Answer
+from tests.sites import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "reliability.md"
+WRITE = "HEALTHGUARD_WRITE_RELIABILITY"
+"""The variable with which the suite writes the page instead of comparing itself with it."""
+
+COLUMNS = (
+    *("fault", "the service", "`/live`", "`/ready`", "`/api/health`", "other services"),
+    *("slowest `/live`", "slowest `/ready`", "slowest `/api/health`", "more threads", "connections", "healed in"),
+)
+_STABLE = 6
+"""How many of the columns must be the same every time; the others are measurements."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What all pods answered under one fault, at their worst.
+
+    Args:
+        section: the table it belongs to.
+        fault: what was done.
+        told: what the service that it concerns said: its status and the code.
+        codes: the HTTP statuses that each path answered once the fault was told.
+        others: the statuses of all other services.
+        slowest: the slowest answer of each path (seconds).
+        threads: how many threads a pod had more than before, at most.
+        connections: how many connections more than before the server counted, for all pods; None where it could not
+            be asked.
+        healed: how long after the end of the fault the last pod was well again (seconds).
+    """
+
+    section: str
+    fault: str
+    told: str
+    codes: dict[str, set[int]]
+    others: set[str]
+    slowest: dict[str, float]
+    threads: int
+    connections: int | None
+    healed: float
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        codes = [", ".join(map(str, sorted(self.codes[path]))) for path in ("/live", "/ready", "")]
+        slowest = [f"{self.slowest[path] * 1000:.0f} ms" for path in ("/live", "/ready", "")]
+        connections = "–" if self.connections is None else str(self.connections)
+        return (
+            *(self.fault, self.told, *codes, ", ".join(sorted(self.others))),
+            *(*slowest, str(self.threads), connections, f"{self.healed:.1f} s"),
+        )
+
+    def publish(self) -> None:
+        """Write the row into the page, or see that it stands there as it came out."""
+        if os.environ.get(WRITE):
+            PAGE.write_text(_with_row(PAGE.read_text(), self.section, self.row))
+            return
+        stable = self.row[:_STABLE]
+        rows = [row[:_STABLE] for row in _rows(PAGE.read_text(), self.section)]
+        assert stable in rows, f"{stable} does not stand in {PAGE.name}: write it anew with 'make reliability'"
+
+
+def slowest(answers: Sequence[Answer]) -> dict[str, float]:
+    """The slowest answer of each path (seconds)."""
+    return {
+        path: max((answer.reply.seconds for answer in answers if answer.path == path), default=0.0)
+        for path in ("/live", "/ready", "")
+    }
+
+
+def worst(measured: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The worst of several pods."""
+    return {path: max(one[path] for one in measured) for path in measured[0]}
+
+
+def _markers(section: str) -> tuple[str, str]:
+    return f"<!-- {section} -->\n", f"<!-- end of {section} -->\n"
+
+
+def _rows(page: str, section: str) -> list[tuple[str, ...]]:
+    start, end = _markers(section)
+    lines = page.partition(start)[2].partition(end)[0].splitlines()[2:]
+    return [tuple(re.split(r"\s*\|\s*", line.strip("| "))) for line in lines if line]
+
+
+def _with_row(page: str, section: str, row: tuple[str, ...]) -> str:
+    """``page`` with ``row`` in place of the one of the same fault, or behind the others."""
+    start, end = _markers(section)
+    before, found, rest = page.partition(start)
+    assert found, f"{PAGE.name} has no place for {section}"
+    rows = {old[0]: old for old in _rows(page, section)} | {row[0]: row}
+    table = [COLUMNS, ("---",) * len(COLUMNS), *rows.values()]
+    lines = "".join(f"| {' | '.join(cells)} |\n" for cells in table)
+    return f"{before}{start}{lines}{end}{rest.partition(end)[2]}"
