@@ -87,6 +87,9 @@ class OwnConnections:
 
         Args:
             is_over: whether there is nothing to break any more.
+
+        Raises:
+            RuntimeError: there is no thread to do it on.
         """
         with self._lock:
             open_ = [opened for opened in self._open if not opened.is_closed]

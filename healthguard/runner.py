@@ -7,40 +7,24 @@ whatever hangs.
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
-import inspect
-import json
 import logging
-import re
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync
-from django.db import Error as DatabaseError
 from django.db import connections, transaction
-from health_check.base import HealthCheck
-from health_check.exceptions import HealthCheckException, ServiceWarning
 
-from healthguard.databases import OwnConnections, problem_of
-from healthguard.deadline import REPORTING_SHARE, ending_in
-from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.redaction import redact
+from healthguard.deadline import ending_in
+from healthguard.execution import Surroundings, result_of
 from healthguard.service import CheckSource, ServiceNode
-from healthguard.status import NO_EVIDENCE, CheckResult, Evidence, Fault, Problem, ServiceReport, Status
-from healthguard.threads import DaemonExecutor
+from healthguard.status import CheckResult, Fault, Problem, ServiceReport, Status
 
 logger = logging.getLogger("healthguard")
-
-# How many calls an async check may have in the default executor of its loop at a time.
-_LOOP_THREADS = 8
 
 IMPATIENCE = 0.1
 """How long a run is waited for whose predecessor took longer than anybody waits (seconds)."""
@@ -88,7 +72,8 @@ class Run:
         self.patience = min(patience, service.timeout)
         self.cuts = cuts
         self.was_cut = False
-        self.connections = None if is_inline else OwnConnections(service.timeout * (1 - REPORTING_SHARE))
+        self.is_inline = is_inline
+        self.surroundings = Surroundings(service.timeout)
         self.started = time.monotonic()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         # From here on nobody can cancel it, in particular not a waiting request whose client has gone.
@@ -107,7 +92,7 @@ class Run:
         """From when on it is not to wait for a database any more (``time.monotonic()`` seconds).
 
         Each time it may leave a connection behind that the server does not know to be gone. So after some in a row it
-        is done ever more rarely: what stalls for hours costs the server a dozen of them.
+        is done ever more rarely: what stalls for an hour costs the server a dozen of them.
         """
         return self.started + self.service.timeout * 2.0 ** max(0, self.cuts - _CUTS_AT_ONCE)
 
@@ -118,23 +103,20 @@ class Run:
 
     def execute(self) -> Outcome:
         """Run the checks, in order, on this thread."""
-        with contextlib.nullcontext() if self.connections is None else self.connections.on_this_thread():
-            self._run_checks()
-        return _outcome(tuple(self.results), self.started)
-
-    def _run_checks(self) -> None:
         results = self.results
         blocked: str | None = None
         for source in self.service.sources:
             if blocked is not None:
                 results.append(_not_run(source, blocked))
                 continue
-            result = _checked(source, max(0.0, self.ends - time.monotonic()), self.connections)
+            limit = max(0.0, self.ends - time.monotonic())
+            result = result_of(source, limit, None if self.is_inline else self.surroundings)
             if time.monotonic() >= self.ends:
                 result = CheckResult(source.name, Status.UNHEALTHY, _timeout(self.service.timeout))
             results.append(result)
             if result.is_blocking:
                 blocked = source.name
+        return _outcome(tuple(results), self.started)
 
     def results_so_far(self) -> tuple[CheckResult, ...]:
         """What is known of a run that has outlived its timeout: its current check is the one that hangs."""
@@ -147,9 +129,10 @@ class Run:
 
     def cut(self) -> None:
         """Let it wait for no database any more. What else it hangs in only it can end."""
-        self.was_cut = True
-        if self.connections is not None:
-            self.connections.cut(self.done.done)
+        # The process may have no thread left to do it: then the next who looks tries again.
+        with contextlib.suppress(RuntimeError):
+            self.surroundings.connections.cut(self.done.done)
+            self.was_cut = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -177,6 +160,7 @@ class _Slot:
         self.service = service
         self.outcome: Outcome | None = None
         self.run: Run | None = None
+        """The run under way; after it has told its outcome, as long as something of it still hangs somewhere."""
         self.next: Run | None = None
         """A run that was asked for while another, which began before, is under way."""
         self.cuts = 0
@@ -203,7 +187,7 @@ class _Slot:
         service, run, outcome = self.service, self.run, self.outcome
         if run is None:
             return 0.0 if outcome is None else outcome.finished + service.ttl
-        if now < run.awaited_until:
+        if run.awaited_until > now and not run.done.done():
             return 0.0
         stale_from = 0.0 if outcome is None else outcome.finished + service.ttl + service.stale_for
         return min((moment for moment in (run.ends, run.cut_from, stale_from) if moment > now), default=float("inf"))
@@ -211,7 +195,7 @@ class _Slot:
     def report(self, now: float) -> ServiceReport:
         """What is known now."""
         service, run, outcome = self.service, self.run, self.outcome
-        if run is not None and now >= run.ends:
+        if run is not None and now >= run.ends and not run.done.done():
             return _report(service, run.results_so_far(), None)
         if outcome is None:
             return _report(service, _all_unknown(service, _PENDING), None)
@@ -306,170 +290,38 @@ class Runner:
 
     def _work(self, slot: _Slot, run: Run) -> None:
         try:
-            with ending_in(slot.service.timeout):
+            with ending_in(slot.service.timeout), run.surroundings.connections.on_this_thread():
                 outcome = run.execute()
         except BaseException:
             # Nothing of a check ends here: execute() holds all of that. Never let it reach the thread's excepthook,
             # which prints the text of the exception.
             outcome = _outcome(_all_unhealthy(slot.service, _BROKEN_OFF), run.started)
         self._end(slot, run, outcome)
+        if slot.run is run:
+            run.surroundings.wait_until_done()
+            with self._lock:
+                self._free(slot)
 
     def _end(self, slot: _Slot, run: Run, outcome: Outcome) -> None:
         with self._lock:
-            slot.outcome, slot.run = outcome, None
+            slot.outcome = outcome
             slot.cuts = run.cuts + 1 if run.was_cut else 0
-            self.version += 1
-            if slot.next is not None:
-                following, slot.next = slot.next, None
-                self._start(slot, following)
+            run.done.set_result(None)
+            # What its checks have left hanging somewhere when they were told to end does not delay the outcome. But
+            # the next run might hang beside it.
+            if run.surroundings.is_done:
+                self._free(slot)
             changes = _changes(slot, slot.report(time.monotonic()))
-        run.done.set_result(None)
+            self.version += 1
         _log(changes)
 
-
-def _checked(source: CheckSource, limit: float, own: OwnConnections | None) -> CheckResult:
-    """The result of one check. Whatever it raises, wherever it raises it, becomes a problem of its own.
-
-    Args:
-        source: the check.
-        limit: how long it may take (seconds).
-        own: the run's database connections; None for a run inline.
-    """
-    try:
-        try:
-            return _passed(source, _call(source.make(), limit, own))
-        except BaseException as error:
-            return _failed(source, error)
-    except BaseException:
-        # Telling the error failed too: it was one like MemoryError, or an exception whose attributes raise.
-        return CheckResult(source.name, Status.UNHEALTHY, _UNTELLABLE)
-
-
-def _call(check: HealthCheck, limit: float, own: OwnConnections | None) -> object:
-    told: object = check.run()
-    if not inspect.isawaitable(told):
-        return told
-    if own is not None:
-        return _await(told, limit, own)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        # Django's own way runs what is synchronous inside on this thread, on the test's connections.
-        return async_to_sync(_awaited)(told)
-    # A synchronous client inside an asynchronous test: this thread has a loop already.
-    own = OwnConnections(limit * (1 - REPORTING_SHARE))
-    return DaemonExecutor(1, contextlib.nullcontext).submit(_await, told, limit, own).result()
-
-
-async def _awaited(told: Awaitable[object]) -> object:
-    return await told
-
-
-def _await(told: Awaitable[object], limit: float, own: OwnConnections) -> object:
-    """Wait for ``told`` in an event loop of its own, with executors of its own, all of them daemons."""
-    default, sensitive = DaemonExecutor(_LOOP_THREADS, own.on_this_thread), DaemonExecutor(1, own.on_this_thread)
-
-    async def bounded() -> object:
-        asyncio.get_running_loop().set_default_executor(default)
-        async with ThreadSensitiveContext() as context:
-            SyncToAsync.context_to_thread_executor[context] = sensitive
-            # A little more than what is left, so that it is over time when it is cancelled.
-            return await asyncio.wait_for(told, limit + 0.01)
-
-    try:
-        with _one_loop_at_a_time(), asyncio.Runner() as runner:
-            return runner.run(bounded())
-    finally:
-        default.shutdown()
-        sensitive.shutdown()
-        # What still hangs in them belongs to this run. Until it ends the run is under way, and no second one is
-        # started that would hang beside it.
-        default.wait_until_done()
-        sensitive.wait_until_done()
-
-
-_loop_lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def _one_loop_at_a_time() -> Iterator[None]:
-    """Under gevent all threads are greenlets of one, and asyncio has one running loop a thread of the system."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("threading"):
-        with _loop_lock:
-            yield
-    else:
-        yield
-
-
-def _passed(source: CheckSource, told: object) -> CheckResult:
-    if told is False:
-        return CheckResult(source.name, Status.UNHEALTHY, _RETURNED_FALSE)
-    if inspect.isgenerator(told) or inspect.isasyncgen(told):
-        return CheckResult(source.name, Status.UNHEALTHY, _GENERATOR)
-    return CheckResult(source.name, Status.HEALTHY, evidence=_plain(told) if isinstance(told, Mapping) else NO_EVIDENCE)
-
-
-def _plain(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
-    """``evidence`` as it can be written in every format; in its place, that it cannot be."""
-    if not evidence:
-        return NO_EVIDENCE
-    try:
-        plain: dict[str, Evidence] = json.loads(json.dumps(evidence, allow_nan=False))
-    except (TypeError, ValueError, RecursionError):
-        return {"evidence": "(not shown: it is not plain JSON)"}
-    return plain
-
-
-def _told(problem: Problem) -> Problem:
-    """``problem`` as it can be written in every format; its texts may be lazy translations."""
-    return Problem(
-        str(problem.code), Fault(problem.fault), str(problem.message), str(problem.hint), _plain(problem.evidence)
-    )
-
-
-def _failed(source: CheckSource, error: BaseException) -> CheckResult:
-    if isinstance(error, Unhealthy):
-        return CheckResult(source.name, Status.UNHEALTHY, _told(error.problem))
-    if isinstance(error, Degraded):
-        return CheckResult(source.name, Status.DEGRADED, _told(error.problem))
-    if isinstance(error, HealthCheckException):
-        status = Status.DEGRADED if isinstance(error, ServiceWarning) else Status.UNHEALTHY
-        return CheckResult(source.name, status, _told_by_stranger(source, error))
-    if isinstance(error, DatabaseError):
-        return CheckResult(source.name, Status.UNHEALTHY, problem_of(error, source.alias))
-    return CheckResult(source.name, Status.UNHEALTHY, _unexpected(source, error))
-
-
-def _told_by_stranger(source: CheckSource, error: HealthCheckException) -> Problem:
-    """The problem in an exception of a check written for django-health-check."""
-    if isinstance(error.__cause__, DatabaseError):
-        return problem_of(error.__cause__, source.alias)
-    return Problem(
-        re.sub(r"\W+", "_", error.message_type.lower()),
-        Fault.OUTAGE,
-        redact(str(error.message)),
-        f"See what {source.name} looks at, and whether that can be reached from here.",
-    )
-
-
-def _unexpected(source: CheckSource, error: BaseException) -> Problem:
-    """The problem in any other exception. Its text is not shown: nobody knows what is in it."""
-    kind = type(error).__name__
-    evidence: dict[str, Evidence] = {"exception": f"{type(error).__module__}.{kind}"}
-    frames = traceback.extract_tb(error.__traceback__)
-    if frames:
-        evidence["at"] = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}"
-    is_outage = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | PermissionError)
-    return Problem(
-        "exception",
-        Fault.OUTAGE if is_outage else Fault.CONFIG,
-        f"{source.name} raised {kind}.",
-        "Look at the place it names; a check should raise Unhealthy or Degraded and say what is wrong."
-        if not is_outage
-        else f"See whether what {source.name} looks at can be reached from here.",
-        evidence,
-    )
+    def _free(self, slot: _Slot) -> None:
+        """Let the service be run again."""
+        slot.run = None
+        self.version += 1
+        if slot.next is not None:
+            following, slot.next = slot.next, None
+            self._start(slot, following)
 
 
 @contextlib.contextmanager
@@ -493,24 +345,6 @@ _STALE = Problem(
     Fault.OUTAGE,
     "The last result is too old, and the next run still under way.",
     "Ask again; if it stays, the checks are slower than DEADLINE: raise ttl or stale_for.",
-)
-_RETURNED_FALSE = Problem(
-    "returned_false",
-    Fault.CONFIG,
-    "The check returned False instead of raising.",
-    "Let it raise Unhealthy, with what is wrong and the remedy.",
-)
-_GENERATOR = Problem(
-    "generator",
-    Fault.CONFIG,
-    "The check's run() is a generator: nothing of it was run.",
-    "Take the yield out of run().",
-)
-_UNTELLABLE = Problem(
-    "exception",
-    Fault.CONFIG,
-    "The check raised what cannot be told.",
-    "Look at the check, and at the process's memory.",
 )
 _BROKEN_OFF = Problem(
     "exception", Fault.CONFIG, "The run broke off outside its checks.", "Report it to healthguard, with the versions."

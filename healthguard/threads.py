@@ -64,6 +64,11 @@ class DaemonExecutor(ThreadPoolExecutor):
                 call()
                 self._idle.release()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is no call that has not ended."""
+        return not self._unfinished
+
     def wait_until_done(self) -> None:
         """Wait for all the calls there are."""
         while unfinished := list(self._unfinished):

@@ -110,11 +110,11 @@ def site(tmp_path: Any) -> Iterator[Site]:
 @pytest.fixture
 def result() -> Callable[[Any], CheckResult]:
     """Run one check as the runner does, on the calling thread's connections."""
-    from healthguard.runner import _checked
+    from healthguard.execution import result_of
     from healthguard.service import source_of
 
     def run(check: Any) -> CheckResult:
-        return _checked(source_of(check), 5.0, None)
+        return result_of(source_of(check), 5.0)
 
     return run
 

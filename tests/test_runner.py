@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from django.db import connections
 from django.test import override_settings
@@ -22,8 +23,10 @@ from healthguard import Degraded, Service
 from healthguard.checks import RequiredTables
 from healthguard.probes import Probe, Question, guard
 from healthguard.respond import Request, respond, respond_async
+from healthguard.runner import Run
 from healthguard.status import Fault, Status
 from tests import strange_checks as strange
+from tests.links import Link
 
 
 @pytest.fixture
@@ -275,6 +278,135 @@ def test_while_a_run_is_under_way_the_old_result_is_served_for_stale_for(declare
     status, body = ask()
     assert (status, body["status"]) == (503, "unknown")
     assert body["slow"]["checks"][0]["code"] == "stale"
+    wait_for(lambda: ask()[0] == 200)
+
+
+def test_what_was_slow_the_last_time_is_hardly_waited_for_and_mended_told_at_once(declare) -> None:
+    """What hangs costs one probe its deadline, and not one each time it is due."""
+    check = Counts(1.0)
+    declare({"slow": Service(check, ttl=0.2, timeout=5)}, DEADLINE=0.5)
+    ask()
+    wait_for(lambda: ask()[0] == 200)
+    time.sleep(0.25)
+    started = time.monotonic()
+    assert ask()[0] == 200, "the last result"
+    assert time.monotonic() - started < 0.3
+    assert check.runs == 2
+    time.sleep(1.2)
+    check.seconds, check.error = 0.0, strange.UNAVAILABLE
+    assert ask()[0] == 503, "it does not take long any more, and so is told by the first who asks"
+
+
+def test_what_was_slow_is_waited_for_where_there_is_nothing_to_serve_meanwhile(declare) -> None:
+    check = Counts(0.3)
+    declare({"slow": Service(check, ttl=0.1, stale_for=0)}, DEADLINE=0.2)
+    ask()
+    wait_for(lambda: ask()[0] == 200)
+    time.sleep(0.3)
+    check.seconds = 0.15
+    assert ask()[0] == 200
+
+
+def test_fresh_waits_for_what_was_slow_too(declare) -> None:
+    check = Counts(0.3)
+    declare({"slow": Service(check, ttl=0)}, DEADLINE=0.25)
+    ask()
+    wait_for(lambda: ask()[0] == 200)
+    time.sleep(0.4)
+    check.seconds, check.error = 0.15, strange.UNAVAILABLE
+    assert ask(query="fresh=1")[0] == 503
+
+
+def test_while_a_run_hangs_the_same_bytes_are_sent_without_looking_again(declare) -> None:
+    """A health check is asked most when everything is on fire: then it must cost least."""
+    declare({"hangs": Service(strange.Sleeps(3), timeout=0.6), "fine": Service(strange.Fine, ttl=60)}, DEADLINE=0.1)
+    request = Request("GET", "")
+    pending = respond(request)
+    assert json.loads(pending.body)["services"]["hangs"] == "unknown"
+    assert respond(request) is respond(request)
+    time.sleep(0.6)
+    hanging = respond(request)
+    assert json.loads(hanging.body)["services"]["hangs"] == "unhealthy"
+    assert respond(request) is hanging
+    wait_for(lambda: respond(request) is not hanging)
+
+
+class Gives(HealthCheck):
+    """Gives up in time, but what it has started in an executor does not: as with the look-up of a name."""
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.timeout(0.1):
+                await asyncio.to_thread(time.sleep, 3)
+        except TimeoutError:
+            raise Degraded("gave_up", "x", fault=Fault.OUTAGE, hint="y") from None
+
+
+def test_what_is_left_hanging_in_an_executor_does_not_delay_the_result(declare) -> None:
+    before = len(healthguard_threads())
+    declare({"gives": Service(Gives, timeout=1, ttl=0.1)}, DEADLINE=0.5)
+    started = time.monotonic()
+    status, body = ask()
+    assert (status, body["services"]["gives"]) == (200, "degraded")
+    assert time.monotonic() - started < 0.45
+    for _ in range(10):
+        time.sleep(0.15)
+        assert ask()[1]["services"]["gives"] == "degraded", "also past its timeout: it has told its result"
+    assert len(healthguard_threads()) - before <= 2, "its run, and the one call that hangs"
+
+
+class Asks(HealthCheck):
+    """A check that sets its queries no limit."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+
+    def run(self) -> None:
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+
+def test_a_connection_that_has_fallen_silent_is_not_waited_for_for_ever(declare, connect, postgres, database) -> None:
+    link = Link(postgres.url_of(database))
+    alias = connect(link.url)
+    declare({"asks": Service(Asks(alias), timeout=0.3, ttl=0.1)})
+    assert ask()[0] == 200
+    link.silence_after_login()
+    wait_for(lambda: ask()[0] == 503)
+    link.up()
+    wait_for(lambda: ask()[0] == 200)
+    link.down()
+
+
+def test_what_stalls_for_long_leaves_few_connections_behind(declare) -> None:
+    """To hang up may leave one behind on the server each time: so it is done ever more rarely."""
+    declare({"asks": Service(strange.Fine, timeout=5)})
+    (service,) = guard().tree.services()
+    runs = [Run(service, cuts=cuts) for cuts in range(12)]
+    patience = [round(run.cut_from - run.started) for run in runs]
+    assert patience[:6] == [5, 5, 5, 10, 20, 40], "what passes soon is seen to have passed at once"
+    assert sum(patience) > 3600, "a dozen in an hour"
+
+
+def test_a_query_that_waits_for_a_lock_is_cancelled_on_the_server(declare, connect, postgres, database) -> None:
+    alias = connect(postgres.url_of(database))
+    postgres.execute("CREATE TABLE locked (x integer)", database)
+
+    class Reads(HealthCheck):
+        def run(self) -> None:
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT * FROM locked")
+
+    declare({"reads": Service(Reads(), timeout=0.2, ttl=0)})
+    with psycopg.connect(postgres.url_of(database)) as other:
+        other.execute("LOCK TABLE locked")
+        ends = time.monotonic() + 3
+        while time.monotonic() < ends:
+            ask(token="")
+            time.sleep(0.02)
+        ((waiting,),) = postgres.execute("SELECT count(*) FROM pg_locks WHERE NOT granted", database)
+        assert waiting <= 1
+        assert ask()[1]["reads"]["checks"][0]["code"] == "timeout"
     wait_for(lambda: ask()[0] == 200)
 
 

@@ -1,0 +1,217 @@
+"""One check: it is run, and whatever it returns or raises becomes its result."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import json
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Awaitable, Iterator, Mapping
+
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync
+from django.db import Error as DatabaseError
+from health_check.base import HealthCheck
+from health_check.exceptions import HealthCheckException, ServiceWarning
+
+from healthguard.databases import OwnConnections, problem_of
+from healthguard.deadline import REPORTING_SHARE
+from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.redaction import redact
+from healthguard.service import CheckSource
+from healthguard.status import NO_EVIDENCE, CheckResult, Evidence, Fault, Problem, Status
+from healthguard.threads import DaemonExecutor
+
+# How many calls an async check may have in the default executor of its loop at a time.
+_LOOP_THREADS = 8
+
+
+class Surroundings:
+    """What the checks of one run run in: database connections and executors that are its own.
+
+    Args:
+        seconds: how long the run may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.connections = OwnConnections(seconds * (1 - REPORTING_SHARE))
+        self._executors: list[DaemonExecutor] = []
+
+    def executor(self, max_workers: int) -> DaemonExecutor:
+        """An executor whose threads have the run's database connections."""
+        executor = DaemonExecutor(max_workers, self.connections.on_this_thread)
+        self._executors.append(executor)
+        return executor
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left in the executors."""
+        return all(executor.is_done for executor in self._executors)
+
+    def wait_until_done(self) -> None:
+        """Wait for what the checks have left behind in the executors when they were told to end."""
+        for executor in self._executors:
+            executor.wait_until_done()
+
+
+def result_of(source: CheckSource, limit: float, surroundings: Surroundings | None = None) -> CheckResult:
+    """The result of one check. Whatever it raises, wherever it raises it, becomes a problem of its own.
+
+    Args:
+        source: the check.
+        limit: how long it may take (seconds).
+        surroundings: those of its run; None for one inline, on the caller's thread and its database connections.
+    """
+    try:
+        try:
+            return _passed(source, _call(source.make(), limit, surroundings))
+        except BaseException as error:
+            return _failed(source, error)
+    except BaseException:
+        # Telling the error failed too: it was one like MemoryError, or an exception whose attributes raise.
+        return CheckResult(source.name, Status.UNHEALTHY, _UNTELLABLE)
+
+
+def _call(check: HealthCheck, limit: float, surroundings: Surroundings | None) -> object:
+    told: object = check.run()
+    if not inspect.isawaitable(told):
+        return told
+    if surroundings is not None:
+        return _await(told, limit, surroundings)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Django's own way runs what is synchronous inside on this thread, on the test's connections.
+        return async_to_sync(_awaited)(told)
+    # A synchronous client inside an asynchronous test: this thread has a loop already.
+    return DaemonExecutor(1, contextlib.nullcontext).submit(_await, told, limit, Surroundings(limit)).result()
+
+
+async def _awaited(told: Awaitable[object]) -> object:
+    return await told
+
+
+def _await(told: Awaitable[object], limit: float, surroundings: Surroundings) -> object:
+    """Wait for ``told`` in an event loop of its own, with executors of its own, all of them daemons."""
+    default, sensitive = surroundings.executor(_LOOP_THREADS), surroundings.executor(1)
+
+    async def bounded() -> object:
+        asyncio.get_running_loop().set_default_executor(default)
+        async with ThreadSensitiveContext() as context:
+            SyncToAsync.context_to_thread_executor[context] = sensitive
+            # A little more than what is left, so that it is over time when it is cancelled.
+            return await asyncio.wait_for(told, limit + 0.01)
+
+    try:
+        with _one_loop_at_a_time(), asyncio.Runner() as runner:
+            return runner.run(bounded())
+    finally:
+        default.shutdown()
+        sensitive.shutdown()
+
+
+_loop_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _one_loop_at_a_time() -> Iterator[None]:
+    """Under gevent all threads are greenlets of one, and asyncio has one running loop a thread of the system."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        with _loop_lock:
+            yield
+    else:
+        yield
+
+
+def _passed(source: CheckSource, told: object) -> CheckResult:
+    if told is False:
+        return CheckResult(source.name, Status.UNHEALTHY, _RETURNED_FALSE)
+    if inspect.isgenerator(told) or inspect.isasyncgen(told):
+        return CheckResult(source.name, Status.UNHEALTHY, _GENERATOR)
+    return CheckResult(source.name, Status.HEALTHY, evidence=_plain(told) if isinstance(told, Mapping) else NO_EVIDENCE)
+
+
+def _plain(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
+    """``evidence`` as it can be written in every format; in its place, that it cannot be."""
+    if not evidence:
+        return NO_EVIDENCE
+    try:
+        plain: dict[str, Evidence] = json.loads(json.dumps(evidence, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return {"evidence": "(not shown: it is not plain JSON)"}
+    return plain
+
+
+def _told(problem: Problem) -> Problem:
+    """``problem`` as it can be written in every format; its texts may be lazy translations."""
+    return Problem(
+        str(problem.code), Fault(problem.fault), str(problem.message), str(problem.hint), _plain(problem.evidence)
+    )
+
+
+def _failed(source: CheckSource, error: BaseException) -> CheckResult:
+    if isinstance(error, Unhealthy):
+        return CheckResult(source.name, Status.UNHEALTHY, _told(error.problem))
+    if isinstance(error, Degraded):
+        return CheckResult(source.name, Status.DEGRADED, _told(error.problem))
+    if isinstance(error, HealthCheckException):
+        status = Status.DEGRADED if isinstance(error, ServiceWarning) else Status.UNHEALTHY
+        return CheckResult(source.name, status, _told_by_stranger(source, error))
+    if isinstance(error, DatabaseError):
+        return CheckResult(source.name, Status.UNHEALTHY, problem_of(error, source.alias))
+    return CheckResult(source.name, Status.UNHEALTHY, _unexpected(source, error))
+
+
+def _told_by_stranger(source: CheckSource, error: HealthCheckException) -> Problem:
+    """The problem in an exception of a check written for django-health-check."""
+    if isinstance(error.__cause__, DatabaseError):
+        return problem_of(error.__cause__, source.alias)
+    return Problem(
+        re.sub(r"\W+", "_", error.message_type.lower()),
+        Fault.OUTAGE,
+        redact(str(error.message)),
+        f"See what {source.name} looks at, and whether that can be reached from here.",
+    )
+
+
+def _unexpected(source: CheckSource, error: BaseException) -> Problem:
+    """The problem in any other exception. Its text is not shown: nobody knows what is in it."""
+    kind = type(error).__name__
+    evidence: dict[str, Evidence] = {"exception": f"{type(error).__module__}.{kind}"}
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames:
+        evidence["at"] = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}"
+    is_outage = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | PermissionError)
+    return Problem(
+        "exception",
+        Fault.OUTAGE if is_outage else Fault.CONFIG,
+        f"{source.name} raised {kind}.",
+        "Look at the place it names; a check should raise Unhealthy or Degraded and say what is wrong."
+        if not is_outage
+        else f"See whether what {source.name} looks at can be reached from here.",
+        evidence,
+    )
+
+
+_RETURNED_FALSE = Problem(
+    "returned_false",
+    Fault.CONFIG,
+    "The check returned False instead of raising.",
+    "Let it raise Unhealthy, with what is wrong and the remedy.",
+)
+_GENERATOR = Problem(
+    "generator",
+    Fault.CONFIG,
+    "The check's run() is a generator: nothing of it was run.",
+    "Take the yield out of run().",
+)
+_UNTELLABLE = Problem(
+    "exception",
+    Fault.CONFIG,
+    "The check raised what cannot be told.",
+    "Look at the check, and at the process's memory.",
+)
