@@ -170,6 +170,8 @@ class Site:
         self.folder = folder
         self.secret_key = secrets.token_urlsafe(64)
         self.environment: dict[str, str] = {}
+        self.launcher: list[str] = []
+        """What a server is started with, in front of its own command."""
         self._servers: list[Server] = []
         self.write()
 
@@ -238,7 +240,7 @@ class Site:
         log = self.folder / f"server-{port}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", *command, *options],
+                [*self.launcher, sys.executable, "-m", *command, *options],
                 cwd=self.folder,
                 env=self.env,
                 stdout=output,

@@ -1,0 +1,253 @@
+"""What happens to a process: a fork, an end, a clock that is set back, a full disk, and hurried changes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.pods import FAULTY
+from tests.links import Link
+from tests.sites import Site
+
+FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
+
+HANGING = """
+import dj_database_url
+DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+HEALTHGUARD = {"SERVICES": {
+    "sleep": "faulty.Faulty",
+    "async": "faulty.FaultyAsync",
+    "database": Service(RequiredTables(["pg_class"]), ttl=0.2),
+    "fine": Service("tests.strange_checks.Fine", ttl=0.2),
+}, "DEADLINE": 0.3}
+"""
+SWITCHED = """
+HEALTHGUARD = {
+    "SERVICES": {"one": Service("faulty.Faulty", ttl=TTL, timeout=2, ready="always")},
+    "DETAILS_TOKENS": ["process-token-0123456789"],
+    "DRAIN_FILE": os.environ.get("DRAIN_FILE"),
+}
+"""
+DETAILS = {"Authorization": "Bearer process-token-0123456789"}
+
+
+@pytest.fixture
+def fault(site: Site) -> Path:
+    """The file that tells the faulty checks how to go wrong."""
+    path = site.folder / "fault"
+    path.write_text("")
+    site.environment["FAULT"] = str(path)
+    return path
+
+
+@pytest.fixture
+def silent(postgres) -> Iterator[Link]:
+    """A database that lets in and then says nothing."""
+    link = Link(postgres.url)
+    link.silence_after_login()
+    yield link
+    link.down()
+
+
+@pytest.mark.parametrize("kind", ["gunicorn-sync", "gunicorn-gthread", "uvicorn"])
+@pytest.mark.parametrize("name", ["sleep", "spin", "block_loop", "ignore_cancel", "sync_to_async", "executor"])
+def test_a_worker_ends_in_time_whatever_hangs(site, fault, silent, kind, name) -> None:
+    """Kubernetes kills it otherwise, with whatever it was doing; no thread is joined."""
+    site.environment["DATABASE_URL"] = silent.url
+    server = site.write(HANGING, adaptor="middleware", faulty=FAULTY).serve(kind)
+    fault.write_text(name)
+    assert server.get().status == 503
+    assert server.get("/api/health/live").status == 200
+    assert server.stop() < 5
+    assert server.process.returncode in (0, -15), server.log
+
+
+def test_a_fork_while_checks_hang(site, fault, silent) -> None:
+    """What is asked before gunicorn --preload forks leaves threads and locks behind that the workers do not have."""
+    site.environment["DATABASE_URL"] = silent.url
+    fault.write_text("sleep")
+    site.write(HANGING, adaptor="wrapper", faulty=FAULTY)
+    with (site.folder / "site_wsgi.py").open("a") as gateway:
+        gateway.write(
+            "from healthguard.respond import Request, respond\n"
+            "first = respond(Request('GET', ''))\n"
+            "assert first.status == 503, first\n"
+        )
+    server = site.serve("gunicorn-gthread", "--preload", workers=2)
+    assert {server.get("/api/health/live").status for _ in range(10)} == {200}
+    fault.write_text("")
+    for _ in range(10):
+        services = server.until("/api/health/fine", 200).json
+        assert services["status"] == "healthy"
+    assert server.get("/api/health/sleep").status == 200
+    assert server.get("/api/health/database").status == 503
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="no libfaketime here: apt-get install libfaketime")
+def test_a_clock_that_is_set_back_an_hour(site, fault) -> None:
+    """What is fresh, due, late and too old goes by a clock that nobody sets.
+
+    On uvicorn alone: under libfaketime, time.sleep() fails, and gunicorn's master sleeps.
+    """
+    shift = site.folder / "shift"
+    shift.write_text("+0")
+    site.environment |= {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(shift),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    server = site.write(SWITCHED.replace("TTL", "0.5"), adaptor="middleware", faulty=FAULTY).serve("uvicorn")
+    before = server.until("/api/health", 200, headers=DETAILS).json["one"]
+    shift.write_text("-1h")
+    time.sleep(0.6)
+    after = server.get(headers=DETAILS).json["one"]
+    assert after["checked_at"] < before["checked_at"], "the clock has really been set back"
+    assert 0 <= after["age_seconds"] < 2
+    assert 0 <= after["duration_ms"] < 2000
+    for name, status in [("Exception", 503), ("", 200)] * 2:
+        fault.write_text(name)
+        time.sleep(0.6)
+        assert server.get().status == server.get("/api/health/ready").status == status, "as soon as it is due"
+    fault.write_text("spin")
+    told = server.until("/api/health", 503, headers=DETAILS).json["one"]["checks"][0]
+    assert told["code"] == "timeout", "that still ends it"
+
+
+def test_a_hundred_changes_in_a_hurry(site, fault) -> None:
+    """Each is told by the next answer, and each has its line in the log."""
+    server = site.write(SWITCHED.replace("TTL", "0"), adaptor="middleware", faulty=FAULTY).serve()
+    assert server.get("/api/health/ready").status == 200
+    for _ in range(100):
+        fault.write_text("Exception")
+        assert (server.get("/api/health/ready").status, server.get().status) == (503, 503)
+        fault.write_text("")
+        assert (server.get("/api/health/ready").status, server.get().status) == (200, 200)
+    assert server.log.count("one: healthy -> unhealthy") == server.log.count("one: unhealthy -> healthy") == 100
+
+
+@pytest.mark.parametrize("adaptor", ["middleware", "wrapper"])
+def test_a_drain_file_that_comes_and_goes(site, fault, adaptor) -> None:
+    drain = site.folder / "drain"
+    site.environment["DRAIN_FILE"] = str(drain)
+    server = site.write(SWITCHED.replace("TTL", "60"), adaptor=adaptor, faulty=FAULTY).serve("uvicorn")
+    for _ in range(100):
+        assert server.get("/api/health/ready").status == 200
+        drain.touch()
+        assert server.get("/api/health/ready").status == 503
+        assert server.get("/api/health").status == 200
+        drain.unlink()
+
+
+@contextlib.contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """A file system on which there is no place for one more file."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("a file system can be mounted by root alone")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_under_the_drain_file(site, fault) -> None:
+    """The hook cannot leave its word, and says so; the pod goes on, and its latch too."""
+    full = site.folder / "full"
+    with full_disk(full):
+        site.environment["DRAIN_FILE"] = str(full / "drain")
+        server = site.write(SWITCHED.replace("TTL", "0"), adaptor="middleware", faulty=FAULTY).serve()
+        assert server.get("/api/health/ready").status == 200
+        with pytest.raises(OSError, match="No space left"):
+            (full / "drain").touch()
+        assert server.get("/api/health/ready").status == 200
+        assert server.get("/api/health/startup").status == 200
+
+
+def test_a_thousand_services_of_which_one_hangs(site, fault) -> None:
+    site.write(
+        """
+        HEALTHGUARD = {"SERVICES": {
+            **{f"s{number}": Service("tests.strange_checks.Fine", ttl=60) for number in range(1000)},
+            "hangs": Service("faulty.Faulty", ttl=60, timeout=1),
+        }}
+        """,
+        adaptor="middleware",
+        faulty=FAULTY,
+    )
+    server = site.serve()
+    fault.write_text("sleep")
+    first = server.get()
+    assert first.seconds < 2
+    assert server.get("/api/health/live").seconds < 2
+    time.sleep(1)
+    services = server.until("/api/health", 503).json["services"]
+    assert len(services) == 1001
+    assert {name for name, status in services.items() if status != "healthy"} == {"hangs"}
+    assert server.threads() < 20, "none is left of those that have ended"
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="names can be faked by root alone, with unshare"
+)
+@pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
+def test_names_that_cannot_be_looked_up(site, simulator, postgres, kind) -> None:
+    """The name server is silent: the slowest of all faults, for nothing can interrupt a look-up."""
+    import socket
+
+    from example_project.deployment import anthropic_key
+
+    hosts, resolver = site.folder / "hosts", site.folder / "resolv.conf"
+    known = "127.0.0.1 localhost\n"
+    hosts.write_text(known)
+    link = Link(postgres.url)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
+        name_server.bind(("127.0.0.77", 53))
+        resolver.write_text("nameserver 127.0.0.77\noptions timeout:2 attempts:2\n")
+        key = anthropic_key()
+        simulator.keys = {key}
+        site.environment |= {
+            "DATABASE_URL": link.url.replace("127.0.0.1", "db.shop.example"),
+            "ANTHROPIC_BASE_URL": f"http://ai.shop.example:{simulator.server_port}/anthropic",
+            "ANTHROPIC_API_KEY": key,
+        }
+        site.launcher = [
+            *("unshare", "--mount", "sh", "-ec"),
+            f'mount --bind {hosts} /etc/hosts; mount --bind {resolver} /etc/resolv.conf; exec "$0" "$@"',
+        ]
+        site.write(
+            """
+            import dj_database_url
+            DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+            HEALTHGUARD = {"SERVICES": {
+                "database": Service(RequiredTables(["pg_class"]), ttl=0.5, timeout=2.5),
+                "anthropic": Service(AIProviderKey("anthropic"), ttl=0.5, timeout=2.5),
+                "fine": Service("tests.strange_checks.Fine", ttl=0.5),
+            }}
+            """,
+            adaptor="middleware",
+        )
+        server = site.serve(kind)
+        ends = time.monotonic() + 6
+        replies = []
+        while time.monotonic() < ends:
+            replies.append(server.get())
+            live = server.get("/api/health/live")
+            assert (live.status, live.seconds < 1) == (200, True)
+            time.sleep(0.05)
+        assert max(reply.seconds for reply in replies) < 2
+        told = {"database": "unhealthy", "anthropic": "degraded", "fine": "healthy"}
+        assert replies[-1].json["services"] == told, server.log
+        hosts.write_text(known + "127.0.0.1 db.shop.example ai.shop.example\n")
+        assert server.until("/api/health", 200).json["status"] == "healthy"
+    link.down()
