@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 import time
 import traceback
 from http import HTTPStatus
-from urllib.parse import parse_qs
 
 from healthguard.access import may_see_details
 from healthguard.conf import settings
@@ -179,8 +179,11 @@ def _held(guard: Guard, method: str, path: str, probe: Probe) -> Answer | None:
     return None if probe is Probe.READY and is_draining() else held.answer
 
 
+_FRESH = re.compile(r"(?:^|&)fresh=(?:1|true)(?:&|$)")
+
+
 def _asks_for_fresh(query: str) -> bool:
-    return "fresh" in query and parse_qs(query).get("fresh", [""])[-1] in ("1", "true")
+    return _FRESH.search(query) is not None
 
 
 _INVALID_TOKEN = ("WWW-Authenticate", 'Bearer error="invalid_token"')

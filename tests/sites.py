@@ -225,10 +225,15 @@ class Site:
         assert done.returncode == 0, done.stderr
 
     def serve(
-        self, kind: str = "gunicorn-gthread", *options: str, workers: int = 1, live: str = "/api/health/live"
+        self,
+        kind: str = "gunicorn-gthread",
+        *options: str,
+        workers: int = 1,
+        live: str = "/api/health/live",
+        port: int | None = None,
     ) -> Server:
         """Start a server of ``kind``, one of SERVERS, and wait until it answers at ``live``."""
-        port = free_port()
+        port = port or free_port()
         protocol = "asgi" if kind == "uvicorn" else "wsgi"
         application = f"site_{protocol}:{self._application}"
         if kind == "uvicorn":

@@ -14,12 +14,55 @@ PAGE = REPOSITORY / "docs" / "reliability.md"
 WRITE = "HEALTHGUARD_WRITE_RELIABILITY"
 """The variable with which the suite writes the page instead of comparing itself with it."""
 
-COLUMNS = (
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    Args:
+        section: what it is called there.
+        columns: its head.
+        stable: how many of the columns must be the same every time; the others are measurements.
+        name: how many of the columns name the row.
+    """
+
+    section: str
+    columns: tuple[str, ...]
+    stable: int
+    name: int = 1
+
+    def publish(self, row: tuple[str, ...]) -> None:
+        """Write the row into the page, or see that it stands there as it came out."""
+        if os.environ.get(WRITE):
+            PAGE.write_text(self._with_row(PAGE.read_text(), row))
+            return
+        kept = [known[: self.stable] for known in self._rows(PAGE.read_text())]
+        assert row[: self.stable] in kept, f"{row} does not stand in {PAGE.name}: write it anew with 'make reliability'"
+
+    @property
+    def _markers(self) -> tuple[str, str]:
+        return f"<!-- {self.section} -->\n", f"<!-- end of {self.section} -->\n"
+
+    def _rows(self, page: str) -> list[tuple[str, ...]]:
+        start, end = self._markers
+        lines = page.partition(start)[2].partition(end)[0].splitlines()[2:]
+        return [tuple(re.split(r"\s*\|\s*", line.strip("| "))) for line in lines if line]
+
+    def _with_row(self, page: str, row: tuple[str, ...]) -> str:
+        """``page`` with ``row`` in place of the one of the same name, or behind the others."""
+        start, end = self._markers
+        before, found, rest = page.partition(start)
+        assert found, f"{PAGE.name} has no place for {self.section}"
+        rows = {known[: self.name]: known for known in self._rows(page)} | {row[: self.name]: row}
+        table = [self.columns, ("---",) * len(self.columns), *rows.values()]
+        lines = "".join(f"| {' | '.join(cells)} |\n" for cells in table)
+        return f"{before}{start}{lines}{end}{rest.partition(end)[2]}"
+
+
+FAULT_COLUMNS = (
     *("fault", "the service", "`/live`", "`/ready`", "`/api/health`", "other services"),
     *("slowest `/live`", "slowest `/ready`", "slowest `/api/health`", "more threads", "connections", "healed in"),
 )
-_STABLE = 6
-"""How many of the columns must be the same every time; the others are measurements."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,24 +92,21 @@ class Outcome:
     connections: int | None
     healed: float
 
-    @property
-    def row(self) -> tuple[str, ...]:
+    def publish(self) -> None:
+        """See that it stands in the page as it came out."""
         codes = [", ".join(map(str, sorted(self.codes[path]))) for path in ("/live", "/ready", "")]
-        slowest = [f"{self.slowest[path] * 1000:.0f} ms" for path in ("/live", "/ready", "")]
+        slowest = [milliseconds(self.slowest[path]) for path in ("/live", "/ready", "")]
         connections = "–" if self.connections is None else str(self.connections)
-        return (
-            *(self.fault, self.told, *codes, ", ".join(sorted(self.others))),
-            *(*slowest, str(self.threads), connections, f"{self.healed:.1f} s"),
+        Table(self.section, FAULT_COLUMNS, stable=6).publish(
+            (
+                *(self.fault, self.told, *codes, ", ".join(sorted(self.others))),
+                *(*slowest, str(self.threads), connections, f"{self.healed:.1f} s"),
+            )
         )
 
-    def publish(self) -> None:
-        """Write the row into the page, or see that it stands there as it came out."""
-        if os.environ.get(WRITE):
-            PAGE.write_text(_with_row(PAGE.read_text(), self.section, self.row))
-            return
-        stable = self.row[:_STABLE]
-        rows = [row[:_STABLE] for row in _rows(PAGE.read_text(), self.section)]
-        assert stable in rows, f"{stable} does not stand in {PAGE.name}: write it anew with 'make reliability'"
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
 
 
 def slowest(answers: Sequence[Answer]) -> dict[str, float]:
@@ -80,24 +120,3 @@ def slowest(answers: Sequence[Answer]) -> dict[str, float]:
 def worst(measured: Sequence[dict[str, float]]) -> dict[str, float]:
     """The worst of several pods."""
     return {path: max(one[path] for one in measured) for path in measured[0]}
-
-
-def _markers(section: str) -> tuple[str, str]:
-    return f"<!-- {section} -->\n", f"<!-- end of {section} -->\n"
-
-
-def _rows(page: str, section: str) -> list[tuple[str, ...]]:
-    start, end = _markers(section)
-    lines = page.partition(start)[2].partition(end)[0].splitlines()[2:]
-    return [tuple(re.split(r"\s*\|\s*", line.strip("| "))) for line in lines if line]
-
-
-def _with_row(page: str, section: str, row: tuple[str, ...]) -> str:
-    """``page`` with ``row`` in place of the one of the same fault, or behind the others."""
-    start, end = _markers(section)
-    before, found, rest = page.partition(start)
-    assert found, f"{PAGE.name} has no place for {section}"
-    rows = {old[0]: old for old in _rows(page, section)} | {row[0]: row}
-    table = [COLUMNS, ("---",) * len(COLUMNS), *rows.values()]
-    lines = "".join(f"| {' | '.join(cells)} |\n" for cells in table)
-    return f"{before}{start}{lines}{end}{rest.partition(end)[2]}"
