@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test unit lint docs build clean
+.PHONY: help demo outage test reliability unit lint docs build clean
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
@@ -32,6 +32,9 @@ test: $(VENV)/installed ## Run the tests, with a real PostgreSQL
 	$(BIN)/python -m coverage run -m pytest $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+reliability: $(VENV)/installed ## Play all faults, and write docs/reliability.md
+	HEALTHGUARD_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 unit: $(VENV)/installed ## Run the tests of single parts alone, for another Python: make unit PYTHON=python3.13 VENV=.venv-3.13
 	$(BIN)/python -m pytest tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py

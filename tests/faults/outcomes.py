@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from tests.faults.pods import Answer
+from tests.faults.pods import Answer, Pod
 from tests.sites import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "reliability.md"
@@ -60,8 +60,8 @@ class Table:
 
 
 FAULT_COLUMNS = (
-    *("fault", "the service", "`/live`", "`/ready`", "`/api/health`", "other services"),
-    *("slowest `/live`", "slowest `/ready`", "slowest `/api/health`", "more threads", "connections", "healed in"),
+    *("fault", "what the service tells", "answers", "other services"),
+    *("slowest", "threads", "connections", "healed in"),
 )
 
 
@@ -94,13 +94,13 @@ class Outcome:
 
     def publish(self) -> None:
         """See that it stands in the page as it came out."""
-        codes = [", ".join(map(str, sorted(self.codes[path]))) for path in ("/live", "/ready", "")]
-        slowest = [milliseconds(self.slowest[path]) for path in ("/live", "/ready", "")]
-        connections = "–" if self.connections is None else str(self.connections)
-        Table(self.section, FAULT_COLUMNS, stable=6).publish(
+        codes = " / ".join(", ".join(map(str, sorted(self.codes[path]))) for path in Pod.PATHS)
+        slowest = " / ".join(milliseconds(self.slowest[path]) for path in Pod.PATHS)
+        connections = "–" if self.connections is None else f"+{self.connections}"
+        Table(self.section, FAULT_COLUMNS, stable=4).publish(
             (
-                *(self.fault, self.told, *codes, ", ".join(sorted(self.others))),
-                *(*slowest, str(self.threads), connections, f"{self.healed:.1f} s"),
+                *(self.fault, self.told, codes, ", ".join(sorted(self.others))),
+                *(slowest, f"+{max(self.threads, 0)}", connections, f"{self.healed:.1f} s"),
             )
         )
 
@@ -113,7 +113,7 @@ def slowest(answers: Sequence[Answer]) -> dict[str, float]:
     """The slowest answer of each path (seconds)."""
     return {
         path: max((answer.reply.seconds for answer in answers if answer.path == path), default=0.0)
-        for path in ("/live", "/ready", "")
+        for path in Pod.PATHS
     }
 
 

@@ -77,9 +77,17 @@ def test_ten_thousand_probes_from_fifty_connections(well: Fleet, surroundings, f
     left = surroundings.cluster.connections() - open_before
     assert left <= 0
     for pod, load, status, threads, more in rows:
-        measured = (milliseconds(load.p99), milliseconds(load.slowest), f"{max(threads, 0)}")
+        measured = (milliseconds(load.p99), milliseconds(load.slowest), f"+{max(threads, 0)}")
         LOAD.publish(
-            (name, pod.name, f"{PROBES}", f"{status}", *measured, f"{left}", f"{max(more, 0) / 1048576:.1f} MB")
+            (
+                name,
+                pod.name,
+                f"{PROBES}",
+                f"{status}",
+                *measured,
+                f"{max(left, 0)}",
+                f"+{max(more, 0) / 1048576:.1f} MB",
+            )
         )
 
 
