@@ -17,9 +17,10 @@ from django.db import Error as DatabaseError
 from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException, ServiceWarning
 
-from healthguard.databases import OwnConnections, problem_of
+from healthguard.databases import problem_of
 from healthguard.deadline import REPORTING_SHARE
 from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.own_connections import OwnConnections
 from healthguard.redaction import redact
 from healthguard.service import CheckSource
 from healthguard.status import NO_EVIDENCE, CheckResult, Evidence, Fault, Problem, Status

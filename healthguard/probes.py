@@ -220,7 +220,8 @@ def is_draining() -> bool:
         return False
     try:
         os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        # ValueError: what no file can be called.
         return False
     except OSError as error:
         _tell_once("DRAIN_FILE cannot be looked for (%s): the pod counts as not draining.", type(error).__name__)

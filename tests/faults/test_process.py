@@ -121,6 +121,40 @@ def test_a_clock_that_is_set_back_an_hour(site, fault) -> None:
     assert told["code"] == "timeout", "that still ends it"
 
 
+@pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
+def test_psycopg2_and_a_database_that_falls_silent(site, postgres, kind) -> None:
+    """It holds the GIL while it asks a server to cancel: nobody may ask it to, or all would wait for that server."""
+    link = Link(postgres.url)
+    site.environment["DATABASE_URL"] = link.url
+    site.write(
+        """
+        import sys
+        # Django prefers the newer one.
+        sys.modules["psycopg"] = None
+        import dj_database_url
+        DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+        HEALTHGUARD = {"SERVICES": {
+            "theirs": Service("health_check.checks.Database", ttl=0.2, timeout=0.5),
+            "ours": Service(RequiredTables(["pg_class"]), ttl=0.2, timeout=2.5),
+        }}
+        """,
+        adaptor="middleware",
+    )
+    server = site.serve(kind)
+    assert server.until("/api/health", 200).json["status"] == "healthy", server.log
+    link.silence_after_login()
+    ends = time.monotonic() + 4
+    while time.monotonic() < ends:
+        assert server.get("/api/health/live").seconds < 1
+        reply = server.get()
+        assert reply.seconds < 2
+        time.sleep(0.02)
+    assert reply.json["services"] == {"theirs": "unhealthy", "ours": "unhealthy"}
+    link.up()
+    assert server.until("/api/health", 200).json["status"] == "healthy"
+    link.down()
+
+
 def test_a_hundred_changes_in_a_hurry(site, fault) -> None:
     """Each is told by the next answer, and each has its line in the log."""
     server = site.write(SWITCHED.replace("TTL", "0"), adaptor="middleware", faulty=FAULTY).serve()
