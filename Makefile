@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
 PORT ?= 8000
 BIN := $(VENV)/bin
 
@@ -9,6 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo outage test reliability unit lint docs build clean
+.PHONY: help demo outage test unit bench lint docs build clean
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
@@ -39,6 +41,16 @@ reliability: $(VENV)/installed ## Play all faults, and write docs/reliability.md
 unit: $(VENV)/installed ## Run the tests of single parts alone, for another Python: make unit PYTHON=python3.13 VENV=.venv-3.13
 	$(BIN)/python -m pytest tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
 
+# Apart from the tests' packages: uvicorn runs differently as soon as httptools and uvloop are there.
+$(BENCH_VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BENCH_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[postgresql]" --group bench
+	touch $@
+
+bench: $(BENCH_VENV)/installed ## Measure what it costs, and write docs/performance.md (needs wrk)
+	$(BENCH_VENV)/bin/python -m tests.benchmarks --write docs/performance.md $(ARGS)
+
 lint: $(VENV)/installed ## Style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,4 +65,4 @@ build: $(VENV)/installed ## Build the package into dist/
 	$(BIN)/python -m build --quiet
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BENCH_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
