@@ -25,6 +25,7 @@ class Sample:
         rate: how many were answered per second.
         p50: the median latency (seconds).
         p99: the latency that one in a hundred exceeds (seconds).
+        cpu: how long the server's processors worked for one request (seconds).
         threads: how many threads the server had meanwhile.
     """
 
@@ -32,6 +33,7 @@ class Sample:
     rate: float
     p50: float
     p99: float
+    cpu: float
     threads: int
 
 
@@ -50,6 +52,7 @@ def load(server: Server, path: str, seconds: float) -> Sample:
     reply = server.get(path)
     if reply.status != 200:
         raise SystemExit(f"{url} gave {reply.status}, and no load was made:\n{server.log}")
+    begin = _cpu(server)
     command = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={seconds:.0f}s", "--latency"]
     with subprocess.Popen([*command, f"--script={_SCRIPT}", url], stdout=subprocess.PIPE, text=True) as wrk:
         time.sleep(seconds / 2)
@@ -58,4 +61,11 @@ def load(server: Server, path: str, seconds: float) -> Sample:
     told = json.loads(output.strip().rpartition("\n")[2])
     if told["bad"] or told["broken"] or not told["requests"]:
         raise SystemExit(f"{url} failed under load:\n{output}\n{server.log}")
-    return Sample(told["requests"], told["requests"] / told["seconds"], told["p50"], told["p99"], threads)
+    requests = told["requests"]
+    cpu = (_cpu(server) - begin) / requests
+    return Sample(requests, requests / told["seconds"], told["p50"], told["p99"], cpu, threads)
+
+
+def _cpu(server: Server) -> float:
+    used = [worker.cpu_times() for worker in server.workers()]
+    return sum(times.user + times.system for times in used)
