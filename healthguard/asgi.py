@@ -25,7 +25,7 @@ def guard(application: ASGI3Application) -> ASGI3Application:
             return await application(scope, receive, send)
         request = Request(scope["method"], rest, scope["query_string"].decode("latin-1"), _authorization(scope))
         answer = await respond_async(request, place.problem)
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        headers = list(answer.encoded_headers)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
         await send({"type": "http.response.body", "body": answer.body, "more_body": False})
         return None

@@ -6,6 +6,7 @@ All adaptors stand on it, so that all of them give the same bytes.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import re
 import time
@@ -43,9 +44,9 @@ class Request:
     authorization: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Answer:
-    """What to send.
+    """What to send. An answer is held and sent many times, so the forms that servers take it in are made once.
 
     Args:
         status: the HTTP status code.
@@ -57,10 +58,15 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
-    @property
-    def reason(self) -> str:
-        """The words that go with the status code."""
-        return HTTPStatus(self.status).phrase
+    @functools.cached_property
+    def status_line(self) -> str:
+        """The status code and its words, as WSGI takes them."""
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
+
+    @functools.cached_property
+    def encoded_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The header lines, as ASGI takes them."""
+        return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers)
 
 
 def respond(request: Request, broken: Problem | None = None) -> Answer:

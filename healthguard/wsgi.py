@@ -30,7 +30,7 @@ def guard(application: WSGIApplication) -> WSGIApplication:
             ),
             place.problem,
         )
-        start_response(f"{answer.status} {answer.reason}", list(answer.headers))
+        start_response(answer.status_line, list(answer.headers))
         return [answer.body]
 
     return guarded
