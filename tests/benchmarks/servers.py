@@ -10,15 +10,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from example_project.postgres import Postgres
-from tests.benchmarks import project
+from tests.benchmarks.constant import callables
+from tests.benchmarks.database import statements
 from tests.benchmarks.load import Sample, load
-from tests.benchmarks.statements import counted
 from tests.benchmarks.table import milliseconds, table, times, verdict
 from tests.benchmarks.turns import Effort, in_turns, ratio
-from tests.sites import Server, Site
-
-DATABASE = "healthguard_bench"
+from tests.sites import ADAPTORS, Server, Site
 
 _UVICORN = ("--no-access-log", "--log-level", "warning")
 KINDS = {
@@ -30,6 +27,7 @@ KINDS = {
 
 RAW = "raw callable"
 WRAPPER = "healthguard, wrapper"
+CONSTANT = "constant middleware"
 MIDDLEWARE = "healthguard, middleware"
 PLAIN = "healthguard, URLs"
 BARE = "bare view"
@@ -38,14 +36,15 @@ WATCHMAN = "django-watchman"
 ALIVE = "django-alive"
 
 CASES = {
-    RAW: ("raw", project.HEALTH),
-    WRAPPER: ("wrapper", project.HEALTH),
-    MIDDLEWARE: ("middleware", project.HEALTH),
-    PLAIN: ("urls", project.HEALTH),
-    BARE: ("urls", project.BARE),
-    HEALTH_CHECK: ("urls", project.HEALTH_CHECK),
-    WATCHMAN: ("urls", project.WATCHMAN),
-    ALIVE: ("urls", project.ALIVE),
+    RAW: ("raw", "/api/health"),
+    WRAPPER: ("wrapper", "/api/health"),
+    CONSTANT: ("constant", "/bare"),
+    MIDDLEWARE: ("middleware", "/api/health"),
+    PLAIN: ("urls", "/api/health"),
+    BARE: ("urls", "/bare"),
+    HEALTH_CHECK: ("urls", "/health-check?format=json"),
+    WATCHMAN: ("urls", "/watchman/"),
+    ALIVE: ("urls", "/alive/health/"),
 }
 """What is asked: on which site, and for which path."""
 
@@ -106,59 +105,61 @@ class Measured:
 
 def measure(effort: Effort) -> str:
     """The section's tables."""
-    # Starts the PostgreSQL, so not before it is needed.
-    from tests.settings import POSTGRES
-
-    with tempfile.TemporaryDirectory(prefix="healthguard-bench-") as folder, _database(POSTGRES) as url:
-        measured = {kind: _measured(kind, effort, Path(folder), POSTGRES, url) for kind in KINDS}
+    with tempfile.TemporaryDirectory(prefix="healthguard-bench-") as folder:
+        measured = {kind: _measured(kind, effort, Path(folder) / str(index)) for index, kind in enumerate(KINDS)}
     parts = [f"### {kind}\n\n{_table(numbers)}" for kind, numbers in measured.items()]
     return "\n\n".join([*parts, f"### Targets\n\n{_targets(measured)}"])
 
 
-@contextlib.contextmanager
-def _database(postgres: Postgres) -> Iterator[str]:
-    yield postgres.create(DATABASE)
-    postgres.drop(DATABASE)
-
-
-def _measured(kind: str, effort: Effort, folder: Path, postgres: Postgres, url: str) -> Measured:
-    with _served(kind, folder, url) as servers:
+def _measured(kind: str, effort: Effort, folder: Path) -> Measured:
+    with _served(kind, folder) as servers:
         loads = {case: functools.partial(load, servers[site], path) for case, (site, path) in CASES.items()}
         samples = in_turns({case: functools.partial(run, effort.seconds) for case, run in loads.items()}, effort.rounds)
-        return Measured(samples, {case: _statements(run, postgres) for case, run in loads.items()})
+        return Measured(samples, {case: _statements(run) for case, run in loads.items()})
 
 
 @contextlib.contextmanager
-def _served(kind: str, folder: Path, url: str) -> Iterator[dict[str, Server]]:
-    """The sites, each by a server of its own."""
+def _served(kind: str, folder: Path) -> Iterator[dict[str, Server]]:
+    """The sites, each with a server of its own."""
+    servers: dict[str, Server] = {}
     with contextlib.ExitStack() as stack:
 
-        def serve(adaptor: str, **modules: str) -> Server:
-            place = folder / kind.replace(" ", "-") / (adaptor if not modules else "raw")
-            place.mkdir(parents=True)
-            site = Site(place)
+        def serve(name: str, settings: str = "", adaptor: str = "urls", **modules: str) -> None:
+            (folder / name).mkdir(parents=True)
+            site = Site(folder / name)
             stack.callback(site.stop)
             site.environment["LOG_LEVEL"] = "WARNING"
-            site.write(project.settings(url), project.URLS, adaptor, **modules)
-            return site.serve(*KINDS[kind])
+            site.write(f"from tests.benchmarks.settings import *\n{settings}", adaptor=adaptor, **modules)
+            servers[name] = site.serve(*KINDS[kind])
 
-        servers = {adaptor: serve(adaptor) for adaptor in ("urls", "middleware", "wrapper")}
-        # The first answer comes from a run of the checks, the second is what is measured.
-        replies = [server.until(project.HEALTH, 200) for server in servers.values()]
+        for adaptor in ADAPTORS:
+            serve(adaptor, adaptor=adaptor)
+        replies = [servers[adaptor].until(status=200, path="/api/health") for adaptor in ADAPTORS]
         if len({reply.body for reply in replies}) != 1:
             raise SystemExit(f"The answers differ: {[reply.body for reply in replies]}")
-        servers["raw"] = serve("urls", **project.raw(replies[-1]))
+        serve("constant", "MIDDLEWARE.insert(0, 'tests.benchmarks.constant.ConstantMiddleware')\n")
+        # That of the wrapper, the last, is healthguard's alone.
+        serve("raw", **callables(replies[-1]))
         yield servers
 
 
-def _statements(run: Callable[[float], Sample], postgres: Postgres) -> float:
-    with counted(postgres, DATABASE) as count:
+def _statements(run: Callable[[float], Sample]) -> float:
+    with statements() as count:
         sample = run(_COUNTING_SECONDS)
         return count() / sample.requests
 
 
 def _table(measured: Measured) -> str:
-    header = ("", "requests/s", "p50 ms", "p99 ms", "statements", "threads", *(f"÷ {other}" for other in COMPARED))
+    header = (
+        "",
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "statements",
+        "CPU ms",
+        "threads",
+        *(f"÷ {other}" for other in COMPARED),
+    )
     rows = [
         (
             case,
@@ -166,6 +167,7 @@ def _table(measured: Measured) -> str:
             milliseconds(measured.median(case, lambda sample: sample.p50)),
             milliseconds(measured.median(case, lambda sample: sample.p99)),
             f"{measured.statements[case]:.4f}",
+            milliseconds(measured.median(case, lambda sample: sample.cpu)),
             f"{max(sample.threads for sample in measured.samples[case])}",
             *(times(measured.ratio(case, other)) for other in COMPARED),
         )

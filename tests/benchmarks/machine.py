@@ -1,0 +1,39 @@
+"""What was measured with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+
+from django.db import connection
+
+from tests.benchmarks.table import table
+
+PACKAGES = (
+    "Django",
+    "healthguard",
+    "django-health-check",
+    "django-watchman",
+    "django-alive",
+    "gunicorn",
+    "uvicorn",
+    "h11",
+    "httptools",
+    "uvloop",
+    "psycopg",
+)
+
+
+def facts() -> str:
+    """Versions, and how many processors there are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        (postgresql,) = cursor.fetchone()
+    versions = {
+        "processors": str(len(os.sched_getaffinity(0))),
+        "Python": platform.python_version(),
+        "PostgreSQL": postgresql.partition(" ")[0],
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+    return table(("", "version"), list(versions.items()))

@@ -1,0 +1,21 @@
+"""healthguard, its peers, and a view that does nothing."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from health_check.views import HealthCheckView
+
+
+def bare(request: HttpRequest) -> HttpResponse:
+    """What a project's own health view often is."""
+    return JsonResponse({"status": "healthy"})
+
+
+urlpatterns = [
+    path("api/health", include("healthguard.urls")),
+    path("bare", bare),
+    path("health-check", HealthCheckView.as_view(checks=["health_check.checks.Database"])),
+    path("watchman/", include("watchman.urls")),
+    path("alive/", include("django_alive.urls")),
+]
