@@ -48,7 +48,7 @@ CASES = {
 }
 """What is asked: on which site, and for which path."""
 
-COMPARED = (BARE, HEALTH_CHECK, WATCHMAN, RAW)
+COMPARED = (BARE, HEALTH_CHECK, WATCHMAN, CONSTANT, RAW)
 
 # Longer than a result is fresh, so that a run of the checks falls into it.
 _COUNTING_SECONDS = 6
