@@ -40,4 +40,7 @@ def _path_info(scope: HTTPScope) -> str:
 
 
 def _authorization(scope: HTTPScope) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), "")
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return value.decode("latin-1")
+    return ""

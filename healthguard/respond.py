@@ -12,6 +12,8 @@ import re
 import time
 import traceback
 from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import parse_qs
 
 from healthguard.access import may_see_details
 from healthguard.conf import settings
@@ -27,8 +29,7 @@ METHODS = ("GET", "HEAD", "OPTIONS")
 PROBE_PATHS = {"": Probe.HEALTH, "live": Probe.LIVE, "startup": Probe.STARTUP, "ready": Probe.READY}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What of a request counts.
 
     Args:
