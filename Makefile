@@ -9,8 +9,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test reliability unit lint docs build clean
-.PHONY: help demo outage test unit bench lint docs build clean
+.PHONY: help demo outage test reliability unit bench lint docs build clean
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'

@@ -13,7 +13,6 @@ import time
 import traceback
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import parse_qs
 
 from healthguard.access import may_see_details
 from healthguard.conf import settings
