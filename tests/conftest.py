@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -105,6 +107,14 @@ def site(tmp_path: Any) -> Iterator[Site]:
     project = Site(tmp_path)
     yield project
     project.stop()
+
+
+@pytest.fixture(scope="session")
+def public_folder() -> Iterator[Path]:
+    """A folder that other users of this machine may get into; to its own, pytest gives the rights to its user alone."""
+    with tempfile.TemporaryDirectory(prefix="healthguard-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture

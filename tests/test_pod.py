@@ -82,10 +82,10 @@ def test_a_worker_replaced_while_the_database_is_down_does_not_take_the_pod_out(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights on 127.0.0.1: there is nothing to show")
-def test_workers_that_have_given_up_roots_rights_share_it_too(site) -> None:
+def test_workers_that_have_given_up_roots_rights_share_it_too(public_folder, request) -> None:
     """To them /proc does not tell all of their master."""
-    for folder in [site.folder, *site.folder.parents][:-1]:
-        folder.chmod(folder.stat().st_mode | 0o055)
+    site = Site(public_folder)
+    request.addfinalizer(site.stop)
     site.write(
         "import switched\nHEALTHGUARD = {'SERVICES': {'one': Service(switched.Switched(), ttl=0)}}",
         adaptor="middleware",
@@ -192,7 +192,7 @@ def test_a_hanging_check_hangs_nothing_else(site, kind, adaptor) -> None:
     server = site.write(HANGING, adaptor=adaptor).serve(kind)
     with ThreadPoolExecutor(8) as pool:
         # The server starts its own threads first.
-        list(pool.map(lambda _: server.get("/api/health/live"), range(80)))
+        list(pool.map(lambda _: server.get("/", host="example.com"), range(80)))
     threads = server.threads()
     replies = [server.get() for _ in range(50)]
     assert max(reply.seconds for reply in replies) < 2, "of DEADLINE 0.8"

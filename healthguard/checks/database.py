@@ -42,7 +42,7 @@ class DatabaseName(HealthCheck):
 
     name: str
     alias: str = "default"
-    read_only: bool = False
+    read_only: bool = dataclasses.field(default=False, repr=False)
 
     def run(self) -> Mapping[str, Evidence]:
         """Compare the names; returns facts about the server.

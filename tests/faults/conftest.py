@@ -43,13 +43,13 @@ class Surroundings:
 
 
 @pytest.fixture(scope="session")
-def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+def surroundings() -> Iterator[Surroundings]:
+    cluster = Cluster()
     authority = trustme.CA()
     link = Link(cluster.url)
     yield Surroundings(cluster, link, Provider(), Provider(pods.certified(authority, "127.0.0.1")), authority)
     link.down()
-    cluster.stop()
+    cluster.remove()
 
 
 @pytest.fixture(scope="session")

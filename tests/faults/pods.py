@@ -155,7 +155,7 @@ class Pod:
     def warm(self) -> None:
         """Let the server start all the threads of its own."""
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: self.ask("/live"), range(40)))
+            list(pool.map(lambda _: self.server.get("/", host="example.com"), range(40)))
 
 
 class Fleet:

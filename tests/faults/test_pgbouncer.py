@@ -56,20 +56,17 @@ HEALTHGUARD = {
 
 
 @pytest.fixture(scope="module")
-def bouncer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bouncer(public_folder: Path) -> Iterator[str]:
     """The URL of the database behind it, with one connection to the server for all clients."""
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    folder: Path = tmp_path_factory.mktemp("bouncer")
+    cluster = Cluster()
     port = free_port()
-    configuration = folder / "pgbouncer.ini"
+    configuration = public_folder / "pgbouncer.ini"
     configuration.write_text(
         CONFIGURATION.format(database=DATABASE, server=cluster.port, user=USER, password=PASSWORD, port=port)
     )
-    for path in [folder, *folder.parents][:-1]:
-        path.chmod(path.stat().st_mode | 0o055)
     # It does not run as root.
     rights = ["--user", "nobody"] if os.geteuid() == 0 else []
-    with (folder / "log").open("wb") as log:
+    with (public_folder / "pgbouncer.log").open("wb") as log:
         process = subprocess.Popen([str(PGBOUNCER), *rights, str(configuration)], stdout=log, stderr=log)
     url = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"
     ends = time.monotonic() + 10
@@ -78,13 +75,13 @@ def bouncer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             psycopg.connect(url).close()
             break
         except psycopg.OperationalError:
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < ends, (folder / "log").read_text()
+            assert process.poll() is None, (public_folder / "pgbouncer.log").read_text()
+            assert time.monotonic() < ends, (public_folder / "pgbouncer.log").read_text()
             time.sleep(0.1)
     yield url
     process.terminate()
     process.wait(10)
-    cluster.stop()
+    cluster.remove()
 
 
 @pytest.fixture
