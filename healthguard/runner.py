@@ -235,17 +235,23 @@ class Runner:
             the runs under way, also those that others have started.
         """
         runs: list[Run] = []
+        due: list[tuple[_Slot, Run]] = []
         with self._lock:
             now = time.monotonic()
             for path in paths:
                 slot = self._slots[path]
                 if slot.run is None and (fresh or slot.is_due(now)):
-                    self._start(slot, Run(slot.service, deadline if fresh else slot.patience(now, deadline), slot.cuts))
+                    slot.run = Run(slot.service, deadline if fresh else slot.patience(now, deadline), slot.cuts)
+                    due.append((slot, slot.run))
+                    self.version += 1
                 elif slot.run is not None and fresh:
                     # What is under way may have looked before the caller's change: it takes one more to tell.
                     slot.next = slot.next or Run(slot.service, deadline, slot.cuts)
                 if (run := slot.next if fresh and slot.next else slot.run) is not None:
                     runs.append(run)
+        # Not under the lock: of many services the first may have ended before the last is started.
+        for slot, run in due:
+            self._start(slot, run)
         return runs
 
     def run_inline(self, paths: Iterable[tuple[str, ...]]) -> None:
@@ -277,16 +283,13 @@ class Runner:
         return Snapshot(reports, fresh_until, version, now)
 
     def _start(self, slot: _Slot, run: Run) -> None:
-        slot.run, run.started = run, time.monotonic()
-        self.version += 1
+        run.started = time.monotonic()
         name = f"healthguard-{'.'.join(slot.service.path)}"
         try:
             threading.Thread(target=self._work, args=(slot, run), name=name, daemon=True).start()
         except RuntimeError:
             # The process may have no more threads. The next probe tries again when this outcome is no longer fresh.
-            slot.run = None
-            slot.outcome = _outcome(_all_unhealthy(slot.service, _NO_THREAD), run.started)
-            run.done.set_result(None)
+            self._end(slot, run, _outcome(_all_unhealthy(slot.service, _NO_THREAD), run.started))
 
     def _work(self, slot: _Slot, run: Run) -> None:
         try:
@@ -300,7 +303,9 @@ class Runner:
         if slot.run is run:
             run.surroundings.wait_until_done()
             with self._lock:
-                self._free(slot)
+                following = self._free(slot)
+            if following is not None:
+                self._start(slot, following)
 
     def _end(self, slot: _Slot, run: Run, outcome: Outcome) -> None:
         with self._lock:
@@ -309,19 +314,18 @@ class Runner:
             run.done.set_result(None)
             # What its checks have left hanging somewhere when they were told to end does not delay the outcome. But
             # the next run might hang beside it.
-            if run.surroundings.is_done:
-                self._free(slot)
+            following = self._free(slot) if run.surroundings.is_done else None
             changes = _changes(slot, slot.report(time.monotonic()))
             self.version += 1
         _log(changes)
-
-    def _free(self, slot: _Slot) -> None:
-        """Let the service be run again."""
-        slot.run = None
-        self.version += 1
-        if slot.next is not None:
-            following, slot.next = slot.next, None
+        if following is not None:
             self._start(slot, following)
+
+    def _free(self, slot: _Slot) -> Run | None:
+        """Let the service be run again; the run that somebody has asked for meanwhile, for the caller to start."""
+        slot.run, slot.next = slot.next, None
+        self.version += 1
+        return slot.run
 
 
 @contextlib.contextmanager
