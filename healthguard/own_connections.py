@@ -43,6 +43,9 @@ class OwnConnections:
         self._limit = limit
         self._lock = threading.Lock()
         self._open: list[_Opened] = []
+        self._is_cut = False
+        self.was_cut = False
+        """Whether a connection has been broken."""
 
     @contextlib.contextmanager
     def on_this_thread(self) -> Iterator[None]:
@@ -66,7 +69,7 @@ class OwnConnections:
                     connections[alias].close()
 
     def cut(self, is_over: Callable[[], bool]) -> None:
-        """Break what still waits for a server; returns at once.
+        """Break what still waits for a server, and what may be opened from now on; returns at once.
 
         What the driver and the server bound by themselves has failed before; this is for a query without a limit, and
         for a connection that is served no longer and was never told so, which would be waited for for ever. The
@@ -74,18 +77,25 @@ class OwnConnections:
 
         Args:
             is_over: whether there is nothing to break any more.
-
-        Raises:
-            RuntimeError: there is no thread to do it on.
         """
         with self._lock:
+            self._is_cut = True
             open_ = [opened for opened in self._open if not opened.is_closed]
-        if open_:
+        if not open_:
+            return
+        self.was_cut = True
+        try:
             threading.Thread(target=_cut, args=(open_, is_over), name="healthguard-cut", daemon=True).start()
+        except RuntimeError:
+            # The process has no thread left on which to ask the server first.
+            _hang_up(open_, is_over)
 
     def _note(self, opened: _Opened) -> None:
         with self._lock:
             self._open = [known for known in self._open if not known.is_closed] + [opened]
+            self.was_cut = self.was_cut or self._is_cut
+        if self._is_cut:
+            opened.hang_up()
 
 
 class _Opened:
@@ -117,9 +127,13 @@ class _Opened:
 
     def hang_up(self) -> None:
         """Wake up whoever waits for an answer: with an error."""
-        with contextlib.suppress(Exception), socket.socket(fileno=os.dup(self._connection.fileno())) as held:
-            # Its thread may have closed it meanwhile, and the number may belong to another socket by now.
-            if os.fstat(held.fileno()).st_ino == self._inode:
+        with contextlib.suppress(Exception):
+            number = os.dup(self._connection.fileno())
+            # Its thread may have closed it meanwhile, and the number may belong to something else by now.
+            if os.fstat(number).st_ino != self._inode:
+                os.close(number)
+                return
+            with socket.socket(fileno=number) as held:
                 held.shutdown(socket.SHUT_RDWR)
 
 
@@ -129,6 +143,10 @@ def _cut(open_: Sequence[_Opened], is_over: Callable[[], bool]) -> None:
     ends = time.monotonic() + _CANCEL_SECONDS
     while not is_over() and time.monotonic() < ends:
         time.sleep(0.05)
+    _hang_up(open_, is_over)
+
+
+def _hang_up(open_: Sequence[_Opened], is_over: Callable[[], bool]) -> None:
     for opened in open_:
         if not is_over():
             opened.hang_up()
@@ -142,7 +160,9 @@ def _tell_when_open(connection: BaseDatabaseWrapper, tell: Callable[[_Opened], N
 
     def told(params: Any) -> Any:
         opened = connect(params)
-        tell(_Opened(opened))
+        # An engine of somebody else's, or another system, may not let us: then it serves all the same.
+        with contextlib.suppress(Exception):
+            tell(_Opened(opened))
         return opened
 
     connection.get_new_connection = told  # type: ignore[method-assign, assignment]

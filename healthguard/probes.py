@@ -25,6 +25,10 @@ from healthguard.status import CheckResult, GroupReport, Problem, Report, Servic
 logger = logging.getLogger("healthguard")
 
 
+_GRAIN = 0.02
+"""How exactly runs are told apart that are waited for for different times (seconds)."""
+
+
 class Probe(enum.StrEnum):
     """A question put to a report."""
 
@@ -121,11 +125,11 @@ class Question:
         if found is None:
             raise KeyError(path)
         self._node = found
-        # Asked once, so that all of one answer goes by the same.
-        self._is_past_startup = self._guard.latch.is_set
+        self.is_past_startup = self._guard.latch.is_set
+        """Whether the pod had been ready when this was asked: all of one answer goes by the same."""
         # A pod whose URLconf is broken can serve nothing, whatever it could once.
         own = broken or (self._guard.problem if self._gates_startup() else None)
-        self._problem = None if path or (probe is Probe.STARTUP and self._is_past_startup) else own
+        self._problem = None if path or (probe is Probe.STARTUP and self.is_past_startup) else own
         services = list(found.services()) if isinstance(found, Tree) else [found]
         self._paths = [service.path for service in services]
         self._deciding = {service.path for service in services if self._decides(service)}
@@ -142,45 +146,41 @@ class Question:
 
     def _gates_startup(self) -> bool:
         """Whether what only has to hold once, before the pod is ready, counts now."""
-        return self._probe is Probe.HEALTH or not self._is_past_startup
+        return self._probe is Probe.HEALTH or not self.is_past_startup
 
     def wait(self) -> None:
         """Wait for what decides, on the calling thread, until the deadline."""
         if self._guard.is_inline:
             self._guard.runner.run_inline(self._paths)
             return
-        runs, seconds = self._to_wait_for()
-        if runs:
-            concurrent.futures.wait([run.done for run in runs], timeout=seconds)
+        while runs := self._to_wait_for():
+            concurrent.futures.wait([run.done for run in runs], timeout=_seconds(runs))
 
     async def wait_async(self) -> None:
         """The same without blocking the event loop."""
         if self._guard.is_inline:
             await sync_to_async(self._guard.runner.run_inline)(self._paths)
             return
-        runs, seconds = self._to_wait_for()
-        if not runs:
-            return
-        futures = [asyncio.wrap_future(run.done) for run in runs]
-        try:
-            await asyncio.wait(futures, timeout=seconds)
-        finally:
-            for future in futures:
-                # Lets go of the loop, which may be gone when the run ends. The run itself cannot be cancelled.
-                future.cancel()
+        while runs := self._to_wait_for():
+            futures = [asyncio.wrap_future(run.done) for run in runs]
+            try:
+                await asyncio.wait(futures, timeout=_seconds(runs))
+            finally:
+                for future in futures:
+                    # Lets go of the loop, which may be gone when the run ends. The run itself cannot be cancelled.
+                    future.cancel()
 
-    def _to_wait_for(self) -> tuple[list[Run], float]:
-        """The runs worth waiting for, and how long (seconds): none longer than its patience lasts from its start.
+    def _to_wait_for(self) -> list[Run]:
+        """The runs worth waiting for: none longer than its patience lasts from its start.
 
         So one that hangs costs the first probe its deadline, and not every probe.
         """
         now = time.monotonic()
-        runs = [
+        return [
             run
             for run in self._runs
             if run.service.path in self._deciding and run.awaited_until > now and not run.done.done()
         ]
-        return runs, max((run.awaited_until for run in runs), default=now) - now
 
     def report(self) -> Report:
         """What is known now."""
@@ -191,10 +191,15 @@ class Question:
             root = GroupReport({**_members(root), OWN_SERVICE: _own_report(self._problem)})
         draining = self._probe is Probe.READY and is_draining()
         report = Report(root, self._path, snapshot.fresh_until, snapshot.version, snapshot.taken, draining)
-        if self._probe is not Probe.HEALTH and not self._is_past_startup and report.status.is_serving:
+        if self._probe is not Probe.HEALTH and not self.is_past_startup and report.status.is_serving:
             self._guard.latch.set()
             logger.info("The pod is ready.")
         return report
+
+
+def _seconds(runs: list[Run]) -> float:
+    """How long to wait for ``runs`` before asking which of them are still worth it."""
+    return max(_GRAIN, min(run.awaited_until for run in runs) - time.monotonic())
 
 
 def warm_up() -> None:

@@ -165,7 +165,7 @@ def _asked(request: Request, broken: Problem | None) -> Answer | _Asked:
         Detail.FULL if sees_details else detail,
         held_by,
         # Until the pod is ready, another worker may be first to see that it is.
-        may_hold=is_plain and not sees_details and (probe is Probe.HEALTH or held_by.latch.is_set),
+        may_hold=is_plain and not sees_details and (probe is Probe.HEALTH or question.is_past_startup),
         is_token_wrong=bool(request.authorization) and not sees_details,
     )
 

@@ -7,6 +7,7 @@ whatever hangs.
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -31,6 +32,8 @@ IMPATIENCE = 0.1
 
 _CUTS_AT_ONCE = 2
 """After how many cuts in a row the next is put off ever longer."""
+_CUT_SECONDS = 60.0
+"""How long it is put off at most, unless the service's timeout is longer (seconds)."""
 
 _LEVELS = {
     Status.HEALTHY: logging.INFO,
@@ -71,7 +74,9 @@ class Run:
         self.service = service
         self.patience = min(patience, service.timeout)
         self.cuts = cuts
-        self.was_cut = False
+        self.is_cut = False
+        self.is_told = False
+        """Whether its outcome is known. :attr:`done` follows at once, for those who wait for it."""
         self.is_inline = is_inline
         self.surroundings = Surroundings(service.timeout)
         self.started = time.monotonic()
@@ -79,8 +84,6 @@ class Run:
         # From here on nobody can cancel it, in particular not a waiting request whose client has gone.
         self.done.set_running_or_notify_cancel()
         self.results: list[CheckResult] = []
-
-        self._was_cut = False
 
     @property
     def ends(self) -> float:
@@ -92,9 +95,10 @@ class Run:
         """From when on it is not to wait for a database any more (``time.monotonic()`` seconds).
 
         Each time it may leave a connection behind that the server does not know to be gone. So after some in a row it
-        is done ever more rarely: what stalls for an hour costs the server a dozen of them.
+        is done ever more rarely, but not so rarely that nobody would see that all is well again.
         """
-        return self.started + self.service.timeout * 2.0 ** max(0, self.cuts - _CUTS_AT_ONCE)
+        timeout = self.service.timeout
+        return self.started + max(timeout, min(timeout * 2.0 ** max(0, self.cuts - _CUTS_AT_ONCE), _CUT_SECONDS))
 
     @property
     def awaited_until(self) -> float:
@@ -129,10 +133,7 @@ class Run:
 
     def cut(self) -> None:
         """Let it wait for no database any more. What else it hangs in only it can end."""
-        # The process may have no thread left to do it: then the next who looks tries again.
-        with contextlib.suppress(RuntimeError):
-            self.surroundings.connections.cut(self.done.done)
-            self.was_cut = True
+        self.surroundings.connections.cut(lambda: self.is_told and self.surroundings.is_done)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ class _Slot:
         service, run, outcome = self.service, self.run, self.outcome
         if run is None:
             return 0.0 if outcome is None else outcome.finished + service.ttl
-        if run.awaited_until > now and not run.done.done():
+        if run.awaited_until > now and not run.is_told:
             return 0.0
         stale_from = 0.0 if outcome is None else outcome.finished + service.ttl + service.stale_for
         return min((moment for moment in (run.ends, run.cut_from, stale_from) if moment > now), default=float("inf"))
@@ -195,12 +196,13 @@ class _Slot:
     def report(self, now: float) -> ServiceReport:
         """What is known now."""
         service, run, outcome = self.service, self.run, self.outcome
-        if run is not None and now >= run.ends and not run.done.done():
+        if run is not None and now >= run.ends and not run.is_told:
             return _report(service, run.results_so_far(), None)
         if outcome is None:
             return _report(service, _all_unknown(service, _PENDING), None)
         if self._is_stale(outcome, now):
-            return _report(service, _all_unknown(service, _STALE), outcome)
+            left = run is not None and run.is_told
+            return _report(service, _all_unknown(service, _LEFT_HANGING if left else _STALE), outcome)
         return _report(service, outcome.results, outcome)
 
     def _is_stale(self, outcome: Outcome, now: float) -> bool:
@@ -235,7 +237,7 @@ class Runner:
             the runs under way, also those that others have started.
         """
         runs: list[Run] = []
-        due: list[tuple[_Slot, Run]] = []
+        due: collections.deque[tuple[_Slot, Run]] = collections.deque()
         with self._lock:
             now = time.monotonic()
             for path in paths:
@@ -250,8 +252,13 @@ class Runner:
                 if (run := slot.next if fresh and slot.next else slot.run) is not None:
                     runs.append(run)
         # Not under the lock: of many services the first may have ended before the last is started.
-        for slot, run in due:
-            self._start(slot, run)
+        try:
+            while due:
+                self._start(*due.popleft())
+        finally:
+            # What was announced must not be waited for for ever, whatever has come between.
+            for slot, run in due:
+                self._end(slot, run, _without_thread(run))
         return runs
 
     def run_inline(self, paths: Iterable[tuple[str, ...]]) -> None:
@@ -267,6 +274,7 @@ class Runner:
         """What is known of the services at ``paths``."""
         reports: dict[tuple[str, ...], ServiceReport] = {}
         fresh_until = float("inf")
+        overdue: list[Run] = []
         changes: list[_Change] = []
         with self._lock:
             # Not before: a run may end while this waits for the lock, and no result is older than now.
@@ -274,11 +282,14 @@ class Runner:
             version = self.version
             for path in paths:
                 slot = self._slots[path]
-                if slot.run is not None and not slot.run.was_cut and now >= slot.run.cut_from:
-                    slot.run.cut()
+                if slot.run is not None and not slot.run.is_cut and now >= slot.run.cut_from:
+                    slot.run.is_cut = True
+                    overdue.append(slot.run)
                 reports[path] = slot.report(now)
                 fresh_until = min(fresh_until, slot.fresh_until(now))
                 changes += _changes(slot, reports[path])
+        for run in overdue:
+            run.cut()
         _log(changes)
         return Snapshot(reports, fresh_until, version, now)
 
@@ -287,9 +298,11 @@ class Runner:
         name = f"healthguard-{'.'.join(slot.service.path)}"
         try:
             threading.Thread(target=self._work, args=(slot, run), name=name, daemon=True).start()
-        except RuntimeError:
+        except BaseException as error:
             # The process may have no more threads. The next probe tries again when this outcome is no longer fresh.
-            self._end(slot, run, _outcome(_all_unhealthy(slot.service, _NO_THREAD), run.started))
+            self._end(slot, run, _without_thread(run))
+            if not isinstance(error, Exception):
+                raise
 
     def _work(self, slot: _Slot, run: Run) -> None:
         try:
@@ -303,28 +316,34 @@ class Runner:
         if slot.run is run:
             run.surroundings.wait_until_done()
             with self._lock:
-                following = self._free(slot)
+                following = self._free(slot, run)
             if following is not None:
                 self._start(slot, following)
 
     def _end(self, slot: _Slot, run: Run, outcome: Outcome) -> None:
         with self._lock:
+            if run.is_told:
+                return
+            run.is_told = True
             slot.outcome = outcome
-            slot.cuts = run.cuts + 1 if run.was_cut else 0
-            run.done.set_result(None)
             # What its checks have left hanging somewhere when they were told to end does not delay the outcome. But
             # the next run might hang beside it.
-            following = self._free(slot) if run.surroundings.is_done else None
+            following = self._free(slot, run) if run.surroundings.is_done else None
             changes = _changes(slot, slot.report(time.monotonic()))
             self.version += 1
-        _log(changes)
+        run.done.set_result(None)
         if following is not None:
             self._start(slot, following)
+        _log(changes)
 
-    def _free(self, slot: _Slot) -> Run | None:
+    def _free(self, slot: _Slot, run: Run) -> Run | None:
         """Let the service be run again; the run that somebody has asked for meanwhile, for the caller to start."""
+        slot.cuts = run.cuts + 1 if run.surroundings.connections.was_cut else 0
         slot.run, slot.next = slot.next, None
         self.version += 1
+        if slot.run is not None:
+            # It is what is looked at from now on, a moment before its thread is started.
+            slot.run.started, slot.run.cuts = time.monotonic(), slot.cuts
         return slot.run
 
 
@@ -349,6 +368,12 @@ _STALE = Problem(
     Fault.OUTAGE,
     "The last result is too old, and the next run still under way.",
     "Ask again; if it stays, the checks are slower than DEADLINE: raise ttl or stale_for.",
+)
+_LEFT_HANGING = Problem(
+    "left_hanging",
+    Fault.OUTAGE,
+    "The last result is too old: something that a check has left behind in an executor hangs since.",
+    "See what the check waits for there, and give that a limit of its own.",
 )
 _BROKEN_OFF = Problem(
     "exception", Fault.CONFIG, "The run broke off outside its checks.", "Report it to healthguard, with the versions."
@@ -387,6 +412,10 @@ def _all_unknown(service: ServiceNode, problem: Problem) -> tuple[CheckResult, .
 
 def _all_unhealthy(service: ServiceNode, problem: Problem) -> tuple[CheckResult, ...]:
     return tuple(CheckResult(source.name, Status.UNHEALTHY, problem) for source in service.sources)
+
+
+def _without_thread(run: Run) -> Outcome:
+    return _outcome(_all_unhealthy(run.service, _NO_THREAD), run.started)
 
 
 def _outcome(results: tuple[CheckResult, ...], started: float) -> Outcome:
@@ -434,11 +463,13 @@ def _log(changes: Iterable[_Change]) -> None:
             for problem in report.problems
             if problem.code != "not_run"
         )
-        logger.log(
-            _LEVELS[report.status],
-            "%s: %s -> %s%s",
-            ".".join(report.path),
-            previous,
-            report.status,
-            f": {reasons}" if reasons else "",
-        )
+        # A log that cannot be written costs nobody an answer, nor a service its next run.
+        with contextlib.suppress(Exception):
+            logger.log(
+                _LEVELS[report.status],
+                "%s: %s -> %s%s",
+                ".".join(report.path),
+                previous,
+                report.status,
+                f": {reasons}" if reasons else "",
+            )

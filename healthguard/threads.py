@@ -37,7 +37,11 @@ class DaemonExecutor(ThreadPoolExecutor):
         self._unfinished: set[Future[Any]] = set()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Queue a call; starts a thread for it if all are busy and there may be more."""
+        """Queue a call; starts a thread for it if all are busy and there may be more.
+
+        Raises:
+            RuntimeError: the process cannot start a thread, and there is none yet.
+        """
         future: Future[T] = Future()
 
         def call() -> None:
@@ -50,13 +54,22 @@ class DaemonExecutor(ThreadPoolExecutor):
             else:
                 future.set_result(result)
 
+        if not self._idle.acquire(blocking=False) and self._started < self._limit:
+            self._start_thread()
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
         self._calls.put(call)
-        if not self._idle.acquire(blocking=False) and self._started < self._limit:
-            self._started += 1
-            threading.Thread(target=self._work, name="healthguard-executor", daemon=True).start()
         return future
+
+    def _start_thread(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="healthguard-executor", daemon=True).start()
+        except RuntimeError:
+            # The process may have no more threads. Those that there are will do it.
+            if not self._started:
+                raise
+        else:
+            self._started += 1
 
     def _work(self) -> None:
         with self._surroundings():

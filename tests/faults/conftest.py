@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -14,7 +15,7 @@ import trustme
 from example_project.deployment import anthropic_key, openai_key
 from tests.faults import pods
 from tests.faults.cluster import Cluster
-from tests.faults.outcomes import Outcome, slowest, worst
+from tests.faults.outcomes import WRITE, Outcome, clear, slowest, worst
 from tests.faults.pods import GENEROUS, SLACK, TIMEOUT, TTL, Answer, Fleet, Pod, is_well
 from tests.faults.provider import Provider, healthy
 from tests.links import Link
@@ -40,6 +41,13 @@ class Surroundings:
     anthropic: Provider
     openai: Provider
     authority: trustme.CA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def page() -> None:
+    """Where it is written anew, it begins empty."""
+    if os.environ.get(WRITE):
+        clear()
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,9 @@ class Faulty(HealthCheck):
         name = fault()
         if name in RAISES:
             raise RAISES[name](name)
-        return getattr(self, f"_{name}", lambda: None)()
+        return getattr(self, f"_{name}", self._fine)()
+
+    def _fine(self) -> None: ...
 
     def _sleep(self) -> None:
         last("sleep")

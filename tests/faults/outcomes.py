@@ -59,6 +59,12 @@ class Table:
         return f"{before}{start}{lines}{end}{rest.partition(end)[2]}"
 
 
+def clear() -> None:
+    """Take all rows from the page, for those of today: one whose fault is played no more must not stay."""
+    page = re.sub(r"(?s)(<!-- (\w+) -->\n).*?(<!-- end of \2 -->\n)", r"\1\3", PAGE.read_text())
+    PAGE.write_text(page)
+
+
 FAULT_COLUMNS = (
     *("fault", "what the service tells", "answers", "other services"),
     *("slowest", "threads", "connections", "healed in"),
