@@ -206,8 +206,8 @@ def test_a_hanging_check_hangs_nothing_else(site, kind, adaptor) -> None:
     assert {server.get("/api/health/live").status for _ in range(10)} == {200}
     assert server.get("/api/health/ready").status == 200
     ends = time.monotonic() + 5
-    while server.threads() - threads > 1:
-        # That of the other service, which may be about to end.
+    while server.threads() - threads > 2:
+        # Its own, and one more of Django's, which uses an executor of asyncio's that grows for a while.
         assert time.monotonic() < ends
         time.sleep(0.05)
     assert server.stop() < 5, "no thread is joined"

@@ -31,7 +31,10 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "service", "fault", "told"), FAULTS, ids=[name for name, *_ in FAULTS])
+@pytest.mark.parametrize(
+    ("name", "service", "fault", "told"),
+    [pytest.param(*fault, marks=[pytest.mark.alone] * (fault[0] == "spin"), id=fault[0]) for fault in FAULTS],
+)
 def test_a_check(play, set_fault, name, service, fault, told) -> None:
     # Python's own exceptions are raised by both kinds of check.
     also = ("faulty", "asynchronous") if name[0].isupper() else ()
