@@ -70,10 +70,27 @@ def result_of(source: CheckSource, limit: float, surroundings: Surroundings | No
         try:
             return _passed(source, _call(source.make(), limit, surroundings))
         except BaseException as error:
-            return _failed(source, error)
+            try:
+                return _failed(source, error)
+            finally:
+                _let_go(error)
     except BaseException:
         # Telling the error failed too: it was one like MemoryError, or an exception whose attributes raise.
         return CheckResult(source.name, Status.UNHEALTHY, _UNTELLABLE)
+
+
+def _let_go(error: BaseException) -> None:
+    """Free what the frames of an exception hold now, and not when the garbage is collected.
+
+    psycopg leaves a connection that it has given up open for as long: while a database is silent they would grow.
+    """
+    seen: list[BaseException] = []
+    chain: list[BaseException | None] = [error]
+    while chain:
+        if (link := chain.pop()) is not None and not any(link is known for known in seen):
+            seen.append(link)
+            traceback.clear_frames(link.__traceback__)
+            chain += [link.__cause__, link.__context__]
 
 
 def _call(check: HealthCheck, limit: float, surroundings: Surroundings | None) -> object:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import logging
 import os
 import resource
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -399,6 +401,27 @@ def test_a_connection_that_has_fallen_silent_is_not_waited_for_for_ever(declare,
     link.up()
     wait_for(lambda: ask()[0] == 200)
     link.down()
+
+
+def test_a_connection_that_was_given_up_is_closed_at_once(declare, connect) -> None:
+    """And not when the garbage is collected, for which psycopg leaves it: while a database is silent they would grow."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        alias = connect(f"postgres://app@127.0.0.1:{port}/x", OPTIONS={"sslmode": "disable"})
+        declare({"asks": Service(Asks(alias), timeout=3), "ours": Service(RequiredTables(["t"], alias), timeout=3)})
+        gc.disable()
+        try:
+            ask()
+            wait_for(lambda: "database_timeout" in json.dumps(ask()[1]["ours"]))
+            wait_for(lambda: "database_timeout" in json.dumps(ask()[1]["asks"]))
+            for _ in range(2):
+                connection, _ = silent.accept()
+                with connection:
+                    connection.settimeout(2)
+                    while connection.recv(1024):
+                        pass
+        finally:
+            gc.enable()
 
 
 class AsksAsync(HealthCheck):

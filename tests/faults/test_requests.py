@@ -80,7 +80,7 @@ def test_ten_thousand_probes_from_fifty_connections(well: Fleet, surroundings, f
     while surroundings.cluster.connections() > open_before and time.monotonic() < ends:
         time.sleep(0.1)
     left = surroundings.cluster.connections() - open_before
-    assert left <= 0
+    assert left <= 0, surroundings.cluster.execute("SELECT state, query, backend_start, now() FROM pg_stat_activity")
     for pod, load, status, threads, more in rows:
         measured = (milliseconds(load.p99), milliseconds(load.slowest), f"+{max(threads, 0)}")
         LOAD.publish(
