@@ -116,19 +116,30 @@ def _await(told: Awaitable[object], limit: float, surroundings: Surroundings) ->
     """Wait for ``told`` in an event loop of its own, with executors of its own, all of them daemons."""
     default, sensitive = surroundings.executor(_LOOP_THREADS), surroundings.executor(1)
 
-    async def bounded() -> object:
+    async def bounded() -> tuple[object, BaseException | None]:
         asyncio.get_running_loop().set_default_executor(default)
         async with ThreadSensitiveContext() as context:
             SyncToAsync.context_to_thread_executor[context] = sensitive
             # A little more than what is left, so that it is over time when it is cancelled.
-            return await asyncio.wait_for(told, limit + 0.01)
+            return await asyncio.wait_for(_caught(told), limit + 0.01)
 
     try:
         with _one_loop_at_a_time(), asyncio.Runner() as runner:
-            return runner.run(bounded())
+            value, error = runner.run(bounded())
     finally:
         default.shutdown()
         sensitive.shutdown()
+    if error is not None:
+        raise error
+    return value
+
+
+async def _caught(told: Awaitable[object]) -> tuple[object, BaseException | None]:
+    """What ``told`` gives, and what it raises: of a task that raises, asyncio may log the text."""
+    try:
+        return await told, None
+    except BaseException as error:
+        return None, error
 
 
 _loop_lock = threading.Lock()
