@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _MIN_CONNECT_SECONDS = 2
 
 _CANCEL_SECONDS = 1.0
-"""How long a server may take to be told that a query is no longer wanted, and how long until it has stopped it."""
+"""How long a server may take to be told that a query is no longer wanted (seconds)."""
+_STOP_SECONDS = 0.25
+"""How long it may then take to stop it (seconds)."""
 
 _own: weakref.WeakSet[BaseDatabaseWrapper] = weakref.WeakSet()
 
@@ -140,9 +142,9 @@ class _Opened:
 def _cut(open_: Sequence[_Opened], is_over: Callable[[], bool]) -> None:
     for opened in open_:
         opened.cancel()
-    ends = time.monotonic() + _CANCEL_SECONDS
+    ends = time.monotonic() + _STOP_SECONDS
     while not is_over() and time.monotonic() < ends:
-        time.sleep(0.05)
+        time.sleep(0.02)
     _hang_up(open_, is_over)
 
 
