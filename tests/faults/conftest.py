@@ -44,9 +44,10 @@ class Surroundings:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def page() -> None:
-    """Where it is written anew, it begins empty."""
-    if os.environ.get(WRITE):
+def page(request: pytest.FixtureRequest) -> None:
+    """Where all of it is written anew, it begins empty."""
+    options = request.config.option
+    if os.environ.get(WRITE) and not (options.keyword or options.markexpr):
         clear()
 
 
