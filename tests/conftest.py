@@ -19,6 +19,7 @@ from example_project.postgres import Postgres
 from example_project.provider_simulator import Simulator
 from healthguard.status import CheckResult, Problem, Status
 from tests import settings as test_settings
+from tests.links import Link
 from tests.sites import Site
 
 MACHINE_SERVICES = {"mariadb": 3306, "redis": 6379}
@@ -59,6 +60,14 @@ def _listens(port: int) -> bool:
 def postgres() -> Postgres:
     """The PostgreSQL server of the tests."""
     return test_settings.POSTGRES
+
+
+@pytest.fixture
+def link(postgres: Postgres) -> Iterator[Link]:
+    """A way to that server which a test can close and open."""
+    link = Link(postgres.url)
+    yield link
+    link.down()
 
 
 @pytest.fixture

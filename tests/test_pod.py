@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -33,13 +32,6 @@ HEALTHGUARD = {"SERVICES": {
     "fine": Service("tests.strange_checks.Fine", ttl=0.5),
 }}
 """
-
-
-@pytest.fixture
-def link(postgres) -> Iterator[Link]:
-    link = Link(postgres.url)
-    yield link
-    link.down()
 
 
 def declare(site: Site, link: Link, ready="startup", adaptor="middleware") -> Site:

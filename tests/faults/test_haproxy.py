@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from example_project.deployment import free_port
-from tests.links import Link
 from tests.sites import Server, Site
 
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
@@ -111,13 +110,6 @@ class Rotation:
 
 
 KEY = "k3y-of-the-shop-0123456789"
-
-
-@pytest.fixture
-def link(postgres) -> Iterator[Link]:
-    link = Link(postgres.url)
-    yield link
-    link.down()
 
 
 @pytest.fixture
