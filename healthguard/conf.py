@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
@@ -106,8 +107,9 @@ def default_services() -> dict[str, Any]:
     databases = {
         alias: [
             ("health_check.checks.Database", {"alias": alias}),
-            # An instance, for it remembers what it has read of the migrations.
+            # Instances, for they remember what they have read of the code.
             import_string("healthguard.checks.AppliedMigrations")(alias),
+            *_schema_checks(alias, database),
         ]
         # What is no dict is left to the checks, which fail of it.
         for alias, database in (declared if isinstance(declared, Mapping) else {"default": declared}).items()
@@ -123,6 +125,18 @@ def default_services() -> dict[str, Any]:
     if keys:
         services["ai_providers"] = keys
     return services
+
+
+def _schema_checks(alias: str, database: Any) -> Iterator[Any]:
+    """What tells whether the tables of the models are there: nothing where the routers let none in."""
+    from healthguard.schema.from_models import keeps_tables
+
+    test = database.get("TEST") if isinstance(database, Mapping) else None
+    # Django's own way to declare a replica: https://docs.djangoproject.com/en/stable/topics/testing/advanced/
+    mirrored = test.get("MIRROR") if isinstance(test, Mapping) else None
+    like = mirrored if isinstance(mirrored, str) else None
+    if not apps.models_ready or keeps_tables(like or alias):
+        yield import_string("healthguard.checks.ModelSchema")(alias, like=like)
 
 
 def _tree(declared: Mapping[str, Any], path: tuple[str, ...] = ()) -> Tree:

@@ -109,9 +109,9 @@ def _limited(connection: BaseDatabaseWrapper, sql: str, limit: float) -> str:
     if connection.vendor == "postgresql":
         return f"SET LOCAL statement_timeout = {milliseconds}; {sql}"
     if connection.vendor == "mysql":
-        if getattr(connection, "mysql_is_mariadb", False):
-            return f"SET STATEMENT max_statement_time={milliseconds / 1000} FOR {sql}"
-        return re.sub(r"^\s*SELECT\b", f"SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */", sql, count=1)
+        # Either takes the other's limit for a comment; to ask which of them it is would be a query of its own.
+        hinted = re.sub(r"^\s*SELECT\b", f"SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */", sql, count=1)
+        return f"/*M! SET STATEMENT max_statement_time={milliseconds / 1000} FOR */ {hinted}"
     return sql
 
 
@@ -207,12 +207,12 @@ _UNREACHABLE = _Meaning(
 def problem_of(error: BaseException, alias: str) -> Problem:
     """What ``error``, a ``django.db.Error``, means for the database ``alias``; without any of the driver's text."""
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    state = sqlstate_of(error)
     number = next((arg for arg in cause.args[:1] if isinstance(arg, int)), None)
     meaning = _meaning(state, number, str(cause), is_connection=isinstance(error, OperationalError | InterfaceError))
     evidence: dict[str, Any] = {"alias": alias, "error": type(cause).__name__}
     if state is not None:
-        evidence["sqlstate"] = str(state)
+        evidence["sqlstate"] = state
     if number is not None:
         evidence["number"] = number
     return Problem(meaning.code, meaning.fault, f"Database {alias!r} {meaning.message}.", meaning.hint, evidence)
@@ -229,8 +229,14 @@ def _meaning(state: str | None, number: int | None, text: str, *, is_connection:
     return _UNREACHABLE if is_connection else _FAILED
 
 
+def sqlstate_of(error: BaseException) -> str | None:
+    """The SQLSTATE that the driver gives for ``error``, a ``django.db.Error``; None where it gives none."""
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return None if state is None else str(state)
+
+
 def is_missing_table(error: DatabaseError) -> bool:
     """Whether ``error`` says that a table of the query does not exist."""
     cause = error.__cause__ or error
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state == "42P01" or cause.args[:1] == (1146,) or str(cause).startswith("no such table")
+    return sqlstate_of(error) == "42P01" or cause.args[:1] == (1146,) or str(cause).startswith("no such table")

@@ -7,7 +7,7 @@ from healthguard.checks.ai_keys import AIProviderKey
 from healthguard.checks.database import DatabaseName
 from healthguard.checks.environment import EnvironmentVariable
 from healthguard.checks.migrations import AppliedMigrations
-from healthguard.checks.schema import RequiredColumns, RequiredTables
+from healthguard.checks.schema import ModelSchema, RequiredColumns, RequiredTables
 from healthguard.checks.secrets import SecretKey
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "AppliedMigrations",
     "DatabaseName",
     "EnvironmentVariable",
+    "ModelSchema",
     "RequiredColumns",
     "RequiredTables",
     "SecretKey",

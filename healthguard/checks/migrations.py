@@ -57,7 +57,7 @@ def _applied(connection: BaseDatabaseWrapper) -> Rows:
     from django.db import DatabaseError
     from django.db.migrations.recorder import MigrationRecorder
 
-    table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)  # noqa: SLF001
+    table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)
     try:
         return tuple(fetch(connection, f"SELECT app, name FROM {table} ORDER BY id"))  # noqa: S608
     except DatabaseError as error:

@@ -1,38 +1,62 @@
-"""Tables and columns that must exist."""
+"""Tables and columns that must exist: those that are named, or all that the models imply."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from health_check.base import HealthCheck
 
 from healthguard.databases import database
-from healthguard.exceptions import Unhealthy
-from healthguard.schema import Expected, Finding, Kind, LiveSchema, compare, read_schema
+from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.schema import Expected, ExpectedColumn, ExpectedTable, Inspection, TableName, judge
 from healthguard.status import Evidence, Fault, Problem
 
-_MAX_EVIDENCE = 20
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
-_HINTS = {
-    Kind.TABLE_MISSING: "See that DATABASE_URL names the right database, and run 'python manage.py migrate' against "
-    "it; if nothing is pending, the table was dropped by hand.",
-    Kind.TABLE_UNREADABLE: "Grant the database user SELECT on the tables, and USAGE on their schema.",
-    Kind.COLUMN_MISSING: "Run 'python manage.py migrate' against this database; if nothing is pending, the table was "
-    "altered by hand.",
-    Kind.COLUMN_TYPE: "Migrate the column to the declared type, or mend the declaration.",
-    Kind.COLUMN_UNREADABLE: "Grant the database user SELECT on the columns.",
-    Kind.UNKNOWN_TYPE: "Mend the type in the declaration, or create the extension or domain that defines it.",
-}
-_WORDS = {
-    Kind.TABLE_UNREADABLE: "the user may not read",
-    Kind.COLUMN_MISSING: "no such column:",
-    Kind.COLUMN_UNREADABLE: "the user may not read column",
-}
+
+class _SchemaCheck(HealthCheck):
+    """Looks whether a database is as it is expected; remembers between runs what it need not find out again."""
+
+    alias: str
+    _who = "declared as"
+
+    def __post_init__(self) -> None:
+        self._inspection: Inspection | None = None
+
+    def run(self) -> Mapping[str, Evidence]:
+        """Look at the database; returns how much was looked at.
+
+        Raises:
+            Unhealthy: the database is not as the code needs it; no answer.
+            Degraded: some of what the code does will fail.
+        """
+        for problem in self.misdeclared():
+            raise Unhealthy.of(problem)
+        with database(self.alias) as connection:
+            inspection = self._inspection
+            if inspection is None:
+                inspection = self._inspection = Inspection(self._expected(connection))
+            outcome = inspection.outcome(connection)
+        tables = len(inspection.expected)
+        verdict = judge(outcome, alias=self.alias, tables=tables, who=self._who)
+        if verdict is not None:
+            raise verdict
+        columns = sum(len(table.columns) for table in inspection.expected.values())
+        return {"alias": self.alias, "tables": tables, "columns": columns}
+
+    def misdeclared(self) -> Iterator[Problem]:
+        """What is wrong with the declaration itself."""
+        raise NotImplementedError
+
+    def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
+        raise NotImplementedError
 
 
 @dataclasses.dataclass
-class RequiredTables(HealthCheck):
+class RequiredTables(_SchemaCheck):
     """Tables exist, and the database user may read them. One query, however many.
 
     Args:
@@ -43,47 +67,29 @@ class RequiredTables(HealthCheck):
     tables: Sequence[str]
     alias: str = "default"
 
-    def run(self) -> None:
-        """Look for the tables.
-
-        Raises:
-            Unhealthy: a table is missing or may not be read; no answer.
-        """
-        for problem in self.misdeclared():
-            raise Unhealthy.of(problem)
-        _require({table: {} for table in self.tables}, self.alias)
-
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         if isinstance(self.tables, str) or not self.tables or not all(_is_name(table) for table in self.tables):
             yield _misdeclared("RequiredTables takes a list of table names, at least one.")
 
+    def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
+        return {TableName.of(table): ExpectedTable() for table in self.tables}
+
 
 @dataclasses.dataclass
-class RequiredColumns(HealthCheck):
+class RequiredColumns(_SchemaCheck):
     """Columns exist with their types, and the database user may read them. One query, however many.
 
     Args:
         table: the table's name; ``schema.table`` where it is not in the search path.
         columns: names, or types by name, in any spelling the server understands: ``varchar`` takes in every length,
-            ``varchar(20)`` only that one. SQLite does not enforce types: there only presence counts.
+            ``varchar(20)`` that type of at least 20. SQLite does not enforce types: there only presence counts.
         alias: the alias in DATABASES.
     """
 
     table: str
     columns: Mapping[str, str | None] | Sequence[str]
     alias: str = "default"
-
-    def run(self) -> None:
-        """Look for the columns.
-
-        Raises:
-            Unhealthy: the table or a column is missing, of another type or may not be read; no answer.
-        """
-        for problem in self.misdeclared():
-            raise Unhealthy.of(problem)
-        types = self.columns if isinstance(self.columns, Mapping) else dict.fromkeys(self.columns)
-        _require({self.table: types}, self.alias)
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
@@ -95,6 +101,71 @@ class RequiredColumns(HealthCheck):
         elif isinstance(columns, Mapping) and not all(type_ is None or _is_name(type_) for type_ in columns.values()):
             yield _misdeclared(f"RequiredColumns for {self.table}: a type is a text like 'varchar(20)', or None.")
 
+    def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
+        types = self.columns if isinstance(self.columns, Mapping) else dict.fromkeys(self.columns)
+        columns = {name: ExpectedColumn(type_, is_handwritten=True) for name, type_ in types.items()}
+        return {TableName.of(self.table): ExpectedTable(columns)}
+
+
+@dataclasses.dataclass
+class ModelSchema(_SchemaCheck):
+    """The database has every table and column that the project's models imply, and can be written as they do.
+
+    The models are the declaration: those that ``migrate`` makes tables for in this database. One query, however many.
+
+    Args:
+        alias: the alias in DATABASES.
+        apps: the labels of the apps to look at; all by default.
+        exclude: what to leave out: labels of apps, ``app.Model``, tables, or ``table.column``.
+        like: the alias that the routers are asked about in place of ``alias``: for a replica, which the routers keep
+            every table out of, its primary's.
+    """
+
+    alias: str = "default"
+    apps: Sequence[str] | None = None
+    exclude: Sequence[str] = ()
+    like: str | None = None
+
+    _who = "the model says"
+
+    def run(self) -> Mapping[str, Evidence]:
+        """Look at the database; returns how much was looked at.
+
+        Raises:
+            Unhealthy: the database is not as the models need it; no answer.
+            Degraded: some of what the models do will fail, or there was nothing to look at.
+        """
+        evidence = super().run()
+        if not evidence["tables"]:
+            raise Degraded(
+                "nothing_expected",
+                f"Nothing was looked at in database {self.alias!r}: no model has a table there.",
+                fault=Fault.CONFIG,
+                hint="The routers keep every model out of it. For a replica declare "
+                f"ModelSchema({self.alias!r}, like='default'); otherwise leave this check away.",
+                evidence=evidence,
+            )
+        return evidence
+
+    def misdeclared(self) -> Iterator[Problem]:
+        """What is wrong with the declaration itself."""
+        from django.apps import apps
+
+        for name, value in (("apps", self.apps), ("exclude", self.exclude)):
+            if value is not None and (isinstance(value, str) or not all(_is_name(label) for label in value)):
+                yield _misdeclared(f"ModelSchema takes {name} as a list of names.")
+                return
+        if self.apps is not None:
+            unknown = sorted(set(self.apps) - {config.label for config in apps.get_app_configs()})
+            if unknown:
+                yield _misdeclared(f"ModelSchema: there is no app labelled {', '.join(map(repr, unknown))}.")
+
+    def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
+        # Here, for this module is imported by settings, before there are models.
+        from healthguard.schema.from_models import expected_from_models
+
+        return expected_from_models(connection, labels=self.apps, exclude=self.exclude, like=self.like)
+
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
@@ -102,64 +173,3 @@ def _is_name(value: object) -> bool:
 
 def _misdeclared(message: str) -> Problem:
     return Problem("misdeclared", Fault.CONFIG, message, "Mend it in the HEALTHGUARD setting.")
-
-
-def _require(expected: Expected, alias: str) -> None:
-    types = [declared for columns in expected.values() for declared in columns.values() if declared is not None]
-    with database(alias) as connection:
-        live = read_schema(connection, list(expected), types)
-    findings = compare(expected, live)
-    if findings:
-        raise Unhealthy.of(_problem(findings, expected, live, alias))
-
-
-def _problem(findings: list[Finding], expected: Expected, live: LiveSchema, alias: str) -> Problem:
-    by_kind: dict[Kind, list[Finding]] = {}
-    for finding in findings:
-        by_kind.setdefault(finding.kind, []).append(finding)
-    worst = next(iter(by_kind))
-    message = "; ".join(_sentence(kind, found, len(expected)) for kind, found in by_kind.items())
-    elsewhere = {
-        finding.table: live.elsewhere[finding.table] for finding in findings if finding.table in live.elsewhere
-    }
-    evidence: dict[str, Evidence] = {"alias": alias}
-    for kind, found in by_kind.items():
-        evidence[kind] = [_told(finding) for finding in found[:_MAX_EVIDENCE]]
-        if len(found) > _MAX_EVIDENCE:
-            evidence[f"{kind}_more"] = len(found) - _MAX_EVIDENCE
-    hint = _HINTS[worst]
-    if elsewhere:
-        schemas = sorted({schema for found_in in elsewhere.values() for schema in found_in})
-        evidence["found_in_schemas"] = list(schemas)
-        hint = (
-            f"{_names(sorted(elsewhere))} stands in schema {', '.join(schemas)}, which is not in the user's "
-            "search_path, or on which the user has no USAGE: set the search_path, or declare 'schema.table'."
-        )
-    return Problem(worst, Fault.CONFIG, f"{message[0].upper()}{message[1:]}.", hint, evidence)
-
-
-def _sentence(kind: Kind, found: list[Finding], tables: int) -> str:
-    names = [finding.name for finding in found]
-    if kind is Kind.TABLE_MISSING:
-        if len(found) == tables > 1:
-            return f"0 of {tables} tables exist, a wrong or empty database: {_names(names)} missing"
-        return f"table {_names(names)} does not exist" if len(found) == 1 else f"tables do not exist: {_names(names)}"
-    if kind in (Kind.COLUMN_TYPE, Kind.UNKNOWN_TYPE):
-        told = [
-            f"column {finding.name} is {finding.actual}, declared as {finding.expected}"
-            + (", which this server does not know" if kind is Kind.UNKNOWN_TYPE else "")
-            for finding in found
-        ]
-        return _names(told)
-    return f"{_WORDS[kind]} {_names(names)}"
-
-
-def _told(finding: Finding) -> Evidence:
-    if finding.expected is None:
-        return finding.name
-    return {"column": finding.name, "expected": finding.expected, "actual": finding.actual}
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MAX_EVIDENCE])
-    return shown if len(names) <= _MAX_EVIDENCE else f"{shown} and {len(names) - _MAX_EVIDENCE} more"

@@ -1,7 +1,19 @@
-"""The live schema, one file an engine, and its comparison with what is expected."""
+"""What must stand in a database, and what does: one file an engine, one comparison, one judgement."""
 
-from healthguard.schema.comparison import Expected, Finding, Kind, compare
-from healthguard.schema.live import Column, LiveSchema, Table
-from healthguard.schema.reading import read_schema
+from healthguard.schema.comparison import Finding, Kind
+from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
+from healthguard.schema.inspection import Inspection, Outcome
+from healthguard.schema.judgement import judge
+from healthguard.schema.live import TableName
 
-__all__ = ["Column", "Expected", "Finding", "Kind", "LiveSchema", "Table", "compare", "read_schema"]
+__all__ = [
+    "Expected",
+    "ExpectedColumn",
+    "ExpectedTable",
+    "Finding",
+    "Inspection",
+    "Kind",
+    "Outcome",
+    "TableName",
+    "judge",
+]

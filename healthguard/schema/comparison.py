@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
-from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping
 
-from healthguard.schema.live import Column, LiveSchema
-
-Expected: TypeAlias = "Mapping[str, Mapping[str, str | None]]"
-"""Columns by table, and a type by column; None where any type will do."""
+from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
+from healthguard.schema.live import Column, LiveSchema, Table, TableName
+from healthguard.schema.types import Fit, Shape, Spelling, best_fit
 
 
 class Kind(enum.StrEnum):
@@ -21,8 +18,13 @@ class Kind(enum.StrEnum):
     TABLE_UNREADABLE = "table_unreadable"
     COLUMN_MISSING = "column_missing"
     COLUMN_TYPE = "column_type"
-    COLUMN_UNREADABLE = "column_unreadable"
     UNKNOWN_TYPE = "unknown_type"
+    COLUMN_UNREADABLE = "column_unreadable"
+    COLUMN_UNEXPECTED = "column_unexpected"
+    """One that no model knows, and that every INSERT would have to name."""
+    COLUMN_DEFAULT = "column_default"
+    COLUMN_NOT_NULL = "column_not_null"
+    COLUMN_NARROWER = "column_narrower"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,12 +35,12 @@ class Finding:
         kind: what is wrong.
         table: where.
         column: which column; None where it is the whole table.
-        expected: the declared type, where it is about types.
+        expected: the expected type, where it is about types.
         actual: the type in the database, where it is about types.
     """
 
     kind: Kind
-    table: str
+    table: TableName
     column: str | None = None
     expected: str | None = None
     actual: str | None = None
@@ -46,63 +48,91 @@ class Finding:
     @property
     def name(self) -> str:
         """``table`` or ``table.column``."""
-        return self.table if self.column is None else f"{self.table}.{self.column}"
+        return str(self.table) if self.column is None else f"{self.table}.{self.column}"
 
 
-_MODIFIERS = re.compile(r"\s*\((.*)\)")
-# Which fields an interval has is a restriction like its precision, and no type of its own.
-_INTERVAL = re.compile(r"interval\b[a-z ]*")
+@dataclasses.dataclass(frozen=True, slots=True)
+class Types:
+    """How an engine tells types apart.
+
+    Args:
+        canonical: the server's spelling of each expected type: None for a type that it does not have; without those
+            that it cannot read.
+        shapes: what a column of a type, in that spelling, can be taken for; its own shape first.
+    """
+
+    canonical: Mapping[str, str | None]
+    shapes: Callable[[str], tuple[Shape, ...]]
 
 
-def compare(expected: Expected, live: LiveSchema) -> list[Finding]:
-    """All findings, worst first."""
-    findings = [finding for table, columns in expected.items() for finding in _table(table, columns, live)]
-    order = list(Kind)
-    return sorted(findings, key=lambda finding: order.index(finding.kind))
+def compare(expected: Expected, live: LiveSchema, types: Types) -> list[Finding]:
+    """All findings, in the order of their kinds."""
+    findings = [
+        finding
+        for name, table in expected.items()
+        for finding in (
+            _compare(name, table, live.tables[name], live, types)
+            if name in live.tables
+            else (Finding(Kind.TABLE_MISSING, name),)
+        )
+    ]
+    order = {kind: position for position, kind in enumerate(Kind)}
+    return sorted(findings, key=lambda finding: order[finding.kind])
 
 
-def _table(name: str, expected: Mapping[str, str | None], live: LiveSchema) -> Iterator[Finding]:
-    table = live.tables.get(name)
-    if table is None:
-        yield Finding(Kind.TABLE_MISSING, name)
-        return
+def _compare(
+    name: TableName, expected: ExpectedTable, table: Table, live: LiveSchema, types: Types
+) -> Iterator[Finding]:
     if not table.is_readable:
         yield Finding(Kind.TABLE_UNREADABLE, name)
-    for column_name, declared in expected.items():
+    for column_name, wanted in expected.columns.items():
         column = table.columns.get(live.fold(column_name))
         if column is None:
             yield Finding(Kind.COLUMN_MISSING, name, column_name)
             continue
-        if table.is_readable and not column.is_readable:
-            yield Finding(Kind.COLUMN_UNREADABLE, name, column_name)
-        if declared is not None and live.types is not None:
-            canonical = live.types[declared]
-            if canonical is None:
-                yield Finding(Kind.UNKNOWN_TYPE, name, column_name, declared, column.type)
-            elif not _is_of_type(column, canonical):
-                yield Finding(Kind.COLUMN_TYPE, name, column_name, declared, column.type)
+        for kind in _state(wanted, column, table):
+            yield Finding(kind, name, column_name)
+        type_kind = _type(wanted, column, types)
+        if type_kind is not None:
+            yield Finding(type_kind, name, column_name, wanted.type, column.type)
+    if expected.known is not None and table.fills_nothing:
+        known = set(map(live.fold, expected.known))
+        for column_name, column in table.columns.items():
+            if column_name not in known and not column.is_nullable and not column.has_default:
+                yield Finding(Kind.COLUMN_UNEXPECTED, name, column_name)
 
 
-def _is_of_type(column: Column, canonical: str) -> bool:
-    return any(_same_type(actual, canonical) for actual in (column.type, *column.also))
+def _state(wanted: ExpectedColumn, column: Column, table: Table) -> Iterator[Kind]:
+    if table.is_readable and not column.is_readable:
+        yield Kind.COLUMN_UNREADABLE
+    if wanted.takes_null and not column.is_nullable:
+        yield Kind.COLUMN_NOT_NULL
+    if wanted.needs_default and not column.has_default and table.fills_nothing:
+        yield Kind.COLUMN_DEFAULT
 
 
-def _same_type(actual: str, declared: str) -> bool:
-    """Whether they are one type; modifiers count where they are declared: varchar takes in varchar(20)."""
-    if _bare(actual) != _bare(declared):
-        return False
-    wanted = _modifiers(declared)
-    return wanted is None or wanted == _modifiers(actual)
-
-
-def _bare(type_: str) -> str:
-    return _INTERVAL.sub("interval", _MODIFIERS.sub("", type_))
-
-
-def _modifiers(type_: str) -> list[str] | None:
-    match = _MODIFIERS.search(type_)
-    if match is None:
+def _type(wanted: ExpectedColumn, column: Column, types: Types) -> Kind | None:
+    if wanted.type is None or column.type is None:
         return None
-    words = [word.strip().lower() for word in match[1].split(",")]
-    # The scale of a number is 0 where none is given.
-    return words[:1] if len(words) == 2 and words[1] == "0" else words
+    if wanted.type not in types.canonical:
+        # A field may be declared with more than a type. Only of what a person wrote is it known that it is wrong.
+        return Kind.UNKNOWN_TYPE if wanted.is_handwritten else None
+    canonical = types.canonical[wanted.type]
+    if canonical is None:
+        return Kind.UNKNOWN_TYPE
+    actual = (column.type, *column.also)
+    if canonical in actual:
+        return None
+    if wanted.is_handwritten:
+        # A person who names a type means that one. A size is meant as the least, and none as any.
+        actual = tuple(type_ for type_ in actual if _is_named(canonical, type_))
+        if actual and Spelling.of(canonical).modifiers is None:
+            return None
+    fit = best_fit((shape for type_ in actual for shape in types.shapes(type_)), types.shapes(canonical)[0])
+    return {Fit.OTHER: Kind.COLUMN_TYPE, Fit.NARROWER: Kind.COLUMN_NARROWER, Fit.FITS: None}[fit]
+
+
+def _is_named(declared: str, actual: str) -> bool:
+    spelling, name = Spelling.of(declared), Spelling.of(actual).name
+    # Which fields an interval has is a restriction like its precision, and no type of its own.
+    return name == spelling.name or (declared == "interval" and name.startswith("interval "))

@@ -4,23 +4,56 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Column:
-    """A column.
+class TableName(NamedTuple):
+    """A table's name.
 
     Args:
-        name: its name.
-        type: its type with modifiers, in the server's own spelling.
-        also: the types below it, where its type is a domain.
-        is_readable: whether the connected user may read it.
+        name: the name itself.
+        schema: where it stands; None where the server looks for it: in the search path, or the current database.
     """
 
     name: str
-    type: str
+    schema: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+    @classmethod
+    def of(cls, text: str) -> TableName:
+        """The name that a user wrote: ``invoices``, ``billing.invoices``, or ``billing"."invoices`` as a db_table."""
+        for separator in ('"."', "."):
+            schema, found, name = text.partition(separator)
+            if found and schema and name:
+                return cls(name.strip('"'), schema.strip('"'))
+        return cls(text.strip('"'))
+
+    @classmethod
+    def of_quoted(cls, quoted: str) -> TableName:
+        """The name that Django writes into its SQL: ``"invoices"``, ``"with.dot"``, ``"billing"."invoices"``."""
+        quote = quoted[:1]
+        schema, found, name = quoted[1:-1].partition(f"{quote}.{quote}")
+        return cls(name, schema) if found else cls(schema)
+
+
+class Column(NamedTuple):
+    """A column.
+
+    Args:
+        type: its type with modifiers, in the server's own spelling; None where the engine enforces none.
+        also: the types below it, where its type is a domain.
+        is_readable: whether the connected user may read it.
+        is_nullable: whether it takes NULL.
+        has_default: whether the database gives it a value where an INSERT does not.
+    """
+
+    type: str | None = None
     also: tuple[str, ...] = ()
     is_readable: bool = True
+    is_nullable: bool = True
+    has_default: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,14 +61,15 @@ class Table:
     """A table, view or anything else that can be read like one.
 
     Args:
-        name: its name, as it was asked for.
         columns: its columns by folded name.
         is_readable: whether the connected user may read any of it.
+        fills_nothing: whether an INSERT gets no other value than its own and the columns' defaults. Not so for a view,
+            a foreign table, or where a trigger sees the row first.
     """
 
-    name: str
     columns: Mapping[str, Column]
     is_readable: bool = True
+    fills_nothing: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,23 +77,13 @@ class LiveSchema:
     """What was found of what was asked for.
 
     Args:
+        digest: the same for two that are the same.
         tables: what exists, by the name that was asked for.
-        types: the server's spelling of each declared type; None for one that it does not know. None in place of the
-            mapping where the engine does not enforce types, so that only presence counts.
         elsewhere: tables that do not exist where they should, and the schemas where one of that name does.
         fold: how the engine folds the names of columns.
     """
 
-    tables: Mapping[str, Table]
-    types: Mapping[str, str | None] | None = None
-    elsewhere: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    digest: str
+    tables: Mapping[TableName, Table]
+    elsewhere: Mapping[TableName, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     fold: Callable[[str], str] = str
-
-
-def split_name(name: str) -> tuple[str | None, str]:
-    """The schema, if one is given, and the table: ``billing.invoices``, or ``billing"."invoices`` as in a db_table."""
-    for separator in ('"."', "."):
-        schema, found, table = name.partition(separator)
-        if found and schema and table:
-            return schema.strip('"'), table.strip('"')
-    return None, name.strip('"')

@@ -5,22 +5,91 @@ It shows a user only what the user has some right on: a table without any grant 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from healthguard.databases import fetch
-from healthguard.schema.live import Column, LiveSchema, Table, split_name
+from healthguard.schema.live import Column, LiveSchema, Table, TableName
+from healthguard.schema.types import Shape, Spelling
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 _QUERY = """
 SELECT TABLE_SCHEMA = DATABASE(), TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, PRIVILEGES,
-       @@lower_case_table_names
+       IS_NULLABLE = 'YES', COLUMN_DEFAULT, EXTRA, @@lower_case_table_names, VERSION(), @@sql_mode
 FROM information_schema.COLUMNS
 WHERE {condition}
+ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION
 """
+
+
+def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str | None) -> LiveSchema | None:
+    """What exists of ``tables``; None if it is what ``seen`` is the digest of."""
+    condition, params = _condition(tables)
+    rows = fetch(connection, _QUERY.format(condition=condition), params)
+    digest = hashlib.sha256(repr(rows).encode()).hexdigest()
+    if digest == seen:
+        return None
+    found: dict[TableName, dict[str, Column]] = {}
+    shared: dict[Column, Column] = {}
+    ignores_case = False
+    for is_current, schema, table, name, type_, privileges, is_nullable, default, extra, case, version, mode in rows:
+        ignores_case = bool(int(case))
+        column = Column(
+            _canonical(_text(type_), is_mariadb="MariaDB" in _text(version)) or _text(type_),
+            is_readable="select" in _text(privileges).lower(),
+            is_nullable=bool(int(is_nullable)),
+            has_default=_has_default(default, _text(extra), _text(mode)),
+        )
+        for place in (TableName(table, schema), *([TableName(table)] if is_current else [])):
+            found.setdefault(_folded(place, ignores_case), {})[str.lower(name)] = shared.setdefault(column, column)
+    return LiveSchema(
+        digest,
+        {
+            table: Table(columns, any(column.is_readable for column in columns.values()))
+            for table in tables
+            if (columns := found.get(_folded(table, ignores_case))) is not None
+        },
+        fold=str.lower,
+    )
+
+
+def _condition(tables: Sequence[TableName]) -> tuple[str, list[str]]:
+    by_schema: dict[str | None, list[str]] = {}
+    for table in tables:
+        by_schema.setdefault(table.schema, []).append(table.name)
+    terms: list[str] = []
+    params: list[str] = []
+    for schema, names in by_schema.items():
+        terms.append(
+            f"TABLE_SCHEMA = {'DATABASE()' if schema is None else '%s'}"
+            f" AND TABLE_NAME IN ({', '.join(['%s'] * len(names))})"
+        )
+        params += [*([] if schema is None else [schema]), *names]
+    return " OR ".join(terms) or "FALSE", params
+
+
+def _folded(table: TableName, ignores_case: bool) -> TableName:
+    if not ignores_case:
+        return table
+    return TableName(table.name.lower(), table.schema and table.schema.lower())
+
+
+def _has_default(default: object, extra: str, mode: str) -> bool:
+    """Whether an INSERT may leave the column out. Where the server is not strict, it may leave out any."""
+    # MariaDB tells of no default with the word; of the word as a default with quotes around it.
+    is_given = default is not None and _text(default) != "NULL"
+    return is_given or "auto_increment" in extra.lower() or "GENERATED" in extra.upper() or "STRICT_" not in mode
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 # https://mariadb.com/kb/en/data-types/ and https://dev.mysql.com/doc/refman/8.4/en/other-vendor-data-types.html
 _SYNONYMS = {
     **dict.fromkeys(("integer", "int4"), "int"),
@@ -48,63 +117,13 @@ _TYPES = frozenset(
     "xmltype".split()
 )
 _SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_ ]*?)\s*(?P<modifiers>\(.*\))?\s*(?P<suffix>unsigned|signed)?")
-_DECORATION = re.compile(r"\s+(zerofill|(character set|charset|collate)\s+\S+)", re.IGNORECASE)
+_DECORATION = re.compile(r"\s+(zerofill|auto_increment|(character set|charset|collate)\s+\S+)", re.IGNORECASE)
 # The precision up to which a float is one; beyond it is a double.
 _FLOAT_PRECISION = 24
-_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
+_INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 
 
-def read(connection: BaseDatabaseWrapper, tables: Sequence[str], types: Sequence[str]) -> LiveSchema:
-    """What exists of ``tables``; see :func:`healthguard.schema.read_schema`."""
-    names = {table: split_name(table) for table in tables}
-    is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
-    found: dict[tuple[str | None, str], dict[str, Column]] = {}
-    condition, params = _condition(list(names.values()))
-    ignores_case = False
-    for is_current, schema, table, column, type_, privileges, lower_case in fetch(
-        connection, _QUERY.format(condition=condition), params
-    ):
-        ignores_case = bool(int(lower_case))
-        readable = "select" in _text(privileges).lower()
-        live = Column(column, canonical_type(_text(type_), is_mariadb=is_mariadb) or _text(type_), (), readable)
-        for key in ((schema, table), *([(None, table)] if is_current else [])):
-            found.setdefault(_folded(key, ignores_case), {})[str.lower(column)] = live
-    return LiveSchema(
-        {
-            table: Table(table, columns, any(column.is_readable for column in columns.values()))
-            for table, key in names.items()
-            if (columns := found.get(_folded(key, ignores_case))) is not None
-        },
-        {declared: canonical_type(declared, is_mariadb=is_mariadb) for declared in types},
-        fold=str.lower,
-    )
-
-
-def _condition(names: list[tuple[str | None, str]]) -> tuple[str, list[str]]:
-    by_schema: dict[str | None, list[str]] = {}
-    for schema, table in names:
-        by_schema.setdefault(schema, []).append(table)
-    terms: list[str] = []
-    params: list[str] = []
-    for schema, tables in by_schema.items():
-        terms.append(
-            f"TABLE_SCHEMA = {'DATABASE()' if schema is None else '%s'}"
-            f" AND TABLE_NAME IN ({', '.join(['%s'] * len(tables))})"
-        )
-        params += [*([] if schema is None else [schema]), *tables]
-    return " OR ".join(terms), params
-
-
-def _folded(key: tuple[str | None, str], ignores_case: bool) -> tuple[str | None, str]:
-    schema, table = key
-    return (schema and schema.lower(), table.lower()) if ignores_case else key
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def canonical_type(spelling: str, *, is_mariadb: bool) -> str | None:
+def _canonical(spelling: str, *, is_mariadb: bool) -> str | None:
     """The server's spelling of a type, or None for one it does not know.
 
     Widths of integers mean nothing and differ between versions, but for tinyint(1), which is a boolean.
@@ -128,3 +147,40 @@ def canonical_type(spelling: str, *, is_mariadb: bool) -> str | None:
     if name in _INTEGERS and not (name == "tinyint" and modifiers == "(1)"):
         modifiers = ""
     return f"{name}{modifiers}{suffix}"
+
+
+def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
+    """How the server spells ``types``: None for a type that it does not have."""
+    is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
+    return {declared: _canonical(declared, is_mariadb=is_mariadb) for declared in types}
+
+
+# How many characters they take: of those that count bytes a quarter, for a character may need four.
+_TEXTS = {"char": 1.0, "varchar": 1.0, "tinytext": 2.0**6, "text": 2.0**14, "mediumtext": 2.0**22, "longtext": 2.0**30}
+_BLOBS = {"varbinary": 1.0, "tinyblob": 2.0**8, "blob": 2.0**16, "mediumblob": 2.0**24, "longblob": 2.0**32}
+_TIMES = {"time": 0.0, "datetime": 0.0, "timestamp": 0.0}
+_FLOATS = {"float": 24.0, "double": 53.0}
+_SIZED = {
+    **{name: (name, size) for name, size in _TIMES.items()},
+    **{name: ("text", size) for name, size in _TEXTS.items()},
+    **{name: ("blob", size) for name, size in _BLOBS.items()},
+}
+_DECIMAL_DIGITS = (10.0, 0.0)
+
+
+@functools.lru_cache(maxsize=1024)
+def shapes(type_: str) -> tuple[Shape, ...]:
+    """What a column of ``type_`` can be taken for; its own shape first."""
+    spelling = Spelling.of(type_.removesuffix(" unsigned"))
+    name = spelling.name
+    sign = 0.0 if type_.endswith(" unsigned") else 1.0
+    if name in _INTEGERS:
+        return (Shape("integer", (sign, _INTEGERS[name] - sign)),)
+    if name in _FLOATS:
+        return (Shape("float", (sign, _FLOATS[name])),)
+    if name == "decimal":
+        return (Shape(name, (sign, *(spelling.digits() if spelling.modifiers else _DECIMAL_DIGITS))),)
+    if name in _SIZED:
+        kind, size = _SIZED[name]
+        return (Shape(kind, (spelling.size(size),)),)
+    return (Shape(name, (), spelling.restriction),)

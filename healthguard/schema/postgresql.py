@@ -6,56 +6,135 @@ reading them does not wait behind a lock on a table.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError
 
-from healthguard.databases import fetch
-from healthguard.schema.live import Column, LiveSchema, Table, split_name
+from healthguard.databases import fetch, sqlstate_of
+from healthguard.schema.live import Column, LiveSchema, Table, TableName
+from healthguard.schema.types import UNBOUNDED, Shape, Spelling
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Tables, partitioned tables, views, materialized views and foreign tables.
+# Ordinary and partitioned tables; views, materialized views and foreign tables can be read like one.
+_TABLES = "('r', 'p')"
 _READABLE_KINDS = "('r', 'p', 'v', 'm', 'f')"
+# Bits of a column's state.
+_TAKES_NULL, _HAS_DEFAULT, _IS_UNREADABLE = 1, 2, 4
+# Bits of pg_trigger.tgtype: for each row, before, on INSERT.
+_BEFORE_INSERT = 1 | 2 | 4
 
-# quote_ident is fed with names cut by the cast, as the server cuts every name at 63 bytes.
+# The names are cut by the cast, as the server cuts every name at 63 bytes. What is asked of each table and column is
+# put together here, so that the rows are few, and so that nothing is sent that the caller has already seen.
 _QUERY = f"""
-SELECT wanted.position,
-       class.oid IS NOT NULL,
-       coalesce(has_any_column_privilege(class.oid, 'SELECT')
-                AND has_schema_privilege(class.relnamespace, 'USAGE'), false),
-       (SELECT json_agg(json_build_array(
-                   a.attname,
-                   format_type(a.atttypid, a.atttypmod),
-                   coalesce(has_column_privilege(class.oid, a.attnum, 'SELECT'), false),
-                   CASE WHEN t.typtype = 'd' THEN (
-                       WITH RECURSIVE base(type, modifier) AS (
-                           SELECT t.typbasetype, t.typtypmod
-                           UNION ALL
-                           SELECT b.typbasetype, b.typtypmod
-                           FROM base JOIN pg_catalog.pg_type b ON b.oid = base.type AND b.typtype = 'd')
-                       SELECT json_agg(format_type(type, modifier)) FROM base)
-                   END))
-        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-        WHERE a.attrelid = class.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       (SELECT json_agg(n.nspname)
-        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE class.oid IS NULL AND c.relname = wanted.name::name AND c.relkind IN {_READABLE_KINDS}
-              AND n.nspname !~ '^pg_|^information_schema$'),
-       (SELECT json_object_agg(type, to_regtype(type)::text) FROM unnest(%s::text[]) AS type)
-FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS wanted(namespace, name, position)
-LEFT JOIN pg_catalog.pg_class class
-       ON class.relkind IN {_READABLE_KINDS}
-      AND class.oid = CASE WHEN wanted.namespace IS NULL THEN to_regclass(quote_ident(wanted.name::name))::oid
-                           ELSE (SELECT c.oid FROM pg_catalog.pg_class c
-                                 WHERE c.relname = wanted.name::name
-                                   AND c.relnamespace = to_regnamespace(quote_ident(wanted.namespace::name))) END
-ORDER BY wanted.position
+WITH wanted AS (
+    SELECT position, name::name AS name,
+           CASE WHEN namespace IS NULL THEN to_regclass(quote_ident(name::name))::oid
+                ELSE (SELECT c.oid FROM pg_catalog.pg_class c
+                      WHERE c.relname = name::name
+                        AND c.relnamespace = to_regnamespace(quote_ident(namespace::name))) END AS id
+    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked(namespace, name, position)
+), classes AS (
+    SELECT oid, relkind IN {_TABLES} AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_trigger
+               WHERE tgrelid = oid AND NOT tgisinternal AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
+           ) AS fills_nothing,
+           has_schema_privilege(relnamespace, 'USAGE') AND has_any_column_privilege(oid, 'SELECT') AS is_readable,
+           has_table_privilege(oid, 'SELECT') AS is_all_readable
+    FROM pg_catalog.pg_class WHERE oid IN (SELECT id FROM wanted) AND relkind IN {_READABLE_KINDS}
+), columns AS (
+    SELECT a.attrelid AS id, array_agg(a.attname::text) AS names,
+           array_agg(format_type(a.atttypid, a.atttypmod)) AS types,
+           array_agg((CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE {_TAKES_NULL} END)
+                     + (CASE WHEN a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL
+                             THEN {_HAS_DEFAULT} ELSE 0 END)
+                     + (CASE WHEN c.is_all_readable OR has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+                             THEN 0 ELSE {_IS_UNREADABLE} END)) AS states,
+           json_object_agg(a.attname, (
+               WITH RECURSIVE base(type, modifier) AS (
+                   SELECT t.typbasetype, t.typtypmod
+                   UNION ALL
+                   SELECT b.typbasetype, b.typtypmod
+                   FROM base JOIN pg_catalog.pg_type b ON b.oid = base.type AND b.typtype = 'd')
+               SELECT json_agg(format_type(type, modifier)) FROM base)) FILTER (WHERE t.typtype = 'd') AS domains
+    FROM classes c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+                   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE a.attnum > 0 AND NOT a.attisdropped
+    GROUP BY a.attrelid
+), found AS MATERIALIZED (
+    SELECT w.position, c.oid IS NOT NULL AS exists, c.is_readable, c.fills_nothing,
+           l.names, l.types, l.states, l.domains::text,
+           CASE WHEN c.oid IS NULL THEN (
+               SELECT array_agg(n.nspname::text ORDER BY n.nspname)
+               FROM pg_catalog.pg_class e JOIN pg_catalog.pg_namespace n ON n.oid = e.relnamespace
+               WHERE e.relname = w.name AND e.relkind IN {_READABLE_KINDS} AND n.nspname !~ '^pg_|^information_schema$')
+           END AS elsewhere
+    FROM wanted w LEFT JOIN classes c ON c.oid = w.id LEFT JOIN columns l ON l.id = w.id
+), summary AS (
+    SELECT encode(sha256(convert_to(coalesce(string_agg(found::text, E'\\n' ORDER BY position), ''), 'UTF8')), 'hex')
+           AS digest
+    FROM found
+)
+SELECT summary.digest, found.*
+FROM summary LEFT JOIN found ON summary.digest IS DISTINCT FROM %s
+ORDER BY found.position
 """  # noqa: S608
+
+
+def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str | None) -> LiveSchema | None:
+    """What exists of ``tables``; None if it is what ``seen`` is the digest of."""
+    rows = fetch(connection, _QUERY, [[table.schema for table in tables], [table.name for table in tables], seen])
+    digest = str(rows[0][0])
+    if digest == seen:
+        return None
+    found: dict[TableName, Table] = {}
+    elsewhere: dict[TableName, tuple[str, ...]] = {}
+    # Most columns are like another one.
+    shared: dict[Column, Column] = {}
+    for _, position, exists, is_readable, fills_nothing, names, types, states, domains, schemas in rows:
+        if position is None:
+            continue
+        table = tables[position - 1]
+        if exists:
+            bases = json.loads(domains) if domains else {}
+            columns = {
+                name: shared.setdefault(column, column)
+                for name, type_, state in zip(names or (), types or (), states or (), strict=True)
+                for column in (_column(type_, state, bases.get(name, ())),)
+            }
+            found[table] = Table(columns, is_readable, fills_nothing)
+        elif schemas:
+            elsewhere[table] = tuple(schemas)
+    return LiveSchema(digest, found, elsewhere, fold)
+
+
+def _column(type_: str, state: int, also: Iterable[str]) -> Column:
+    return Column(
+        type_,
+        tuple(also),
+        is_readable=not state & _IS_UNREADABLE,
+        is_nullable=bool(state & _TAKES_NULL),
+        has_default=bool(state & _HAS_DEFAULT),
+    )
+
+
+# https://www.postgresql.org/docs/current/limits.html
+_NAME_BYTES = 63
+
+
+def fold(name: str) -> str:
+    """``name`` as the server stores it."""
+    if len(name) <= _NAME_BYTES // 4:
+        return name
+    return name.encode()[:_NAME_BYTES].decode(errors="ignore")
+
+
 # These are spellings of a column, not types.
 _SERIALS = {
     **dict.fromkeys(("smallserial", "serial2"), "smallint"),
@@ -63,42 +142,23 @@ _SERIALS = {
     **dict.fromkeys(("bigserial", "serial8"), "bigint"),
 }
 _COLLATE = re.compile(r'\s+COLLATE\s+("[^"]+"|\S+)', re.IGNORECASE)
-_MODIFIERS = re.compile(r"\(([^()]*)\)")
+# A SELECT list takes 1,664.
+_TYPES_AT_A_TIME = 500
+# Of a text that is no type: a syntax error, a modifier that cannot be.
+_NOT_READ = ("42", "22")
 
 
-def read(connection: BaseDatabaseWrapper, tables: Sequence[str], types: Sequence[str]) -> LiveSchema:
-    """What exists of ``tables``; see :func:`healthguard.schema.read_schema`."""
-    names = [split_name(table) for table in tables]
-    spellings = {declared: _plain(declared) for declared in types}
-    params = [[schema for schema, _ in names], [name for _, name in names]]
-    try:
-        rows = fetch(connection, _QUERY, [sorted(set(spellings.values())), *params])
-        known = _json(rows[0][5]) if rows else None
-    except DatabaseError:
-        if not types:
-            raise
-        # A type that is not even a name is an error of the whole query: find it by asking for each alone.
-        known = {plain: _type_alone(connection, plain) for plain in set(spellings.values())}
-        rows = fetch(connection, _QUERY, [[], *params])
-    found: dict[str, Table] = {}
-    elsewhere: dict[str, tuple[str, ...]] = {}
-    for table, (_, exists, is_readable, columns, schemas, _) in zip(tables, rows, strict=True):
-        if exists:
-            found[table] = Table(table, {row[0]: _column(row) for row in _json(columns) or ()}, is_readable)
-        elif schemas:
-            elsewhere[table] = tuple(_json(schemas))
-    canonical = {declared: _with_modifiers((known or {}).get(plain), plain) for declared, plain in spellings.items()}
-    return LiveSchema(found, canonical, elsewhere)
+def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
+    """How the server spells ``types``: None for a type that it does not have; without those that it cannot read.
 
-
-def _json(value: Any) -> Any:
-    # Django leaves json columns of plain cursors as text.
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _column(row: Sequence[Any]) -> Column:
-    name, type_, is_readable, also = row
-    return Column(str(name), str(type_), tuple(also or ()), bool(is_readable))
+    The server itself is asked, for it alone knows what extensions, domains and the search path make of a name.
+    """
+    plain = {declared: _plain(declared) for declared in types}
+    known: dict[str, str | None] = {}
+    rest = iter(sorted(set(plain.values())))
+    while some := list(islice(rest, _TYPES_AT_A_TIME)):
+        known |= _spellings(connection, some)
+    return {declared: known[spelling] for declared, spelling in plain.items() if spelling in known}
 
 
 def _plain(declared: str) -> str:
@@ -106,24 +166,71 @@ def _plain(declared: str) -> str:
     return _SERIALS.get(plain.lower(), plain)
 
 
-def _type_alone(connection: BaseDatabaseWrapper, plain: str) -> str | None:
+def _spellings(connection: BaseDatabaseWrapper, types: Sequence[str]) -> dict[str, str | None]:
     try:
-        found: str | None = fetch(connection, "SELECT to_regtype(%s)::text", [plain])[0][0]
+        asked = "SELECT t FROM unnest(%s::text[]) AS t WHERE to_regtype(t) IS NOT NULL"
+        known = [str(type_) for (type_,) in fetch(connection, asked, [types])]
+        return dict.fromkeys(types) | (_explained(connection, known) if known else {})
     except DatabaseError as error:
-        state = getattr(error.__cause__, "sqlstate", None) or getattr(error.__cause__, "pgcode", None)
-        if state is not None and state.startswith(("42", "22")):
-            return None
-        raise
-    return found
+        if not (sqlstate_of(error) or "").startswith(_NOT_READ):
+            raise
+        # One that it cannot read is an error of the whole statement: ask for each alone.
+        if len(types) == 1:
+            return {}
+        return {name: text for type_ in types for name, text in _spellings(connection, [type_]).items()}
 
 
-def _with_modifiers(canonical: str | None, plain: str) -> str | None:
-    """The canonical name with the declared modifiers, which to_regtype drops: ``character varying(20)[]``."""
-    modifiers = _MODIFIERS.search(plain)
-    if canonical is None or modifiers is None or plain.lower().startswith("float"):
-        # The precision of a float only chooses between real and double precision.
-        return canonical
-    base, array = (canonical[:-2], "[]") if canonical.endswith("[]") else (canonical, "")
-    # The server writes them behind the first word of the types of time: timestamp(3) with time zone.
-    first, space, rest = base.partition(" with")
-    return f"{first}({modifiers[1]}){space}{rest}{array}"
+def _explained(connection: BaseDatabaseWrapper, types: Sequence[str]) -> dict[str, str | None]:
+    """The spelling with the modifiers, which to_regtype drops. A type's text is safe here: the server has read it."""
+    # A line each, for a type may end in a comment.
+    columns = "\n, ".join(f"NULL::{type_}" for type_ in types).replace("%", "%%")
+    plan = fetch(connection, f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {columns}\n", [])[0][0]
+    output = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Output"]
+    return {type_: str(text).rpartition("::")[2] for type_, text in zip(types, output, strict=True)}
+
+
+_PLAIN = {
+    "smallint": Shape("integer", (16.0,)),
+    "integer": Shape("integer", (32.0,)),
+    "bigint": Shape("integer", (64.0,)),
+    "real": Shape("float", (24.0,)),
+    "double precision": Shape("float", (53.0,)),
+}
+# And the size that they have where none is given.
+_SIZED = {
+    "bit varying": UNBOUNDED,
+    **dict.fromkeys(
+        (f"{name} {zone} time zone" for name in ("time", "timestamp") for zone in ("with", "without")), 6.0
+    ),
+}
+
+
+@functools.lru_cache(maxsize=1024)
+def shapes(type_: str) -> tuple[Shape, ...]:
+    """What a column of ``type_`` can be taken for; its own shape first."""
+    if type_.endswith("[]"):
+        return tuple(shape._replace(kind=f"{shape.kind}[]") for shape in shapes(type_[:-2]))
+    spelling = Spelling.of(type_)
+    name = spelling.name
+    if name in _PLAIN:
+        return (_PLAIN[name],)
+    if name in _SIZED:
+        return (Shape(name, (spelling.size(_SIZED[name]),)),)
+    if name == "numeric":
+        return (Shape(name, spelling.digits()),)
+    if name.startswith("interval"):
+        return (Shape("interval", (spelling.size(6),), name.removeprefix("interval").strip() or None),)
+    return _texts(spelling) or (Shape(name, (), spelling.restriction),)
+
+
+def _texts(spelling: Spelling) -> tuple[Shape, ...]:
+    size = spelling.size(UNBOUNDED)
+    match spelling.name:
+        case "character varying" | "text":
+            return Shape("text", (size,)), Shape("character", (size,))
+        case "citext":
+            return Shape("citext"), Shape("text", (size,)), Shape("character", (size,))
+        case "character":
+            # As a text of any length it will not do: what is shorter comes back padded.
+            return Shape("character", (size,)), Shape("text", (-1.0,))
+    return ()

@@ -128,27 +128,60 @@ def test_every_spelling_of_the_right_type(result, alias, column, type_) -> None:
 @pytest.mark.parametrize(
     ("column", "type_", "actual"),
     [
-        ("admin_level", "varchar(30)", "character varying(20)"),
         ("admin_level", "text", "character varying(20)"),
+        ("Mixed Case", "varchar(300)", "text"),
+        ("letter", "varchar", "character(1)"),
         ("metadata", "json", "jsonb"),
         ("metadata", "text", "jsonb"),
         ("is_staff", "integer", "boolean"),
         ("monthly_limit", "bigint", "integer"),
-        ("price", "numeric(12, 2)", "numeric(10,2)"),
+        ("monthly_limit", "smallint", "integer"),
+        ("small", "float(53)", "real"),
+        ("email", "text", "email_address"),
+        ("lasts", "interval(2)", "interval second(3)"),
         ("seen", "timestamp", "timestamp(3) with time zone"),
         ("plain", "timestamptz", "timestamp without time zone"),
         ("tags", "varchar", "character varying(20)[]"),
         ("ref", "varchar", "uuid"),
-        ("small", "float(53)", "real"),
-        ("lasts", "interval(2)", "interval second(3)"),
-        ("email", "text", "email_address"),
     ],
 )
 def test_a_column_of_another_type(problem, alias, column, type_, actual) -> None:
     told = problem(RequiredColumns("customers", {column: type_}, alias))
     assert (told.code, told.fault) == ("column_type", Fault.CONFIG)
-    assert f"column customers.{column} is " in told.message.lower()
+    assert told.message == f"customers.{column} is {actual}, declared as {type_}."
     assert told.evidence["column_type"] == [{"column": f"customers.{column}", "expected": type_, "actual": actual}]
+
+
+@pytest.mark.parametrize(
+    ("column", "type_", "actual"),
+    [
+        ("admin_level", "varchar(30)", "character varying(20)"),
+        ("letter", "char(2)", "character(1)"),
+        ("price", "numeric(12, 2)", "numeric(10,2)"),
+        ("price", "numeric(10, 3)", "numeric(10,2)"),
+        ("seen", "timestamptz(6)", "timestamp(3) with time zone"),
+        ("tags", "varchar(30)[]", "character varying(20)[]"),
+        ("email", "varchar(300)", "email_address"),
+    ],
+)
+def test_a_narrower_column_is_degraded(result, alias, column, type_, actual) -> None:
+    told = result(RequiredColumns("customers", {column: type_}, alias))
+    assert told.status is Status.DEGRADED
+    assert told.problem.code == "column_narrower"
+    assert told.problem.evidence["column_narrower"] == [
+        {"column": f"customers.{column}", "expected": type_, "actual": actual}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "type_"),
+    [
+        *(("admin_level", "varchar(10)"), ("price", "numeric(8, 2)"), ("price", "numeric(9, 1)")),
+        *(("seen", "timestamptz(0)"), ("tags", "varchar(5)[]"), ("email", "varchar(100)")),
+    ],
+)
+def test_a_wider_column_is_nothing(result, alias, column, type_) -> None:
+    assert result(RequiredColumns("customers", {column: type_}, alias)).problem is None
 
 
 @pytest.mark.parametrize("type_", ["strnig", "int eger", "varchar); DROP TABLE customers; --", "hstore", "("])
@@ -175,6 +208,9 @@ def test_long_lists_are_cut_and_counted(problem, alias) -> None:
     told = problem(RequiredTables([f"t{number}" for number in range(50)], alias))
     assert len(told.evidence["table_missing"]) == 20
     assert told.evidence["table_missing_more"] == 30
+    assert "0 of 50 tables" in told.message
+    told = problem(RequiredTables([*TABLES, *(f"t{number}" for number in range(50))], alias))
+    assert "Only 4 of 54 tables" in told.message
     assert "and 30 more" in told.message
 
 
@@ -249,18 +285,12 @@ def test_mariadb(result, problem, connect, mariadb) -> None:
         "padded": "int unsigned",
         "kind": "enum",
     }
-    assert (
-        result(RequiredColumns("customers", {"kind": "enum('a(b)','c') character set utf8mb4"}, alias)).problem is None
-    )
-    good |= {}
+    spelled = {"kind": "enum('a(b)','c') character set utf8mb4"}
+    assert result(RequiredColumns("customers", spelled, alias)).problem is None
     assert result(RequiredColumns("customers", good, alias)).problem is None
-    for column, type_ in {
-        "admin_level": "varchar(30)",
-        "monthly_limit": "bigint",
-        "big": "bigint",
-        "price": "int",
-    }.items():
+    for column, type_ in {"monthly_limit": "bigint", "big": "bigint", "price": "int"}.items():
         assert problem(RequiredColumns("customers", {column: type_}, alias)).code == "column_type", column
+    assert problem(RequiredColumns("customers", {"admin_level": "varchar(30)"}, alias)).code == "column_narrower"
     assert problem(RequiredColumns("customers", {"metadata": "jsonb"}, alias)).code == "unknown_type"
     assert problem(RequiredColumns("customers", ["nothing"], alias)).code == "column_missing"
     assert problem(RequiredTables(["customers", "api_keys"], alias)).evidence["table_missing"] == ["api_keys"]
@@ -280,17 +310,20 @@ def test_a_mariadb_query_is_bounded_in_time(connect, mariadb) -> None:
     assert problem_of(caught.value, alias).code == "database_timeout"
 
 
-def test_any_other_engine_by_djangos_introspection(alias) -> None:
+def test_any_other_engine_by_djangos_introspection(alias, monkeypatch) -> None:
     """Shown on PostgreSQL, for no other engine is here: presence only."""
-    from healthguard.schema import compare
-    from healthguard.schema.generic import read
+    from healthguard.schema import ExpectedColumn, ExpectedTable, Inspection, TableName
 
-    live = read(connections[alias], ["customers", "nowhere"], ["jsonb"])
-    expected = {"customers": {"metadata": "text", "nothing": None}, "nowhere": {}}
-    assert [(finding.kind, finding.name) for finding in compare(expected, live)] == [
-        ("table_missing", "nowhere"),
-        ("column_missing", "customers.nothing"),
-    ]
+    monkeypatch.setattr(connections[alias], "vendor", "other")
+    columns = {"metadata": ExpectedColumn("text", needs_default=True), "nothing": ExpectedColumn()}
+    inspection = Inspection(
+        {TableName("customers"): ExpectedTable(columns, known=columns.keys()), TableName("nowhere"): ExpectedTable()}
+    )
+    for _ in range(2):
+        assert [(finding.kind, finding.name) for finding in inspection.outcome(connections[alias]).findings] == [
+            ("table_missing", "nowhere"),
+            ("column_missing", "customers.nothing"),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""What must stand in a database, whoever says so: the models, or a declaration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Set
+from typing import NamedTuple, TypeAlias
+
+from healthguard.schema.live import TableName
+
+
+class ExpectedColumn(NamedTuple):
+    """A column that must be there.
+
+    Args:
+        type: its type, as a column is declared; None where any will do.
+        is_handwritten: whether a person wrote the type. Then ``varchar`` takes in every length, and a type that the
+            server cannot read is a finding.
+        takes_null: whether NULL is going to be written to it.
+        needs_default: whether its value is left to the database.
+    """
+
+    type: str | None = None
+    is_handwritten: bool = False
+    takes_null: bool = False
+    needs_default: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExpectedTable:
+    """A table that must be there.
+
+    Args:
+        columns: the columns that it must have.
+        known: every column that an INSERT may name, where that is known: any other must take care of itself.
+    """
+
+    columns: Mapping[str, ExpectedColumn] = dataclasses.field(default_factory=dict)
+    known: Set[str] | None = None
+
+
+Expected: TypeAlias = "Mapping[TableName, ExpectedTable]"
