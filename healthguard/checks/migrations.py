@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from health_check.base import HealthCheck
@@ -14,7 +14,8 @@ from healthguard.status import Fault
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.migrations.loader import MigrationLoader
+
+    from healthguard.history import Comparison, Key
 
 Rows = tuple[tuple[str, str], ...]
 """Applied migrations (app, name), in the order in which they were recorded."""
@@ -26,7 +27,8 @@ _MAX_EVIDENCE = 20
 class AppliedMigrations(HealthCheck):
     """Every migration in the code is applied, in an order that can be; the database is not ahead of the code.
 
-    It costs one SELECT; the migrations on disk are read again only when what is applied has changed.
+    It costs one SELECT; the migrations in the code are looked at again only when what is applied has changed, and
+    imported only when their files' names and texts do not tell that all is well.
 
     Args:
         alias: the alias in DATABASES. Apps whose models its routers keep out are not asked for.
@@ -42,7 +44,7 @@ class AppliedMigrations(HealthCheck):
 
         Raises:
             Unhealthy: a migration is pending, the history is inconsistent or cannot be read; no answer.
-            Degraded: the database is ahead of the code.
+            Degraded: the database is ahead of the code, or the code's migrations conflict.
         """
         with database(self.alias) as connection:
             rows = _applied(connection)
@@ -67,43 +69,76 @@ def _applied(connection: BaseDatabaseWrapper) -> Rows:
 
 
 def _judge(connection: BaseDatabaseWrapper, rows: Rows) -> Unhealthy | Degraded | None:
-    from django.db.migrations.exceptions import (
-        AmbiguityError,
-        BadMigrationError,
-        CircularDependencyError,
-        InconsistentMigrationHistory,
-        NodeNotFoundError,
-    )
-    from django.db.migrations.executor import MigrationExecutor
+    import django.db
 
-    alias = connection.alias
     try:
-        executor = MigrationExecutor(connection)
-        executor.loader.check_consistent_history(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except InconsistentMigrationHistory:
-        return Unhealthy(
-            "migrations_inconsistent",
-            f"The history in database {alias!r} is inconsistent: a migration is applied, and one that it depends on "
-            "is not.",
-            fault=Fault.CONFIG,
-            hint="Run 'python manage.py migrate': it names the two. Was a dependency added to a migration that was "
-            "already applied, or a row of django_migrations deleted?",
-            evidence={"alias": alias},
-        )
-    except (AmbiguityError, BadMigrationError, CircularDependencyError, NodeNotFoundError, ImportError) as error:
+        comparison = _compare(connection, rows)
+    except django.db.Error:
+        raise
+    except Exception as error:
         return Unhealthy(
             "migrations_broken",
             f"The migrations in the code cannot be read or put in order ({type(error).__name__}).",
             fault=Fault.CONFIG,
             hint="Run 'python manage.py showmigrations': it names the migration.",
-            evidence={"alias": alias},
+            evidence={"alias": connection.alias},
         )
-    pending = [(migration.app_label, migration.name) for migration, _ in plan]
-    wanted = {app for app in {app for app, _ in pending} if _may_have_tables(app, alias)}
-    return _pending([name for name in pending if name[0] in wanted], alias, len(rows)) or _ahead(
-        executor.loader, alias, rows
-    )
+    return next(_problems(comparison, connection.alias, rows), None)
+
+
+def _compare(connection: BaseDatabaseWrapper, rows: Rows) -> Comparison:
+    # Here, for this module is imported by settings, before there are apps.
+    from healthguard.history import Comparison, compare, migration_files
+
+    files = migration_files()
+    if files.paths.keys() <= set(rows) and files.are_plain:
+        return Comparison(frozenset(files.paths), files.apps)
+    return compare(connection, files)
+
+
+def _problems(comparison: Comparison, alias: str, rows: Rows) -> Iterator[Unhealthy | Degraded]:
+    """What is wrong, worst first."""
+    if comparison.inconsistent is not None:
+        yield _inconsistent(comparison.inconsistent, alias)
+    if pending := _of_apps_with_tables(comparison.pending, alias):
+        yield _pending(pending, comparison, alias, len(rows))
+    if skipped := _of_apps_with_tables(comparison.skipped, alias):
+        yield _degraded(
+            "migrations_skipped",
+            f"Not applied to database {alias!r}, and skipped by 'migrate' as what depends on it is applied: "
+            f"{_shown(skipped)}.",
+            "See with 'python manage.py showmigrations' what the tables lack; then apply it by hand and record it with "
+            "'python manage.py migrate --fake'.",
+            alias=alias,
+            what="skipped",
+            names=skipped,
+        )
+    if comparison.conflicts:
+        names = [f"{app}.{name}" for app, conflicting in sorted(comparison.conflicts.items()) for name in conflicting]
+        yield _degraded(
+            "migrations_conflict",
+            f"The migrations in the code have more than one end: {_shown(names)}. All are applied, but the next "
+            "'migrate' will refuse.",
+            "Run 'python manage.py makemigrations --merge'.",
+            alias=alias,
+            what="conflicting",
+            names=names,
+        )
+    if ahead := _ahead(comparison, rows):
+        yield _degraded(
+            "migrations_ahead",
+            f"Database {alias!r} is ahead of the code, which does not know {_shown(ahead)}.",
+            "In a rolling deploy this passes by itself; otherwise this code is older than the database it runs on.",
+            alias=alias,
+            what="ahead",
+            names=ahead,
+        )
+
+
+def _of_apps_with_tables(migrations: Iterable[Key], alias: str) -> list[str]:
+    migrations = list(migrations)
+    wanted = {app for app in {app for app, _ in migrations} if _may_have_tables(app, alias)}
+    return [f"{app}.{name}" for app, name in migrations if app in wanted]
 
 
 def _may_have_tables(app_label: str, alias: str) -> bool:
@@ -117,47 +152,56 @@ def _may_have_tables(app_label: str, alias: str) -> bool:
     return any(router.allow_migrate_model(alias, model) for model in models)
 
 
-def _pending(pending: list[tuple[str, str]], alias: str, applied: int) -> Unhealthy | None:
-    if not pending:
-        return None
-    names = [f"{app}.{name}" for app, name in pending]
+def _inconsistent(names: tuple[str, str], alias: str) -> Unhealthy:
+    applied, missing = names
+    return Unhealthy(
+        "migrations_inconsistent",
+        f"The history in database {alias!r} is inconsistent: {applied} is applied, and {missing}, which it depends on, "
+        "is not.",
+        fault=Fault.CONFIG,
+        hint="Was a dependency added to a migration that was already applied, or a row of django_migrations deleted? "
+        f"'python manage.py migrate' refuses until it is recorded: see whether the tables have what {missing} does.",
+        evidence={"alias": alias, "applied": applied, "missing": missing},
+    )
+
+
+def _pending(names: Sequence[str], comparison: Comparison, alias: str, applied: int) -> Unhealthy:
     what = "migration is" if len(names) == 1 else "migrations are"
     empty = "" if applied else " None is applied: a wrong or empty database?"
+    merge = "First run 'python manage.py makemigrations --merge': the migrations have more than one end. "
     return Unhealthy(
         "migrations_pending",
         f"{len(names)} {what} not applied to database {alias!r}: {_shown(names)}.{empty}",
         fault=Fault.CONFIG,
-        hint=f"Run 'python manage.py migrate{'' if alias == 'default' else f' --database={alias}'}' before this code "
-        "gets traffic.",
+        hint=f"{merge if comparison.conflicts else ''}Run 'python manage.py migrate"
+        f"{'' if alias == 'default' else f' --database={alias}'}' before this code gets traffic.",
         evidence={"alias": alias, "pending": [*names[:_MAX_EVIDENCE]], "pending_count": len(names)},
     )
 
 
-def _ahead(loader: MigrationLoader, alias: str, rows: Rows) -> Degraded | None:
+def _degraded(code: str, message: str, hint: str, *, alias: str, what: str, names: Sequence[str]) -> Degraded:
+    return Degraded(
+        code,
+        message,
+        fault=Fault.CONFIG,
+        hint=hint,
+        evidence={"alias": alias, what: [*names[:_MAX_EVIDENCE]], f"{what}_count": len(names)},
+    )
+
+
+def _ahead(comparison: Comparison, rows: Rows) -> list[str]:
     """What was applied after everything that the code of an installed app knows.
 
     An older row that the code does not know is what a squash leaves behind once the files it replaced are gone.
     """
-    known = set(loader.disk_migrations or {})
-    known |= {name for migration in loader.replacements.values() for name in migration.replaces}
-    newest = {app: position for position, (app, name) in enumerate(rows) if (app, name) in known}
-    ahead = [
+    newest = {app: position for position, (app, name) in enumerate(rows) if (app, name) in comparison.known}
+    return [
         f"{app}.{name}"
         for position, (app, name) in enumerate(rows)
-        if app in (loader.migrated_apps or ()) and (app, name) not in known and position > newest.get(app, -1)
+        if app in comparison.apps and (app, name) not in comparison.known and position > newest.get(app, -1)
     ]
-    if not ahead:
-        return None
-    return Degraded(
-        "migrations_ahead",
-        f"Database {alias!r} is ahead of the code, which does not know {_shown(ahead)}.",
-        fault=Fault.CONFIG,
-        hint="In a rolling deploy this passes by itself; otherwise this code is older than the database it runs on.",
-        evidence={"alias": alias, "ahead": [*ahead[:_MAX_EVIDENCE]], "ahead_count": len(ahead)},
-    )
 
 
-def _shown(names: Iterable[str]) -> str:
-    names = list(names)
+def _shown(names: Sequence[str]) -> str:
     more = len(names) - _MAX_EVIDENCE
     return ", ".join(names[:_MAX_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
