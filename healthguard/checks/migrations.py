@@ -105,10 +105,10 @@ def _problems(comparison: Comparison, alias: str, rows: Rows) -> Iterator[Unheal
     if skipped := _of_apps_with_tables(comparison.skipped, alias):
         yield _degraded(
             "migrations_skipped",
-            f"Not applied to database {alias!r}, and skipped by 'migrate' as what depends on it is applied: "
-            f"{_shown(skipped)}.",
-            "See with 'python manage.py showmigrations' what the tables lack; then apply it by hand and record it with "
-            "'python manage.py migrate --fake'.",
+            f"Django counts as not applied to database {alias!r}, and 'migrate' skips, for what depends on it is "
+            f"applied: {_shown(skipped)}.",
+            "If its tables are as it makes them, record it with 'python manage.py migrate --fake', a squash by the "
+            "migrations that it replaces; otherwise apply it by hand first.",
             alias=alias,
             what="skipped",
             names=skipped,

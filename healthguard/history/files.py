@@ -46,7 +46,9 @@ class MigrationFiles:
         return len(last) == len(set(last))
 
     def _is_known(self, key: Key) -> bool:
-        return key in self.paths or (key[1] in {"__first__", "__latest__"} and key[0] in self.apps)
+        return key in self.paths or (
+            key[1] in {"__first__", "__latest__"} and any(app == key[0] for app, _ in self.paths)
+        )
 
 
 def migration_files() -> MigrationFiles:
