@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import tempfile
@@ -155,6 +156,19 @@ def problem(result: Callable[[Any], CheckResult]) -> Callable[[Any], Problem]:
 @pytest.fixture
 def connect(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
     """Make a database an alias: ``connect(url, alias="other", **settings)``. Closed and forgotten after the test."""
+    with _connecting(django_db_blocker) as use:
+        yield use
+
+
+@pytest.fixture(scope="module")
+def connect_for_module(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
+    """The same, for all tests of a module."""
+    with _connecting(django_db_blocker) as use:
+        yield use
+
+
+@contextlib.contextmanager
+def _connecting(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
     added: list[str] = []
 
     def use(url: str, alias: str = "other", **keys: Any) -> str:
@@ -178,12 +192,18 @@ def connect(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
 @pytest.fixture
 def mariadb() -> Iterator[str]:
     """The URL of a fresh, empty database on MariaDB."""
+    with mariadb_database(f"healthguard_test_{os.getpid()}") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def mariadb_database(name: str) -> Iterator[str]:
+    """The URL of a database of that name, which is made anew and dropped at the end."""
     import pymysql
 
     # Django asks for mysqlclient by its version; PyMySQL stands in for it and says so.
     pymysql.version_info = (2, 2, 4, "final", 0)
     pymysql.install_as_MySQLdb()
-    name = f"healthguard_test_{os.getpid()}"
     connection = pymysql.connect(host="127.0.0.1", user="root")
     with connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")

@@ -41,13 +41,13 @@ WITH wanted AS (
                         AND c.relnamespace = to_regnamespace(quote_ident(namespace::name))) END AS id
     FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked(namespace, name, position)
 ), classes AS (
-    SELECT oid, relkind IN {_TABLES} AND NOT EXISTS (
-               SELECT FROM pg_catalog.pg_trigger
-               WHERE tgrelid = oid AND NOT tgisinternal AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
+    SELECT c.oid, c.relkind IN {_TABLES} AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_trigger t
+               WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
            ) AS fills_nothing,
-           has_schema_privilege(relnamespace, 'USAGE') AND has_any_column_privilege(oid, 'SELECT') AS is_readable,
-           has_table_privilege(oid, 'SELECT') AS is_all_readable
-    FROM pg_catalog.pg_class WHERE oid IN (SELECT id FROM wanted) AND relkind IN {_READABLE_KINDS}
+           has_schema_privilege(c.relnamespace, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') AS is_readable,
+           has_table_privilege(c.oid, 'SELECT') AS is_all_readable
+    FROM pg_catalog.pg_class c WHERE c.oid IN (SELECT id FROM wanted) AND c.relkind IN {_READABLE_KINDS}
 ), columns AS (
     SELECT a.attrelid AS id, array_agg(a.attname::text) AS names,
            array_agg(format_type(a.atttypid, a.atttypmod)) AS types,

@@ -1,0 +1,385 @@
+"""Faults put into a schema, one by one: what does harm is told, with the verdict that it deserves; nothing else is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections, transaction
+from django.test import override_settings
+
+from healthguard.checks import ModelSchema
+from healthguard.schema import Kind
+from healthguard.status import CheckResult, Status
+from tests.conftest import mariadb_database
+
+INSTALLED = ["healthguard", "django.contrib.contenttypes", "django.contrib.auth", "tests.shop"]
+UNHEALTHY = {
+    *(Kind.TABLE_MISSING, Kind.TABLE_UNREADABLE, Kind.COLUMN_MISSING, Kind.COLUMN_TYPE, Kind.UNKNOWN_TYPE),
+    Kind.COLUMN_UNREADABLE,
+}
+
+
+class Change(NamedTuple):
+    """A change to a schema.
+
+    Args:
+        sql: its statements.
+        kind: what must be told; None for nothing.
+        names: of what; all of it, and nothing else.
+    """
+
+    sql: str
+    kind: Kind | None = None
+    names: str = ""
+
+
+# What differs between the engines is only how it is said.
+ANYWHERE = [
+    Change("DROP TABLE shop_vip", Kind.TABLE_MISSING, "shop_vip"),
+    Change("DROP TABLE shop_product_buyers", Kind.TABLE_MISSING, "shop_product_buyers"),
+    Change("ALTER TABLE shop_vip RENAME TO shop_gone", Kind.TABLE_MISSING, "shop_vip"),
+    Change("ALTER TABLE shop_customer DROP COLUMN metadata", Kind.COLUMN_MISSING, "shop_customer.metadata"),
+    Change("ALTER TABLE shop_customer DROP COLUMN created", Kind.COLUMN_MISSING, "shop_customer.created"),
+    Change("ALTER TABLE shop_customer RENAME COLUMN state TO status", Kind.COLUMN_MISSING, "shop_customer.state"),
+    Change("ALTER TABLE shop_vip DROP COLUMN discount", Kind.COLUMN_MISSING, "shop_vip.discount"),
+    Change("ALTER TABLE shop_vip RENAME TO vips; CREATE VIEW shop_vip AS SELECT * FROM vips"),
+    Change("CREATE TABLE somebody_elses (x int NOT NULL)"),
+    Change("ALTER TABLE shop_customer ADD COLUMN later varchar(20)"),
+    Change("ALTER TABLE shop_customer ADD COLUMN later int DEFAULT 3 NOT NULL"),
+]
+POSTGRESQL = [
+    *ANYWHERE,
+    # Tables.
+    Change("DROP SCHEMA public CASCADE", Kind.TABLE_MISSING, "*"),
+    Change("ALTER TABLE shop_vip SET SCHEMA audit", Kind.TABLE_MISSING, "shop_vip"),
+    Change("ALTER TABLE audit.events SET SCHEMA public", Kind.TABLE_MISSING, "audit.events"),
+    Change("DROP SCHEMA audit CASCADE", Kind.TABLE_MISSING, "audit.events"),
+    Change('DROP TABLE "with.dot"', Kind.TABLE_MISSING, "with.dot"),
+    Change("ALTER TABLE shop_vip RENAME TO gone; CREATE SEQUENCE shop_vip", Kind.TABLE_MISSING, "shop_vip"),
+    # Rights.
+    Change("REVOKE SELECT ON shop_vip FROM reader", Kind.TABLE_UNREADABLE, "shop_vip"),
+    Change("REVOKE USAGE ON SCHEMA audit FROM reader", Kind.TABLE_UNREADABLE, "audit.events"),
+    Change("REVOKE USAGE ON SCHEMA public FROM reader, PUBLIC", Kind.TABLE_MISSING, "*"),
+    Change(
+        "REVOKE SELECT ON shop_vip FROM reader; GRANT SELECT (customer_ptr_id) ON shop_vip TO reader",
+        Kind.COLUMN_UNREADABLE,
+        "shop_vip.discount",
+    ),
+    # Types that cannot stand for the other.
+    *(
+        Change(f"ALTER TABLE shop_customer ALTER {column} TYPE {type_}", Kind.COLUMN_TYPE, f"shop_customer.{column}")
+        for column, type_ in (
+            ("metadata", "json"),
+            ("metadata", "text"),
+            ("reference", "varchar(36)"),
+            ("created", "timestamp"),
+            ("created", "date"),
+            ("birthday", "timestamptz"),
+            ("wakes", "timetz"),
+            ("wakes", "text"),
+            ("waits", "text"),
+            ("visits", "text"),
+            ("visits", "numeric(20)"),
+            ("rating", "numeric"),
+            ("balance", "double precision"),
+            ("balance", "bigint"),
+            ("is_active", "text"),
+            ("notes", "bytea USING notes::bytea"),
+            ("address", "text"),
+            ("notes", "jsonb USING NULL"),
+            ("notes", "text[] USING NULL"),
+        )
+    ),
+    Change("ALTER TABLE shop_postgres ALTER tags TYPE text USING 'x'", Kind.COLUMN_TYPE, "shop_postgres.tags"),
+    Change("ALTER TABLE shop_postgres ALTER grid TYPE text[]", Kind.COLUMN_TYPE, "shop_postgres.grid"),
+    Change("ALTER TABLE shop_postgres ALTER during TYPE tsrange USING NULL", Kind.COLUMN_TYPE, "shop_postgres.during"),
+    Change("ALTER TABLE shop_postgres ALTER search TYPE text", Kind.COLUMN_TYPE, "shop_postgres.search"),
+    Change("ALTER TABLE shop_postgres ALTER extended TYPE text", Kind.COLUMN_TYPE, "shop_postgres.extended"),
+    Change("ALTER TABLE shop_postgres ALTER address TYPE varchar(254)", Kind.COLUMN_TYPE, "shop_postgres.address"),
+    # Extensions and domains.
+    Change("DROP DOMAIN email_address CASCADE", Kind.COLUMN_MISSING, "shop_postgres.address"),
+    Change("DROP EXTENSION {extension} CASCADE", Kind.COLUMN_MISSING, "shop_postgres.extended"),
+    Change(
+        "DROP EXTENSION {extension} CASCADE; ALTER TABLE shop_postgres ADD extended text",
+        Kind.UNKNOWN_TYPE,
+        "shop_postgres.extended",
+    ),
+    Change(
+        "ALTER TABLE shop_postgres ALTER address TYPE varchar(254); DROP DOMAIN email_address",
+        Kind.UNKNOWN_TYPE,
+        "shop_postgres.address",
+    ),
+    # Narrower types.
+    *(
+        Change(
+            f"ALTER TABLE shop_customer ALTER {column} TYPE {type_}", Kind.COLUMN_NARROWER, f"shop_customer.{column}"
+        )
+        for column, type_ in (
+            ("email", "varchar(253)"),
+            ("notes", "varchar(4000)"),
+            ("visits", "smallint"),
+            ("points", "integer"),
+            ("rating", "real"),
+            ("balance", "numeric(9, 2)"),
+            ("balance", "numeric(10, 1)"),
+            ("created", "timestamptz(0)"),
+            ("waits", "interval(0)"),
+            ("waits", "interval day to minute"),
+        )
+    ),
+    Change("ALTER TABLE shop_postgres ALTER endless TYPE varchar(9)", Kind.COLUMN_NARROWER, "shop_postgres.endless"),
+    Change("ALTER TABLE shop_postgres ALTER collated TYPE char(10)", Kind.COLUMN_NARROWER, "shop_postgres.collated"),
+    Change("ALTER TABLE shop_postgres ALTER tags TYPE varchar(9)[]", Kind.COLUMN_NARROWER, "shop_postgres.tags"),
+    # What INSERTs meet.
+    Change("ALTER TABLE shop_customer ALTER email SET NOT NULL", Kind.COLUMN_NOT_NULL, "shop_customer.email"),
+    Change(
+        "ALTER TABLE shop_customer ALTER email SET DEFAULT '', ALTER email SET NOT NULL",
+        Kind.COLUMN_NOT_NULL,
+        "shop_customer.email",
+    ),
+    Change("ALTER TABLE orders ADD legacy_code text NOT NULL", Kind.COLUMN_UNEXPECTED, "orders.legacy_code"),
+    Change(
+        "CREATE DOMAIN needed AS text NOT NULL; ALTER TABLE orders ADD legacy_code needed",
+        Kind.COLUMN_UNEXPECTED,
+        "orders.legacy_code",
+    ),
+    Change("ALTER TABLE shop_customer ALTER id DROP IDENTITY", Kind.COLUMN_DEFAULT, "shop_customer.id"),
+    Change("DROP SEQUENCE shop_postgres_number_seq CASCADE"),
+    Change("ALTER TABLE shop_customer ALTER state DROP DEFAULT", Kind.COLUMN_DEFAULT, "shop_customer.state"),
+    Change("ALTER TABLE shop_customer ALTER shout DROP EXPRESSION", Kind.COLUMN_DEFAULT, "shop_customer.shout"),
+    # What does no harm.
+    *(
+        Change(f"ALTER TABLE shop_customer ALTER {column} TYPE {type_}")
+        for column, type_ in (
+            ("email", "varchar(255)"),
+            ("email", "text"),
+            ("level", "bigint"),
+            ("visits", "bigint"),
+            ("balance", "numeric"),
+            ("balance", "numeric(12, 4)"),
+            ("email", "email_address"),
+            ("created", "timestamptz(6)"),
+        )
+    ),
+    Change("ALTER TABLE shop_product_buyers ALTER product_id TYPE bigint"),
+    Change("ALTER TABLE shop_postgres ALTER tags TYPE text[]"),
+    Change('ALTER TABLE shop_postgres ALTER collated TYPE varchar(10) COLLATE "POSIX"'),
+    Change("ALTER TABLE shop_customer ALTER name DROP NOT NULL"),
+    Change("ALTER TABLE shop_customer ALTER name SET DEFAULT 'x'"),
+    Change("ALTER TABLE shop_customer ADD later text GENERATED ALWAYS AS (lower(name)) STORED NOT NULL"),
+    Change("ALTER TABLE shop_customer ADD later bigint NOT NULL GENERATED ALWAYS AS IDENTITY"),
+    Change("ALTER TABLE shop_customer ADD later bigserial"),
+    Change("CREATE DOMAIN kept AS text NOT NULL DEFAULT 'x'; ALTER TABLE orders ADD later kept"),
+    Change("ALTER TABLE shop_customer DROP CONSTRAINT shop_customer_email_key"),
+    Change("CREATE INDEX extra ON shop_customer (name)"),
+    Change(
+        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.code = 'x'; RETURN NEW; END $$;"
+        "CREATE TRIGGER fill BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fill();"
+        "ALTER TABLE orders ADD code text NOT NULL"
+    ),
+    Change("CREATE TABLE audit.shop_vip (x int)"),
+    Change(
+        "DROP TABLE shop_vip; CREATE MATERIALIZED VIEW shop_vip AS SELECT 1::bigint AS customer_ptr_id, 2 AS discount"
+    ),
+    Change(
+        "DROP TABLE shop_vip;"
+        "CREATE TABLE shop_vip (customer_ptr_id bigint NOT NULL, discount int) PARTITION BY HASH (customer_ptr_id)"
+    ),
+    Change("ALTER TABLE shop_customer ENABLE ROW LEVEL SECURITY"),
+    Change("ALTER TABLE shop_customer OWNER TO reader"),
+]
+MARIADB = [
+    *ANYWHERE,
+    Change("ALTER TABLE shop_customer MODIFY metadata varchar(50)", Kind.COLUMN_NARROWER, "shop_customer.metadata"),
+    Change("ALTER TABLE shop_customer MODIFY metadata int", Kind.COLUMN_TYPE, "shop_customer.metadata"),
+    Change("ALTER TABLE shop_customer MODIFY created date NOT NULL", Kind.COLUMN_TYPE, "shop_customer.created"),
+    Change("ALTER TABLE shop_customer MODIFY visits varchar(9) NOT NULL", Kind.COLUMN_TYPE, "shop_customer.visits"),
+    Change("ALTER TABLE shop_customer MODIFY reference char(32) NOT NULL", Kind.COLUMN_TYPE, "shop_customer.reference"),
+    Change("ALTER TABLE shop_customer MODIFY balance double", Kind.COLUMN_TYPE, "shop_customer.balance"),
+    Change("ALTER TABLE shop_customer MODIFY logo longtext", Kind.COLUMN_TYPE, "shop_customer.logo"),
+    Change("ALTER TABLE shop_customer MODIFY email varchar(20)", Kind.COLUMN_NARROWER, "shop_customer.email"),
+    Change("ALTER TABLE shop_customer MODIFY notes text NOT NULL", Kind.COLUMN_NARROWER, "shop_customer.notes"),
+    Change("ALTER TABLE shop_customer MODIFY visits smallint NOT NULL", Kind.COLUMN_NARROWER, "shop_customer.visits"),
+    Change(
+        "ALTER TABLE shop_customer MODIFY visits int unsigned NOT NULL", Kind.COLUMN_NARROWER, "shop_customer.visits"
+    ),
+    Change("ALTER TABLE shop_customer MODIFY balance decimal(8,2)", Kind.COLUMN_NARROWER, "shop_customer.balance"),
+    Change("ALTER TABLE shop_customer MODIFY created datetime NOT NULL", Kind.COLUMN_NARROWER, "shop_customer.created"),
+    Change("ALTER TABLE shop_customer MODIFY email varchar(254) NOT NULL", Kind.COLUMN_NOT_NULL, "shop_customer.email"),
+    Change("ALTER TABLE orders ADD legacy_code text NOT NULL", Kind.COLUMN_UNEXPECTED, "orders.legacy_code"),
+    Change("ALTER TABLE shop_product MODIFY id smallint NOT NULL", Kind.COLUMN_DEFAULT, "shop_product.id"),
+    Change("ALTER TABLE shop_customer ALTER state DROP DEFAULT", Kind.COLUMN_DEFAULT, "shop_customer.state"),
+    Change("ALTER TABLE shop_customer MODIFY visits bigint NOT NULL"),
+    Change("ALTER TABLE shop_customer MODIFY visits int(5) NOT NULL"),
+    Change("ALTER TABLE shop_customer MODIFY is_active smallint NOT NULL"),
+    Change("ALTER TABLE shop_customer MODIFY email longtext"),
+    Change("ALTER TABLE shop_customer MODIFY balance decimal(20,4)"),
+    Change("ALTER TABLE shop_customer MODIFY visits int NULL"),
+    Change("ALTER TABLE orders ADD later timestamp"),
+    Change("ALTER TABLE orders ADD later int GENERATED ALWAYS AS (1) STORED"),
+    Change("ALTER TABLE orders ADD later varchar(10) DEFAULT 'NULL' NOT NULL"),
+]
+SQLITE = [
+    *ANYWHERE,
+    Change('ALTER TABLE shop_customer ADD later text NOT NULL DEFAULT ""'),
+    Change("ALTER TABLE shop_customer ADD later GENERATED ALWAYS AS (visits + 1) VIRTUAL"),
+    Change("DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id text)", Kind.COLUMN_DEFAULT, "shop_ownplug.id"),
+    Change(
+        "DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id integer PRIMARY KEY, later text NOT NULL)",
+        Kind.COLUMN_UNEXPECTED,
+        "shop_ownplug.later",
+    ),
+    Change(
+        "DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id bigint NOT NULL, discount int NOT NULL)",
+        Kind.COLUMN_NOT_NULL,
+        "shop_vip.discount",
+    ),
+    Change("DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id, discount)"),
+    Change("DROP TABLE shop_vip; CREATE TABLE SHOP_VIP (Customer_Ptr_Id text, DISCOUNT blob)"),
+    Change("DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id integer PRIMARY KEY)"),
+]
+
+
+def must_tell(told: CheckResult, change: Change) -> None:
+    if change.kind is None:
+        assert told.problem is None, told.problem
+        return
+    assert told.problem is not None
+    assert told.status is (Status.UNHEALTHY if change.kind in UNHEALTHY else Status.DEGRADED)
+    assert told.problem.code == change.kind
+    found = told.problem.evidence[change.kind]
+    if change.names != "*":
+        assert [entry if isinstance(entry, str) else entry["column"] for entry in found] == [change.names]
+        assert change.names in told.problem.message
+        assert {*told.problem.evidence} - {"alias", "found_in_schemas"} == {change.kind}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed(postgres) -> Iterator[None]:
+    # The PostgreSQL of the wheel brings no other extension with a type; most others bring this one.
+    (is_vector,) = postgres.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")[0]
+    extended = "vector(3)" if is_vector else "citext"
+    # The models read these when they are imported.
+    with (
+        override_settings(SHOP_PLUG="shop.OwnPlug", SHOP_EXTENDED=extended),
+        override_settings(INSTALLED_APPS=INSTALLED),
+    ):
+        yield
+
+
+def migrate(alias: str) -> None:
+    call_command("migrate", database=alias, verbosity=0, run_syncdb=True)
+
+
+def extension() -> str:
+    return settings.SHOP_EXTENDED.partition("(")[0]
+
+
+def ids(change: Change) -> str:
+    return change.sql[:60]
+
+
+@pytest.fixture(scope="module")
+def pg(postgres, connect_for_module) -> Iterator[str]:
+    """Migrated, and looked at by a user who may read everything."""
+    url = postgres.create("healthguard_faults")
+    postgres.execute(
+        "DROP ROLE IF EXISTS reader; CREATE ROLE reader; CREATE SCHEMA audit; "
+        f"CREATE EXTENSION {extension()};"
+        "CREATE DOMAIN email_address AS varchar(254)",
+        "healthguard_faults",
+    )
+    alias = connect_for_module(url, "pg")
+    migrate(alias)
+    postgres.execute(
+        "GRANT USAGE ON SCHEMA public, audit TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA public, audit TO reader;"
+        "GRANT CREATE ON SCHEMA public TO reader; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader",
+        "healthguard_faults",
+    )
+    yield alias
+    connections[alias].close()
+    postgres.drop("healthguard_faults")
+    postgres.execute("DROP ROLE reader")
+
+
+@pytest.mark.parametrize("change", POSTGRESQL, ids=ids)
+def test_postgresql(result, pg, change) -> None:
+    check = ModelSchema(pg)
+    assert result(check).problem is None
+    with transaction.atomic(using=pg):
+        with connections[pg].cursor() as cursor:
+            cursor.execute(change.sql.replace("{extension}", extension()))
+            cursor.execute("SET LOCAL ROLE reader")
+        must_tell(result(check), change)
+        must_tell(result(ModelSchema(pg)), change)
+        transaction.set_rollback(True, using=pg)
+    assert result(check).problem is None
+
+
+@pytest.fixture(scope="module")
+def sqlite(connect_for_module, tmp_path_factory) -> str:
+    alias = connect_for_module(f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'db.sqlite3'}", "sqlite")
+    migrate(alias)
+    connections[alias].close()
+    return alias
+
+
+@pytest.mark.parametrize("change", SQLITE, ids=ids)
+def test_sqlite(result, sqlite, change) -> None:
+    path = connections[sqlite].settings_dict["NAME"]
+    kept = shutil.copy(path, f"{path}.kept")
+    check = ModelSchema(sqlite)
+    try:
+        assert result(check).problem is None
+        connections[sqlite].ensure_connection()
+        connections[sqlite].connection.executescript(change.sql)
+        must_tell(result(check), change)
+        must_tell(result(ModelSchema(sqlite)), change)
+    finally:
+        connections[sqlite].close()
+        shutil.move(kept, path)
+    assert result(check).problem is None
+
+
+@pytest.fixture(scope="module")
+def maria(connect_for_module) -> Iterator[str]:
+    with mariadb_database("healthguard_faults") as url:
+        alias = connect_for_module(url, "maria")
+        migrate(alias)
+        yield alias
+
+
+@pytest.fixture
+def restored(maria) -> Iterator[str]:
+    """The database, made anew after the test, for MariaDB takes back no change of a schema."""
+    with connections[maria].cursor() as cursor:
+        tables = connections[maria].introspection.table_names(cursor)
+        statements = []
+        for table in tables:
+            cursor.execute(f"SHOW CREATE TABLE `{table}`")
+            statements.append(cursor.fetchone()[1])
+        yield maria
+        cursor.execute("DROP DATABASE healthguard_faults")
+        cursor.execute("CREATE DATABASE healthguard_faults")
+        cursor.execute("USE healthguard_faults")
+        cursor.execute("SET foreign_key_checks = 0")
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("change", MARIADB, ids=ids)
+def test_mariadb(result, restored, change) -> None:
+    check = ModelSchema(restored)
+    assert result(check).problem is None
+    with connections[restored].cursor() as cursor:
+        cursor.execute("SET foreign_key_checks = 0")
+        for statement in change.sql.split(";"):
+            cursor.execute(statement)
+    must_tell(result(check), change)
+    must_tell(result(ModelSchema(restored)), change)
