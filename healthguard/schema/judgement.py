@@ -132,12 +132,14 @@ def _missing(findings: Sequence[Finding], tables: int, elsewhere: Mapping[TableN
         )
     elif gone:
         told.append(f"missing {'table' if len(gone) == 1 else 'tables'}: {_shown(gone)}")
-    if elsewhere:
-        names = [str(table) for table in elsewhere]
-        told.append(
-            f"{'this table is' if len(names) == 1 else 'these tables are'} in schema {', '.join(_schemas(elsewhere))}, "
-            f"which is not in the search_path, or which the user may not use: {_shown(names)}"
-        )
+    for is_named, where in (
+        (False, "which is not in the search_path, or which the user may not use"),
+        (True, "and not where it is looked for"),
+    ):
+        found = {table: schemas for table, schemas in elsewhere.items() if (table.schema is not None) is is_named}
+        if found:
+            these = "this table is" if len(found) == 1 else "these tables are"
+            told.append(f"{these} in schema {', '.join(_schemas(found))}, {where}: {_shown([*map(str, found)])}")
     return "; ".join(told)
 
 

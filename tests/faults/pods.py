@@ -46,7 +46,11 @@ POLICY = {{"ttl": {TTL}, "timeout": {TIMEOUT}}}
 HEALTHGUARD = {{
     "SERVICES": {{
         "database": Service(
-            DatabaseName("shop"), RequiredTables(["customers", "api_keys"]), AppliedMigrations(), **POLICY
+            DatabaseName("shop"),
+            RequiredTables(["customers", "api_keys"]),
+            AppliedMigrations(),
+            ModelSchema(),
+            **POLICY
         ),
         "pooled": Service(DatabaseName("shop", "pooled"), **POLICY),
         "rows": Service("faulty.ReadsRows", **POLICY),

@@ -46,6 +46,7 @@ HEALTHGUARD = {
             RequiredTables(["customers"]),
             RequiredColumns("customers", {"metadata": "jsonb"}),
             AppliedMigrations(),
+            ModelSchema(),
             **POLICY,
         ),
         "theirs": Service("health_check.checks.Database", **POLICY),

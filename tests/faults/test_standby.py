@@ -1,0 +1,56 @@
+"""A standby follows its primary: what is checked there is what came over, and nothing waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+
+from healthguard.checks import AppliedMigrations, DatabaseName, ModelSchema, RequiredColumns
+from healthguard.status import CheckResult, Status
+from tests.faults.cluster import DATABASE, Cluster
+
+
+@pytest.fixture
+def primary() -> Iterator[Cluster]:
+    cluster = Cluster()
+    yield cluster
+    cluster.remove()
+
+
+def test_a_hot_standby(primary, connect, result) -> None:
+    call_command("migrate", database=connect(primary.url, "primary"), verbosity=0)
+    with primary.standby() as url:
+        standby = connect(url, "standby")
+        checks = [
+            DatabaseName(DATABASE, standby, read_only=True),
+            AppliedMigrations(standby),
+            ModelSchema(standby),
+            RequiredColumns("customers", {"metadata": "jsonb"}, standby),
+        ]
+        for check in checks:
+            _until(lambda check=check: result(check), Status.HEALTHY)
+        assert result(DatabaseName(DATABASE, standby)).problem.code == "database_read_only"
+        # The lock of an ALTER is held there too, as soon as the standby has read of it.
+        with primary.session(DATABASE) as session, session.transaction():
+            session.execute("ALTER TABLE customers ADD COLUMN later text NOT NULL")
+            session.execute("SELECT pg_switch_wal()")
+            time.sleep(0.5)
+            began = time.monotonic()
+            assert [result(check).status for check in checks] == [Status.HEALTHY] * len(checks)
+            assert time.monotonic() - began < 2
+        told = _until(lambda: result(checks[2]), Status.DEGRADED)
+        assert told.problem is not None
+        assert told.problem.evidence["column_unexpected"] == ["customers.later"]
+
+
+def _until(look, status: Status) -> CheckResult:
+    ends = time.monotonic() + 20
+    while True:
+        told: CheckResult = look()
+        if told.status is status or time.monotonic() > ends:
+            assert told.status is status, told.problem
+            return told
+        time.sleep(0.1)
