@@ -33,7 +33,7 @@ _BEFORE_INSERT = 1 | 2 | 4
 # The names are cut by the cast, as the server cuts every name at 63 bytes. What is asked of each table and column is
 # put together here, so that the rows are few, and so that nothing is sent that the caller has already seen.
 _QUERY = f"""
-WITH wanted AS (
+WITH RECURSIVE wanted AS (
     SELECT position, name::name AS name,
            CASE WHEN namespace IS NULL THEN to_regclass(quote_ident(name::name))::oid
                 ELSE (SELECT c.oid FROM pg_catalog.pg_class c
@@ -41,13 +41,20 @@ WITH wanted AS (
                         AND c.relnamespace = to_regnamespace(quote_ident(namespace::name))) END AS id
     FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked(namespace, name, position)
 ), classes AS (
-    SELECT c.oid, c.relkind IN {_TABLES} AND NOT EXISTS (
-               SELECT FROM pg_catalog.pg_trigger t
-               WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
+    SELECT c.oid AS id, c.relkind IN {_TABLES} AND c.oid NOT IN (
+               SELECT tgrelid FROM pg_catalog.pg_trigger
+               WHERE NOT tgisinternal AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
            ) AS fills_nothing,
            has_schema_privilege(c.relnamespace, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') AS is_readable,
            has_table_privilege(c.oid, 'SELECT') AS is_all_readable
-    FROM pg_catalog.pg_class c WHERE c.oid IN (SELECT id FROM wanted) AND c.relkind IN {_READABLE_KINDS}
+    FROM pg_catalog.pg_class c WHERE c.oid = ANY (ARRAY(SELECT id FROM wanted)) AND c.relkind IN {_READABLE_KINDS}
+), bases(id, type, modifier) AS (
+    SELECT oid, typbasetype, typtypmod FROM pg_catalog.pg_type WHERE typtype = 'd'
+    UNION ALL
+    SELECT b.id, t.typbasetype, t.typtypmod
+    FROM bases b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd'
+), domains AS (
+    SELECT id, json_agg(format_type(type, modifier)) AS also FROM bases GROUP BY id
 ), columns AS (
     SELECT a.attrelid AS id, array_agg(a.attname::text) AS names,
            array_agg(format_type(a.atttypid, a.atttypmod)) AS types,
@@ -56,26 +63,23 @@ WITH wanted AS (
                              THEN {_HAS_DEFAULT} ELSE 0 END)
                      + (CASE WHEN c.is_all_readable OR has_column_privilege(a.attrelid, a.attnum, 'SELECT')
                              THEN 0 ELSE {_IS_UNREADABLE} END)) AS states,
-           json_object_agg(a.attname, (
-               WITH RECURSIVE base(type, modifier) AS (
-                   SELECT t.typbasetype, t.typtypmod
-                   UNION ALL
-                   SELECT b.typbasetype, b.typtypmod
-                   FROM base JOIN pg_catalog.pg_type b ON b.oid = base.type AND b.typtype = 'd')
-               SELECT json_agg(format_type(type, modifier)) FROM base)) FILTER (WHERE t.typtype = 'd') AS domains
-    FROM classes c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+           json_object_agg(a.attname, d.also) FILTER (WHERE d.id IS NOT NULL) AS domains
+    FROM classes c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.id
                    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                   LEFT JOIN domains d ON d.id = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
     GROUP BY a.attrelid
+), elsewhere AS (
+    SELECT c.relname AS name, array_agg(n.nspname::text ORDER BY n.nspname) AS schemas
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = ANY (ARRAY(SELECT w.name FROM wanted w LEFT JOIN classes c USING (id) WHERE c.id IS NULL))
+      AND c.relkind IN {_READABLE_KINDS} AND n.nspname !~ '^pg_|^information_schema$'
+    GROUP BY c.relname
 ), found AS MATERIALIZED (
-    SELECT w.position, c.oid IS NOT NULL AS exists, c.is_readable, c.fills_nothing,
+    SELECT w.position, c.id IS NOT NULL AS exists, c.is_readable, c.fills_nothing,
            l.names, l.types, l.states, l.domains::text,
-           CASE WHEN c.oid IS NULL THEN (
-               SELECT array_agg(n.nspname::text ORDER BY n.nspname)
-               FROM pg_catalog.pg_class e JOIN pg_catalog.pg_namespace n ON n.oid = e.relnamespace
-               WHERE e.relname = w.name AND e.relkind IN {_READABLE_KINDS} AND n.nspname !~ '^pg_|^information_schema$')
-           END AS elsewhere
-    FROM wanted w LEFT JOIN classes c ON c.oid = w.id LEFT JOIN columns l ON l.id = w.id
+           CASE WHEN c.id IS NULL THEN e.schemas END AS elsewhere
+    FROM wanted w LEFT JOIN classes c USING (id) LEFT JOIN columns l USING (id) LEFT JOIN elsewhere e USING (name)
 ), summary AS (
     SELECT encode(sha256(convert_to(coalesce(string_agg(found::text, E'\\n' ORDER BY position), ''), 'UTF8')), 'hex')
            AS digest
