@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 PORT ?= 8000
+UNITS ?= tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
 BIN := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -19,7 +20,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	    { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[postgresql]" --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[postgresql]" --group dev $(DJANGO)
 	touch $@
 
 demo: $(VENV)/installed ## Run the example project on SQLite (PORT=8000)
@@ -38,8 +39,8 @@ test: $(VENV)/installed ## Run the tests, with a real PostgreSQL
 reliability: $(VENV)/installed ## Play all faults, and write docs/reliability.md
 	HEALTHGUARD_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
-unit: $(VENV)/installed ## Run the tests of single parts alone, for another Python: make unit PYTHON=python3.13 VENV=.venv-3.13
-	$(BIN)/python -m pytest tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
+unit: $(VENV)/installed ## Run the tests of single parts, on others: make unit PYTHON=python3.13 DJANGO=django~=6.0.0 VENV=.venv-6.0
+	$(BIN)/python -m pytest $(UNITS) $(ARGS)
 
 # Apart from the tests' packages: uvicorn runs differently as soon as httptools and uvloop are there.
 $(BENCH_VENV)/installed: pyproject.toml constraints.txt

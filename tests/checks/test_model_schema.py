@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from django.apps import apps
@@ -321,3 +322,33 @@ def test_models_that_share_a_table(alias) -> None:
 def test_names_of_tables(written, quoted, name) -> None:
     assert TableName.of(written) == name
     assert TableName.of_quoted(quoted) == name
+
+
+@pytest.mark.mariadb
+def test_locked_tables_delay_nothing_on_mariadb(result, connect, mariadb) -> None:
+    import pymysql
+
+    alias = connect(mariadb)
+    call_command("migrate", database=alias, verbosity=0)
+    check = ModelSchema(alias)
+    assert result(check).problem is None
+    others = [
+        pymysql.connect(host="127.0.0.1", user="root", database=mariadb.rpartition("/")[2], autocommit=False)
+        for _ in range(3)
+    ]
+    reader, writer, locker = (other.cursor() for other in others)
+    reader.execute("SELECT * FROM customers")
+    # It waits for the reader, and whoever comes after it to read a row waits for it.
+    waiting = threading.Thread(target=lambda: writer.execute("ALTER TABLE customers ADD later int"), daemon=True)
+    waiting.start()
+    locker.execute("LOCK TABLES django_session WRITE")
+    try:
+        began = time.monotonic()
+        assert result(check).problem is None
+        assert time.monotonic() - began < 2
+        assert waiting.is_alive()
+    finally:
+        others[0].rollback()
+        waiting.join(10)
+        for other in others:
+            other.close()
