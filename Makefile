@@ -40,7 +40,7 @@ reliability: $(VENV)/installed ## Play all faults, and write docs/reliability.md
 	HEALTHGUARD_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 unit: $(VENV)/installed ## Run the tests of single parts, on others: make unit PYTHON=python3.13 DJANGO=django~=6.0.0 VENV=.venv-6.0
-	$(BIN)/python -m pytest $(UNITS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(UNITS) $(ARGS)
 
 # Apart from the tests' packages: uvicorn runs differently as soon as httptools and uvloop are there.
 $(BENCH_VENV)/installed: pyproject.toml constraints.txt
