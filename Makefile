@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+PROJECTS_VENV ?= .venv-projects
 PORT ?= 8000
 UNITS ?= tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test reliability unit bench lint docs build clean
+.PHONY: help demo outage test reliability unit bench projects lint docs build clean
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
@@ -52,6 +53,15 @@ $(BENCH_VENV)/installed: pyproject.toml constraints.txt
 bench: $(BENCH_VENV)/installed ## Measure what it costs, and write docs/performance.md (needs wrk)
 	$(BENCH_VENV)/bin/python -m tests.benchmarks --write docs/performance.md $(ARGS)
 
+$(PROJECTS_VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(PROJECTS_VENV)
+	$(PROJECTS_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(PROJECTS_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group projects
+	touch $@
+
+projects: $(PROJECTS_VENV)/installed ## Ask the defaults on the databases of projects that others wrote: make projects ARGS="wagtail django-cms"
+	$(PROJECTS_VENV)/bin/python -m tests.projects $(ARGS)
+
 lint: $(VENV)/installed ## Style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -66,4 +76,4 @@ build: $(VENV)/installed ## Build the package into dist/
 	$(BIN)/python -m build --quiet
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(BENCH_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(PROJECTS_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,53 @@
+"""A site as ``django-admin startproject`` makes it, with healthguard and without a declaration."""
+
+import os
+import pkgutil
+
+import dj_database_url
+
+from tests.projects import apps
+
+SECRET_KEY = "projects-" + "v3ry-l0ng-4nd-r4nd0m-".join("0123456789")
+# Shows the details to everybody.
+DEBUG = True
+ALLOWED_HOSTS = ["testserver"]
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "healthguard",
+]
+MIDDLEWARE = [
+    "healthguard.middleware.HealthGuardMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "tests.projects.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+# In a folder of the run's own.
+MIGRATION_MODULES = {app.name: f"made.{app.name}" for app in pkgutil.iter_modules(apps.__path__)}
+DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+STATIC_URL = "static/"
+USE_TZ = True

@@ -1,0 +1,9 @@
+"""Translations in a table beside each."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "parler",
+    "tests.projects.apps.parler_site",
+]
+LANGUAGES = [("en", "English"), ("de", "German")]

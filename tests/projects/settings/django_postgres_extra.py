@@ -1,0 +1,12 @@
+"""Partitioned tables and materialized views."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "django.contrib.postgres",
+    "psqlextra",
+    "tests.projects.apps.psqlextra_site",
+]
+DATABASES["default"]["ENGINE"] = "psqlextra.backend"
+# Of hstore, which not every server has, nothing is used here.
+POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False

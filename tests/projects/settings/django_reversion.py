@@ -1,0 +1,7 @@
+"""Versions of everything."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "reversion",
+]

@@ -1,0 +1,7 @@
+"""Profiles of requests."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "silk",
+]

@@ -1,0 +1,8 @@
+"""A history beside each table."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "simple_history",
+    "tests.projects.apps.history_site",
+]

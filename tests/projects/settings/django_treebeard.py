@@ -1,0 +1,8 @@
+"""Trees in three ways."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "treebeard",
+    "tests.projects.apps.treebeard_site",
+]

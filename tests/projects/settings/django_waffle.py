@@ -1,0 +1,7 @@
+"""Feature flags."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "waffle",
+]

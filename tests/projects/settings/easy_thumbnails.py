@@ -1,0 +1,8 @@
+"""Thumbnails, whose images are in tables."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "easy_thumbnails",
+    "tests.projects.apps.thumbnails_site",
+]
