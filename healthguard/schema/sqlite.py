@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # A column that is not hidden is 0, one of a virtual table's arguments 1; generated ones are 2 and 3.
 _QUERY = """
-SELECT m.type, lower(m.name), c.name, c."notnull", c.dflt_value IS NOT NULL OR c.hidden > 1, c.pk, lower(c.type)
+SELECT CASE WHEN m.sql LIKE 'CREATE VIRTUAL%%' THEN 'virtual' ELSE m.type END,
+       lower(m.name), c.name, c."notnull", c.dflt_value IS NOT NULL OR c.hidden > 1, c.pk, lower(c.type)
 FROM {schema}.sqlite_master m LEFT JOIN pragma_table_xinfo(m.name, %s) c
 WHERE m.type IN ('table', 'view') AND lower(m.name) IN (SELECT value FROM json_each(%s))
 ORDER BY m.name, c.cid
@@ -40,6 +41,9 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str
             columns = found.setdefault((schema, table), {})
             if kind == "view":
                 views.add((schema, table))
+            if kind == "virtual":
+                # A full-text index lists its columns without its key, which can be written to all the same.
+                columns["rowid"] = Column(has_default=True)
             if column is not None:
                 # Such a key is another name of the row's own number. https://www.sqlite.org/rowidtable.html
                 is_number = bool(key) and keys[table] == 1 and type_ == "integer"

@@ -340,3 +340,12 @@ def test_any_other_engine_by_djangos_introspection(alias, monkeypatch) -> None:
 )
 def test_a_declaration_that_cannot_be_meant(problem, check) -> None:
     assert problem(check).code == "misdeclared"
+
+
+def test_a_full_text_index_of_sqlite_has_its_key(result, problem, connect, tmp_path) -> None:
+    alias = connect(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    with connections[alias].cursor() as cursor:
+        cursor.execute("CREATE VIRTUAL TABLE found USING fts5(title)")
+        cursor.execute("CREATE TABLE plain (title text)")
+    assert result(RequiredColumns("found", ["rowid", "title"], alias)).status is Status.HEALTHY
+    assert problem(RequiredColumns("plain", ["rowid"], alias)).code == "column_missing"
