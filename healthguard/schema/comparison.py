@@ -93,6 +93,8 @@ def _compare(
         for kind in _state(wanted, column, table):
             yield Finding(kind, name, column_name)
         type_kind = _type(wanted, column, types)
+        if type_kind is Kind.COLUMN_NARROWER and _takes_its_key(wanted, column, live, types):
+            continue
         if type_kind is not None:
             yield Finding(type_kind, name, column_name, wanted.type, column.type)
     if expected.known is not None and table.fills_nothing:
@@ -136,3 +138,17 @@ def _is_named(declared: str, actual: str) -> bool:
     spelling, name = Spelling.of(declared), Spelling.of(actual).name
     # Which fields an interval has is a restriction like its precision, and no type of its own.
     return name == spelling.name or (declared == "interval" and name.startswith("interval "))
+
+
+def _takes_its_key(wanted: ExpectedColumn, column: Column, live: LiveSchema, types: Types) -> bool:
+    """Whether the column is as wide as the automatic key whose numbers it holds, whatever the models say of both.
+
+    So it is where DEFAULT_AUTO_FIELD is not what the migrations of an app that leaves it open were made with.
+    """
+    if wanted.counted_by is None:
+        return False
+    table, name = wanted.counted_by
+    key = live.tables[table].columns.get(live.fold(name)) if table in live.tables else None
+    if key is None or key.type is None or column.type is None:
+        return False
+    return best_fit(types.shapes(column.type), types.shapes(key.type)[0]) is Fit.FITS

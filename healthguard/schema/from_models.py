@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import router
-from django.db.models import AutoField, Field, Model
+from django.db.models import AutoField, Field, ForeignKey, Model
 
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
 from healthguard.schema.live import TableName
@@ -84,7 +84,17 @@ def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Expected
         or is_generated
         # Elsewhere the default is written into the INSERT.
         or (field.has_db_default() and connection.features.supports_default_keyword_in_insert),
+        counted_by=_automatic_key(field, connection),
     )
+
+
+def _automatic_key(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> tuple[TableName, str] | None:
+    """The key that counts up by itself which ``field`` is, or refers to."""
+    while isinstance(field, ForeignKey):
+        field = field.target_field
+    if not isinstance(field, AutoField) or field.column is None:
+        return None
+    return TableName.of_quoted(connection.ops.quote_name(field.model._meta.db_table)), field.column
 
 
 def _left_out(table: TableName, exclude: Collection[str]) -> set[str]:

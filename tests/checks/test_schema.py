@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from healthguard.checks import RequiredColumns, RequiredTables
+from healthguard.checks import ModelSchema, RequiredColumns, RequiredTables
 from healthguard.status import Fault, Status
 
 TABLES = ["api_keys", "customers", "analytics_events", "fun_with_flags_toggles"]
@@ -349,3 +350,19 @@ def test_a_full_text_index_of_sqlite_has_its_key(result, problem, connect, tmp_p
         cursor.execute("CREATE TABLE plain (title text)")
     assert result(RequiredColumns("found", ["rowid", "title"], alias)).status is Status.HEALTHY
     assert problem(RequiredColumns("plain", ["rowid"], alias)).code == "column_missing"
+
+
+def test_a_key_that_counts_need_not_be_wider_than_it_is(result, problem, connect, postgres, database) -> None:
+    alias = connect(postgres.url_of(database))
+    call_command("migrate", database=alias, verbosity=0)
+    check = ModelSchema(alias)
+    # As migrations make them that were made before DEFAULT_AUTO_FIELD was BigAutoField.
+    postgres.execute("ALTER TABLE customers ALTER id TYPE integer", database)
+    for table in ("api_keys", "analytics_events"):
+        postgres.execute(f"ALTER TABLE {table} ALTER id TYPE integer, ALTER customer_id TYPE integer", database)
+    assert result(check).status is Status.HEALTHY
+    postgres.execute("ALTER TABLE customers ALTER id TYPE bigint", database)
+    assert [told["column"] for told in problem(check).evidence["column_narrower"]] == [
+        "api_keys.customer_id",
+        "analytics_events.customer_id",
+    ]
