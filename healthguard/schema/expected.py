@@ -18,8 +18,8 @@ class ExpectedColumn(NamedTuple):
             server cannot read is a finding.
         takes_null: whether NULL is going to be written to it.
         needs_default: whether its value is left to the database.
-        counted_by: the automatic key, this column or another, whose numbers it holds: table and column. The database
-            counts them, and gives out none that is too great for that key.
+        counted_by: the automatic key, this column or another, whose numbers it holds and whose type no model says:
+            table and column. The database counts them, and gives out none that is too great for that key.
     """
 
     type: str | None = None

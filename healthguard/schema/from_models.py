@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Set
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.db import router
 from django.db.models import AutoField, Field, ForeignKey, Model
 
@@ -89,12 +89,18 @@ def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Expected
 
 
 def _automatic_key(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> tuple[TableName, str] | None:
-    """The key that counts up by itself which ``field`` is, or refers to."""
+    """The key that ``field`` is, or refers to, if it counts up by itself and its type is left to the setting."""
     while isinstance(field, ForeignKey):
         field = field.target_field
-    if not isinstance(field, AutoField) or field.column is None:
+    if not isinstance(field, AutoField) or field.column is None or not _is_type_left_open(field):
         return None
     return TableName.of_quoted(connection.ops.quote_name(field.model._meta.db_table)), field.column
+
+
+def _is_type_left_open(key: AutoField[Any, Any]) -> bool:
+    """Whether neither the model nor its app says which type the key has, but DEFAULT_AUTO_FIELD alone."""
+    config = key.model._meta.app_config
+    return key.auto_created and config is not None and type(config).default_auto_field is AppConfig.default_auto_field
 
 
 def _left_out(table: TableName, exclude: Collection[str]) -> set[str]:

@@ -132,6 +132,9 @@ POSTGRESQL = [
             ("waits", "interval day to minute"),
         )
     ),
+    Change("ALTER TABLE shop_ownplug ALTER id TYPE integer", Kind.COLUMN_NARROWER, "shop_ownplug.id"),
+    Change("ALTER TABLE shop_line ALTER product_id TYPE smallint"),
+    Change("ALTER TABLE shop_vip ALTER customer_ptr_id TYPE integer", Kind.COLUMN_NARROWER, "shop_vip.customer_ptr_id"),
     Change("ALTER TABLE shop_postgres ALTER endless TYPE varchar(9)", Kind.COLUMN_NARROWER, "shop_postgres.endless"),
     Change("ALTER TABLE shop_postgres ALTER collated TYPE char(10)", Kind.COLUMN_NARROWER, "shop_postgres.collated"),
     Change("ALTER TABLE shop_postgres ALTER tags TYPE varchar(9)[]", Kind.COLUMN_NARROWER, "shop_postgres.tags"),

@@ -110,7 +110,7 @@ class Plug(models.Model):
 
 
 class OwnPlug(models.Model):
-    pass
+    id = models.BigAutoField(primary_key=True)
 
 
 class Elsewhere(models.Model):
