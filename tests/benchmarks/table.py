@@ -21,7 +21,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 def milliseconds(seconds: float) -> str:
     """``seconds`` in ms, to three digits."""
     value = seconds * 1000
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
 
 
 def microseconds(seconds: float) -> str:
@@ -29,9 +29,14 @@ def microseconds(seconds: float) -> str:
     return f"{seconds * 1e6:.2f}"
 
 
+def mebibytes(memory: float) -> str:
+    """``memory``, in bytes, in MiB."""
+    return f"{memory / 2**20:.2f}"
+
+
 def times(value: float) -> str:
     """A ratio."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def verdict(*, is_met: bool) -> str:
