@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sqlite3
 
 from django.db import connection
 
@@ -16,12 +17,14 @@ PACKAGES = (
     "django-health-check",
     "django-watchman",
     "django-alive",
+    "django-extensions",
     "gunicorn",
     "uvicorn",
     "h11",
     "httptools",
     "uvloop",
     "psycopg",
+    "PyMySQL",
 )
 
 
@@ -34,6 +37,7 @@ def facts() -> str:
         "processors": str(len(os.sched_getaffinity(0))),
         "Python": platform.python_version(),
         "PostgreSQL": postgresql.partition(" ")[0],
+        "SQLite": sqlite3.sqlite_version,
         **{name: importlib.metadata.version(name) for name in PACKAGES},
     }
     return table(("", "version"), list(versions.items()))
