@@ -146,6 +146,12 @@ _SERIALS = {
     **dict.fromkeys(("bigserial", "serial8"), "bigint"),
 }
 _COLLATE = re.compile(r'\s+COLLATE\s+("[^"]+"|\S+)', re.IGNORECASE)
+# The names that every server has. To know their spelling spares a new process two queries.
+_DJANGO = re.compile(
+    r"(bigint|boolean|bytea|date|double precision|inet|integer|interval|jsonb|numeric(?=\()|smallint|text|"
+    r"time|timestamp with time zone|uuid|varchar)(?:(?<=varchar)(\(\d+\))|(?<=numeric)(\(\d+, ?\d+\)))?"
+)
+_DJANGO_RESPELLED = {"varchar": "character varying", "time": "time without time zone"}
 # A SELECT list takes 1,664.
 _TYPES_AT_A_TIME = 500
 # Of a text that is no type: a syntax error, a modifier that cannot be.
@@ -158,11 +164,20 @@ def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> 
     The server itself is asked, for it alone knows what extensions, domains and the search path make of a name.
     """
     plain = {declared: _plain(declared) for declared in types}
-    known: dict[str, str | None] = {}
-    rest = iter(sorted(set(plain.values())))
+    known: dict[str, str | None] = {type_: name for type_ in plain.values() if (name := _of_django(type_)) is not None}
+    rest = iter(sorted(set(plain.values()) - set(known)))
     while some := list(islice(rest, _TYPES_AT_A_TIME)):
         known |= _spellings(connection, some)
     return {declared: known[spelling] for declared, spelling in plain.items() if spelling in known}
+
+
+def _of_django(type_: str) -> str | None:
+    """The server's spelling of a type that Django's own fields have; None for any other: that is to be asked."""
+    match = _DJANGO.fullmatch(type_)
+    if match is None:
+        return None
+    name, size, digits = match.groups()
+    return _DJANGO_RESPELLED.get(name, name) + (size or (digits and digits.replace(" ", "")) or "")
 
 
 def _plain(declared: str) -> str:

@@ -44,7 +44,10 @@ def migrated(request, connect, tmp_path) -> str:
 
 def test_all_is_there_and_costs_one_query(result, migrated) -> None:
     check = ModelSchema(migrated)
-    told = result(check)
+    connections[migrated].ensure_connection()
+    with CaptureQueriesContext(connections[migrated]) as queries:
+        told = result(check)
+    assert len(queries) == 1
     assert told.problem is None
     assert told.evidence["tables"] == 12
     assert told.evidence["columns"] > 50

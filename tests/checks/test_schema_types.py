@@ -97,3 +97,19 @@ def test_names_are_cut_as_the_server_cuts_them(postgres, database, name) -> None
         "SELECT attname FROM pg_attribute WHERE attrelid = 'names'::regclass AND attnum > 0", database
     )
     assert rows == [(postgresql.fold(name),)]
+
+
+def test_what_is_known_of_djangos_types_is_what_the_server_says(postgres, database, connect) -> None:
+    from django.db import connections
+    from django.db.backends.postgresql.base import DatabaseWrapper
+
+    alias = connect(postgres.url_of(database))
+    sizes = {"max_length": 20, "max_digits": 10, "decimal_places": 2}
+    types = {str(type_) % sizes for type_ in DatabaseWrapper.data_types.values() if isinstance(type_, str)} | {
+        *("varchar", "varchar(255)", "numeric(5,0)", "numeric(100, 30)"),
+    }
+    known = {type_: postgresql._of_django(type_) for type_ in types if postgresql._of_django(type_) is not None}
+    assert len(known) > 15
+    assert known == postgresql._spellings(connections[alias], sorted(known))
+    assert postgresql._of_django("numeric(5)") is None
+    assert postgresql._of_django("text(5)") is None
