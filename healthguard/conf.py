@@ -107,9 +107,7 @@ def default_services() -> dict[str, Any]:
     databases = {
         alias: [
             ("health_check.checks.Database", {"alias": alias}),
-            # Instances, for they remember what they have read of the code.
-            import_string("healthguard.checks.AppliedMigrations")(alias),
-            *_schema_checks(alias, database),
+            *_checks_of_tables(alias, database),
         ]
         # What is no dict is left to the checks, which fail of it.
         for alias, database in (declared if isinstance(declared, Mapping) else {"default": declared}).items()
@@ -127,15 +125,21 @@ def default_services() -> dict[str, Any]:
     return services
 
 
-def _schema_checks(alias: str, database: Any) -> Iterator[Any]:
-    """What tells whether the tables of the models are there: nothing where the routers let none in."""
+def _checks_of_tables(alias: str, database: Any) -> Iterator[Any]:
+    """What tells whether migrations and models' tables are there; instances, for they remember what the code has."""
     from healthguard.schema.from_models import keeps_tables
 
     test = database.get("TEST") if isinstance(database, Mapping) else None
     # Django's own way to declare a replica: https://docs.djangoproject.com/en/stable/topics/testing/advanced/
     mirrored = test.get("MIRROR") if isinstance(test, Mapping) else None
     like = mirrored if isinstance(mirrored, str) else None
-    if not apps.models_ready or keeps_tables(like or alias):
+    yield import_string("healthguard.checks.AppliedMigrations")(alias, like=like)
+    try:
+        has_tables = not apps.models_ready or keeps_tables(like or alias)
+    except Exception:
+        # A router that raises: the check meets the same error, and tells it.
+        has_tables = True
+    if has_tables:
         yield import_string("healthguard.checks.ModelSchema")(alias, like=like)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,7 +21,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from healthguard.deadline import wait_limit
 from healthguard.exceptions import Unhealthy
 from healthguard.own_connections import is_own
-from healthguard.status import Fault, Problem
+from healthguard.status import Evidence, Fault, Problem
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -42,6 +43,9 @@ def database(alias: str) -> Iterator[BaseDatabaseWrapper]:
     """
     connection = _connection(alias)
     is_lent = connection.connection is not None or is_own(connection)
+    if not is_lent and connection.vendor == "sqlite" and _is_missing_file(connection.settings_dict["NAME"]):
+        # To connect would create it.
+        raise Unhealthy.of(_problem(_MISSING, alias, {"alias": alias}))
     try:
         yield connection
     except Error as error:
@@ -68,6 +72,11 @@ def _connection(alias: str) -> BaseDatabaseWrapper:
         raise _no_engine(alias, f"its engine cannot be loaded ({type(error).__name__})") from None
 
 
+def _is_missing_file(name: object) -> bool:
+    text = str(name)
+    return bool(text) and text != ":memory:" and not text.startswith("file:") and not os.path.exists(text)
+
+
 def _no_engine(alias: str, reason: str) -> Unhealthy:
     return Unhealthy(
         "database_engine",
@@ -89,6 +98,12 @@ def fetch(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | Non
     """
     if connection.in_atomic_block:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return list(cursor.fetchall())
+    if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("server_side_binding"):
+        # Where the server binds the parameters, a message holds one statement. A run's own connection has it off.
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute(_limited(connection, "", wait_limit(DEFAULT_LIMIT)))
             cursor.execute(sql, params)
             return list(cursor.fetchall())
     with connection.cursor() as cursor:
@@ -148,17 +163,18 @@ _FAILED = _Meaning(
     numbers=(1054, 1064, 1146),
     text=r"^no such (table|column|function)",
 )
+_MISSING = _Meaning(
+    "database_missing",
+    Fault.CONFIG,
+    "does not exist on its server",
+    "Look at the name in DATABASE_URL or DATABASES: the server answers, but has no database of that name.",
+    sqlstates=("3D000",),
+    numbers=(1049,),
+    text=r'database ".*" does not exist|unable to open database file',
+)
 _MEANINGS = (
     _FAILED,
-    _Meaning(
-        "database_missing",
-        Fault.CONFIG,
-        "does not exist on its server",
-        "Look at the name in DATABASE_URL or DATABASES: the server answers, but has no database of that name.",
-        sqlstates=("3D000",),
-        numbers=(1049,),
-        text=r'database ".*" does not exist|unable to open database file',
-    ),
+    _MISSING,
     _Meaning(
         "database_credentials",
         Fault.CONFIG,
@@ -215,6 +231,10 @@ def problem_of(error: BaseException, alias: str) -> Problem:
         evidence["sqlstate"] = state
     if number is not None:
         evidence["number"] = number
+    return _problem(meaning, alias, evidence)
+
+
+def _problem(meaning: _Meaning, alias: str, evidence: Mapping[str, Evidence]) -> Problem:
     return Problem(meaning.code, meaning.fault, f"Database {alias!r} {meaning.message}.", meaning.hint, evidence)
 
 

@@ -32,9 +32,11 @@ class AppliedMigrations(HealthCheck):
 
     Args:
         alias: the alias in DATABASES. Apps whose models its routers keep out are not asked for.
+        like: the alias that the routers are asked about in place of ``alias``: for a replica, its primary's.
     """
 
     alias: str = "default"
+    like: str | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._last: tuple[Rows, Unhealthy | Degraded | None] | None = None
@@ -50,7 +52,10 @@ class AppliedMigrations(HealthCheck):
             rows = _applied(connection)
             last = self._last
             if last is None or last[0] != rows:
-                last = self._last = (rows, _judge(connection, rows))
+                last = (rows, _judge(connection, rows, self.like or self.alias))
+                # What could not be read may be readable the next time: a moment without file descriptors.
+                is_final = last[1] is None or last[1].problem.code != "migrations_broken"
+                self._last = last if is_final else None
         if last[1] is not None:
             raise type(last[1]).of(last[1].problem) from None
 
@@ -68,7 +73,7 @@ def _applied(connection: BaseDatabaseWrapper) -> Rows:
         raise
 
 
-def _judge(connection: BaseDatabaseWrapper, rows: Rows) -> Unhealthy | Degraded | None:
+def _judge(connection: BaseDatabaseWrapper, rows: Rows, routed_as: str) -> Unhealthy | Degraded | None:
     import django.db
 
     try:
@@ -83,7 +88,7 @@ def _judge(connection: BaseDatabaseWrapper, rows: Rows) -> Unhealthy | Degraded 
             hint="Run 'python manage.py showmigrations': it names the migration.",
             evidence={"alias": connection.alias},
         )
-    return next(_problems(comparison, connection.alias, rows), None)
+    return next(_problems(comparison, connection.alias, rows, routed_as), None)
 
 
 def _compare(connection: BaseDatabaseWrapper, rows: Rows) -> Comparison:
@@ -96,13 +101,13 @@ def _compare(connection: BaseDatabaseWrapper, rows: Rows) -> Comparison:
     return compare(connection, files)
 
 
-def _problems(comparison: Comparison, alias: str, rows: Rows) -> Iterator[Unhealthy | Degraded]:
+def _problems(comparison: Comparison, alias: str, rows: Rows, routed_as: str) -> Iterator[Unhealthy | Degraded]:
     """What is wrong, worst first."""
     if comparison.inconsistent is not None:
         yield _inconsistent(comparison.inconsistent, alias)
-    if pending := _of_apps_with_tables(comparison.pending, alias):
+    if pending := _of_apps_with_tables(comparison.pending, routed_as):
         yield _pending(pending, comparison, alias, len(rows))
-    if skipped := _of_apps_with_tables(comparison.skipped, alias):
+    if skipped := _of_apps_with_tables(comparison.skipped, routed_as):
         yield _degraded(
             "migrations_skipped",
             f"Django counts as not applied to database {alias!r}, and 'migrate' skips, for what depends on it is "
@@ -146,7 +151,7 @@ def _may_have_tables(app_label: str, alias: str) -> bool:
     from django.apps import apps
     from django.db import router
 
-    models = list(apps.get_app_config(app_label).get_models(include_auto_created=True))
+    models = list(apps.get_app_config(app_label).get_models())
     if not models:
         return bool(router.allow_migrate(alias, app_label))
     return any(router.allow_migrate_model(alias, model) for model in models)

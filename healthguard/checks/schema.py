@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from health_check.base import HealthCheck
@@ -38,7 +38,7 @@ class _SchemaCheck(HealthCheck):
         with database(self.alias) as connection:
             inspection = self._inspection
             if inspection is None:
-                inspection = self._inspection = Inspection(self._expected(connection))
+                inspection = self._inspection = Inspection(self._worked_out(connection))
             outcome = inspection.outcome(connection)
         tables = len(inspection.expected)
         verdict = judge(outcome, alias=self.alias, tables=tables, who=self._who)
@@ -46,6 +46,22 @@ class _SchemaCheck(HealthCheck):
             raise verdict
         columns = sum(len(table.columns) for table in inspection.expected.values())
         return {"alias": self.alias, "tables": tables, "columns": columns}
+
+    def _worked_out(self, connection: BaseDatabaseWrapper) -> Expected:
+        import django.db
+
+        try:
+            return self._expected(connection)
+        except django.db.Error:
+            raise
+        except Exception as error:
+            raise Unhealthy(
+                "models_broken",
+                f"What the models imply for database {self.alias!r} cannot be worked out ({type(error).__name__}).",
+                fault=Fault.CONFIG,
+                hint="A router, or the db_type of a field, raises; 'python manage.py migrate' meets the same error.",
+                evidence={"alias": self.alias, "error": type(error).__name__},
+            ) from None
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
@@ -69,7 +85,7 @@ class RequiredTables(_SchemaCheck):
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
-        if isinstance(self.tables, str) or not self.tables or not all(_is_name(table) for table in self.tables):
+        if not _are_names(self.tables) or not self.tables:
             yield _misdeclared("RequiredTables takes a list of table names, at least one.")
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
@@ -96,7 +112,7 @@ class RequiredColumns(_SchemaCheck):
         if not _is_name(self.table):
             yield _misdeclared("RequiredColumns takes the name of a table.")
         columns = self.columns
-        if isinstance(columns, str) or not columns or not all(_is_name(column) for column in columns):
+        if not _are_names(columns) or not columns:
             yield _misdeclared(f"RequiredColumns for {self.table} takes a list of columns, or types by column.")
         elif isinstance(columns, Mapping) and not all(type_ is None or _is_name(type_) for type_ in columns.values()):
             yield _misdeclared(f"RequiredColumns for {self.table}: a type is a text like 'varchar(20)', or None.")
@@ -109,7 +125,7 @@ class RequiredColumns(_SchemaCheck):
 
 @dataclasses.dataclass
 class ModelSchema(_SchemaCheck):
-    """The database has every table and column that the project's models imply, and can be written as they do.
+    """The database has every table and column that the project's models imply, and takes what they write.
 
     The models are the declaration: those that ``migrate`` makes tables for in this database. One query, however many.
 
@@ -150,9 +166,12 @@ class ModelSchema(_SchemaCheck):
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         from django.apps import apps
+        from django.db import connections
 
+        if self.like is not None and self.like not in connections:
+            yield _misdeclared(f"ModelSchema: like={self.like!r} is no alias of the DATABASES setting.")
         for name, value in (("apps", self.apps), ("exclude", self.exclude)):
-            if value is not None and (isinstance(value, str) or not all(_is_name(label) for label in value)):
+            if not _are_names(value) and not (name == "apps" and value is None):
                 yield _misdeclared(f"ModelSchema takes {name} as a list of names.")
                 return
         if self.apps is not None:
@@ -169,6 +188,11 @@ class ModelSchema(_SchemaCheck):
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def _are_names(value: object) -> bool:
+    # No generator: to look through it is to empty it, and nothing would be looked for.
+    return isinstance(value, Collection) and not isinstance(value, str) and all(map(_is_name, value))
 
 
 def _misdeclared(message: str) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import graphlib
 import os
 import pkgutil
 import re
@@ -36,19 +37,28 @@ class MigrationFiles:
         So it is if every file can be read, replaces nothing and depends, in plain words, on files that are there, and
         if each app has one last migration. Where it is not, only Django's own loader can tell.
         """
-        followed: set[Key] = set()
+        graph: dict[Key, set[Key]] = {}
         for key, path in self.paths.items():
             dependencies = None if path is None else _dependencies(path)
-            if dependencies is None or not all(self._is_known(key) for key in dependencies):
+            if dependencies is None or not all(map(self._is_known, dependencies)):
                 return False
-            followed |= {dependency for dependency in dependencies if dependency[0] == key[0]}
-        last = [app for app, name in self.paths if (app, name) not in followed]
-        return len(last) == len(set(last))
+            graph[key] = dependencies
+        followed = {before for key, dependencies in graph.items() for before in dependencies if before[0] == key[0]}
+        last = [key for key in graph if key not in followed]
+        return len(last) == len({app for app, _ in last}) and _has_an_order(graph)
 
     def _is_known(self, key: Key) -> bool:
         return key in self.paths or (
             key[1] in {"__first__", "__latest__"} and any(app == key[0] for app, _ in self.paths)
         )
+
+
+def _has_an_order(graph: Mapping[Key, set[Key]]) -> bool:
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError:
+        return False
+    return True
 
 
 def migration_files() -> MigrationFiles:
@@ -86,6 +96,9 @@ def _folders(label: str) -> list[str] | None:
 
 
 def _modules(folders: list[str]) -> Iterator[tuple[str, str | None]]:
+    for folder in filter(os.path.isdir, folders):
+        # pkgutil takes one that cannot be read for an empty one.
+        os.scandir(folder).close()
     for finder, name, is_package in pkgutil.iter_modules(folders):
         if not is_package and name[0] not in "_~":
             path = os.path.join(str(getattr(finder, "path", "")), f"{name}.py")
@@ -93,7 +106,10 @@ def _modules(folders: list[str]) -> Iterator[tuple[str, str | None]]:
 
 
 _UNUSUAL = re.compile(r"\b(replaces|run_before)\b")
-_DEPENDENCIES = re.compile(r"^[ \t]+dependencies\s*(?::[^=\n]+)?=\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
+_CLASS = re.compile(r"^class Migration\((?:migrations\.)?Migration\):", re.MULTILINE)
+_DEPENDENCIES = re.compile(r"^[ \t]+dependencies\s*(?::[^=\n]+)?=\s*\[(.*?)\][ \t]*$", re.MULTILINE | re.DOTALL)
+_WORD = re.compile(r"\bdependencies\b")
+_COMMENT = re.compile(r"#.*")
 _PAIR = re.compile(r"""\(\s*(["'])([\w.]+)\1\s*,\s*(["'])([\w.]+)\3\s*,?\s*\)""")
 # It leads to the first migration of an app that is there: without it no model could be loaded.
 _SWAPPABLE = re.compile(r"\b(?:migrations\.)?swappable_dependency\(\s*settings\.\w+\s*,?\s*\)")
@@ -103,13 +119,13 @@ def _dependencies(path: str) -> set[Key] | None:
     """What the migration depends on; None where its text does not say so in plain words."""
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            text = _COMMENT.sub("", file.read())
     except (OSError, ValueError):
         return None
     lists = _DEPENDENCIES.findall(text)
-    if len(lists) != 1 or _UNUSUAL.search(text):
+    if len(lists) != 1 or len(_WORD.findall(text)) != 1 or len(_CLASS.findall(text)) != 1 or _UNUSUAL.search(text):
         return None
-    rest = re.sub(r"#.*", "", _SWAPPABLE.sub("", _PAIR.sub("", lists[0])))
+    rest = _SWAPPABLE.sub("", _PAIR.sub("", lists[0]))
     if rest.replace(",", "").strip():
         return None
     return {(match[2], match[4]) for match in _PAIR.finditer(lists[0])}

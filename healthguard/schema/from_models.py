@@ -37,7 +37,12 @@ def expected_from_models(
     shared: dict[ExpectedColumn, ExpectedColumn] = {}
     for model in apps.get_models(include_auto_created=True):
         table = TableName.of_quoted(connection.ops.quote_name(model._meta.db_table))
-        fields = {field.column: field for field in model._meta.local_concrete_fields if field.column is not None}
+        # As in the SQL, without the quotes that somebody may have put into the name.
+        fields = {
+            connection.ops.quote_name(field.column)[1:-1]: field
+            for field in model._meta.local_concrete_fields
+            if field.column is not None
+        }
         known.setdefault(table, set()).update(fields)
         if labels is not None and model._meta.app_label not in labels:
             continue
@@ -64,7 +69,9 @@ def keeps_tables(alias: str) -> bool:
 
 def belongs(model: type[Model], connection: BaseDatabaseWrapper, alias: str) -> bool:
     """Whether ``migrate`` makes the model's table in the database ``alias``."""
-    return bool(model._meta.can_migrate(connection) and router.allow_migrate_model(alias, model))
+    # A many-to-many table is made along with the model that has the field, and the routers are asked about that one.
+    maker = model._meta.auto_created if isinstance(model._meta.auto_created, type) else model
+    return bool(maker._meta.can_migrate(connection) and router.allow_migrate_model(alias, maker))
 
 
 def _names(model: type[Model], table: TableName) -> set[str]:
@@ -83,9 +90,14 @@ def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Expected
         needs_default=isinstance(field, AutoField)
         or is_generated
         # Elsewhere the default is written into the INSERT.
-        or (field.has_db_default() and connection.features.supports_default_keyword_in_insert),
+        or (_has_default(field) and connection.features.supports_default_keyword_in_insert),
         counted_by=_automatic_key(field, connection),
     )
+
+
+def _has_default(field: Field[Any, Any]) -> bool:
+    # NULL as a default is none to the database.
+    return field.has_db_default() and getattr(field.db_default, "value", field.db_default) is not None
 
 
 def _automatic_key(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> tuple[TableName, str] | None:
@@ -98,7 +110,12 @@ def _automatic_key(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> t
 
 
 def _is_type_left_open(key: AutoField[Any, Any]) -> bool:
-    """Whether neither the model nor its app says which type the key has, but DEFAULT_AUTO_FIELD alone."""
+    """Whether neither the model nor its app says which type the key has, but DEFAULT_AUTO_FIELD alone.
+
+    Of a many-to-many table nobody does: Django never alters it. https://code.djangoproject.com/ticket/32674
+    """
+    if key.model._meta.auto_created:
+        return True
     config = key.model._meta.app_config
     return key.auto_created and config is not None and type(config).default_auto_field is AppConfig.default_auto_field
 

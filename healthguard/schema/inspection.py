@@ -70,6 +70,9 @@ class Inspection:
         live = engine.read(connection, list(self.expected), self._last[0])
         if live is not None:
             findings = self._compare(connection, engine, live)
+            if findings and (again := engine.read(connection, list(self.expected), live.digest)) is not None:
+                # It was being changed: a table was replaced while the catalog was read.
+                live, findings = again, self._compare(connection, engine, again)
             self._last = live.digest, Outcome(tuple(findings), live.elsewhere)
         return self._last[1]
 

@@ -109,7 +109,7 @@ def judge(outcome: Outcome, *, alias: str, tables: int, who: str) -> Unhealthy |
     if worst is Kind.TABLE_MISSING:
         sentences[0] = _missing(by_kind[worst], tables, outcome.elsewhere)
     if outcome.elsewhere:
-        evidence["found_in_schemas"] = [*_schemas(outcome.elsewhere)]
+        evidence["found_in_schemas"] = _schemas(outcome.elsewhere)[:_MAX_EVIDENCE]
         hint = (
             "Set the search_path of the database user or of the connection, grant the user USAGE on the schema, or "
             "name the schema with the table."
@@ -139,7 +139,7 @@ def _missing(findings: Sequence[Finding], tables: int, elsewhere: Mapping[TableN
         found = {table: schemas for table, schemas in elsewhere.items() if (table.schema is not None) is is_named}
         if found:
             these = "this table is" if len(found) == 1 else "these tables are"
-            told.append(f"{these} in schema {', '.join(_schemas(found))}, {where}: {_shown([*map(str, found)])}")
+            told.append(f"{these} in schema {_shown(_schemas(found))}, {where}: {_shown([*map(str, found)])}")
     return "; ".join(told)
 
 

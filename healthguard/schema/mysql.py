@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 _QUERY = """
-SELECT TABLE_SCHEMA = DATABASE(), TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, PRIVILEGES,
-       IS_NULLABLE = 'YES', COLUMN_DEFAULT, EXTRA, @@lower_case_table_names, VERSION(), @@sql_mode
+SELECT TABLE_SCHEMA = DATABASE(), TABLE_SCHEMA, TABLE_NAME,
+       TABLE_NAME IN (SELECT TABLE_NAME FROM information_schema.TABLES
+                      WHERE ({condition}) AND TABLE_TYPE LIKE '%%VIEW'),
+       @@lower_case_table_names,
+       COLUMN_NAME, COLUMN_TYPE, PRIVILEGES, IS_NULLABLE, COALESCE(COLUMN_DEFAULT, 'NULL'), EXTRA, VERSION(), @@sql_mode
 FROM information_schema.COLUMNS
 WHERE {condition}
 ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION
@@ -30,27 +33,29 @@ ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION
 def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str | None) -> LiveSchema | None:
     """What exists of ``tables``; None if it is what ``seen`` is the digest of."""
     condition, params = _condition(tables)
-    rows = fetch(connection, _QUERY.format(condition=condition), params)
+    rows = fetch(connection, _QUERY.format(condition=condition), [*params, *params])
     digest = hashlib.sha256(repr(rows).encode()).hexdigest()
     if digest == seen:
         return None
     found: dict[TableName, dict[str, Column]] = {}
     shared: dict[Column, Column] = {}
+    views: set[TableName] = set()
     ignores_case = False
-    for is_current, schema, table, name, type_, privileges, is_nullable, default, extra, case, version, mode in rows:
+    for is_current, schema, table, is_view, case, name, *state in rows:
         ignores_case = bool(int(case))
-        column = Column(
-            _canonical(_text(type_), is_mariadb="MariaDB" in _text(version)) or _text(type_),
-            is_readable="select" in _text(privileges).lower(),
-            is_nullable=bool(int(is_nullable)),
-            has_default=_has_default(default, _text(extra), _text(mode)),
-        )
+        column = _column([*map(_text, state)])
         for place in (TableName(table, schema), *([TableName(table)] if is_current else [])):
             found.setdefault(_folded(place, ignores_case), {})[str.lower(name)] = shared.setdefault(column, column)
+            if int(is_view):
+                views.add(_folded(place, ignores_case))
     return LiveSchema(
         digest,
         {
-            table: Table(columns, any(column.is_readable for column in columns.values()))
+            table: Table(
+                columns,
+                any(column.is_readable for column in columns.values()),
+                fills_nothing=_folded(table, ignores_case) not in views,
+            )
             for table in tables
             if (columns := found.get(_folded(table, ignores_case))) is not None
         },
@@ -79,11 +84,23 @@ def _folded(table: TableName, ignores_case: bool) -> TableName:
     return TableName(table.name.lower(), table.schema and table.schema.lower())
 
 
-def _has_default(default: object, extra: str, mode: str) -> bool:
-    """Whether an INSERT may leave the column out. Where the server is not strict, it may leave out any."""
-    # MariaDB tells of no default with the word; of the word as a default with quotes around it.
-    is_given = default is not None and _text(default) != "NULL"
-    return is_given or "auto_increment" in extra.lower() or "GENERATED" in extra.upper() or "STRICT_" not in mode
+def _column(state: Sequence[str]) -> Column:
+    type_, privileges, nullable, default, extra, version, mode = state
+    return Column(
+        _canonical(type_, is_mariadb="MariaDB" in version) or type_,
+        is_readable="select" in privileges.lower(),
+        is_nullable=nullable == "YES",
+        has_default=(
+            # MariaDB tells of no default with the word; of the word as a default with quotes around it.
+            default != "NULL"
+            or "auto_increment" in extra.lower()
+            or "GENERATED" in extra.upper()
+            # Its first value is the default.
+            or type_.startswith("enum(")
+            # A server that is not strict lets an INSERT leave out any.
+            or "STRICT_" not in mode
+        ),
+    )
 
 
 def _text(value: object) -> str:
@@ -150,9 +167,10 @@ def _canonical(spelling: str, *, is_mariadb: bool) -> str | None:
 
 
 def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
-    """How the server spells ``types``: None for a type that it does not have."""
+    """How the server spells ``types``; without those that it cannot read, such as a type with more behind it."""
     is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
-    return {declared: _canonical(declared, is_mariadb=is_mariadb) for declared in types}
+    spelled = {declared: _canonical(declared, is_mariadb=is_mariadb) for declared in types}
+    return {declared: spelling for declared, spelling in spelled.items() if spelling is not None}
 
 
 # How many characters they take: of those that count bytes a quarter, for a character may need four.
@@ -166,6 +184,8 @@ _SIZED = {
     **{name: ("blob", size) for name, size in _BLOBS.items()},
 }
 _DECIMAL_DIGITS = (10.0, 0.0)
+# What they have where none is given.
+_LENGTHS = {"bit": "1", "binary": "1", "year": "4"}
 
 
 @functools.lru_cache(maxsize=1024)
@@ -183,4 +203,6 @@ def shapes(type_: str) -> tuple[Shape, ...]:
     if name in _SIZED:
         kind, size = _SIZED[name]
         return (Shape(kind, (spelling.size(size),)),)
-    return (Shape(name, (), spelling.restriction),)
+    if name in ("enum", "set"):
+        return (Shape(name, values=frozenset(spelling.modifiers or ())),)
+    return (Shape(name, (), spelling.restriction or _LENGTHS.get(name)),)

@@ -43,7 +43,7 @@ WITH RECURSIVE wanted AS (
 ), classes AS (
     SELECT c.oid AS id, c.relkind IN {_TABLES} AND c.oid NOT IN (
                SELECT tgrelid FROM pg_catalog.pg_trigger
-               WHERE NOT tgisinternal AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
+               WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
            ) AS fills_nothing,
            has_schema_privilege(c.relnamespace, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') AS is_readable,
            has_table_privilege(c.oid, 'SELECT') AS is_all_readable

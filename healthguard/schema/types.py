@@ -28,11 +28,13 @@ class Shape(NamedTuple):
         kind: what kind of value; different kinds do not stand for one another.
         bounds: how much of it: the larger a number, the more.
         restriction: what else it is limited to; None where to nothing.
+        values: where each is named, which.
     """
 
     kind: str
     bounds: tuple[float, ...] = ()
     restriction: str | None = None
+    values: frozenset[str] = frozenset()
 
     def fits(self, expected: Shape) -> Fit:
         """How values of ``expected`` fare in a column of this shape."""
@@ -40,6 +42,8 @@ class Shape(NamedTuple):
             return Fit.OTHER
         if self.restriction not in (None, expected.restriction):
             return Fit.OTHER if expected.restriction is not None else Fit.NARROWER
+        if not expected.values <= self.values:
+            return Fit.NARROWER
         return Fit.FITS if all(map(float.__ge__, map(float, self.bounds), expected.bounds)) else Fit.NARROWER
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
 import importlib
+import resource
 import sys
 from io import StringIO
 
@@ -19,6 +21,7 @@ from healthguard.checks import AppliedMigrations
 from healthguard.history import comparison
 from healthguard.status import Fault, Status
 from tests.checks.migration_files import File, code_with, record
+from tests.checks.test_migration_histories import django_says
 
 
 def _execute(alias: str, statement: str, *params: object) -> None:
@@ -286,3 +289,65 @@ def test_many_names_are_cut_and_counted(problem, recorded) -> None:
     assert len(told.evidence["pending"]) == 20
     assert told.evidence["pending_count"] == 50
     assert "and 30 more" in told.message
+
+
+ODD = {
+    "added": "    dependencies = [('first_app', '0001_step')] + []",
+    "appended": "    dependencies = [('first_app', '0001_step')]\n    dependencies += [('second_app', '0001_gone')]",
+    "commented": "    dependencies = [\n        # ('first_app', '0001_step'),\n    ]",
+    "bracket": "    dependencies = [\n        # ]\n        ('first_app', '0009_gone'),\n    ]",
+    "itself": "    dependencies = [('first_app', '0002_step')]",
+    "later": "    dependencies = [('first_app', '0001_step')]\n\n\nMigration.dependencies = [('x', '0001_gone')]",
+}
+
+
+@pytest.mark.parametrize("body", ODD.values(), ids=ODD)
+def test_a_text_that_only_looks_plain(result, recorded, body) -> None:
+    """As Django reads it, it is something else: whatever that is, it is found out."""
+    record(recorded, [ONE, TWO])
+    with code_with({ONE: File(), TWO: File([ONE])}) as folder:
+        text = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        (folder / "first_app" / "0002_step.py").write_text(f"{text}{body}\n")
+        told = result(AppliedMigrations(recorded))
+        code, _ = django_says(recorded)
+    assert (told.problem.code if told.problem else "") == code
+
+
+def test_a_base_class_that_replaces(result, recorded) -> None:
+    record(recorded, [ONE, TWO])
+    with code_with({ONE: File(), TWO: File([ONE])}) as folder:
+        (folder / "first_app" / "0002_step.py").write_text(
+            "from django.db import migrations\n\n\nclass Base(migrations.Migration):\n"
+            "    run_after = [('first_app', '0009_gone')]\n\n\nclass Migration(Base):\n"
+            "    dependencies = [('first_app', '0001_step')]\n"
+        )
+        assert result(AppliedMigrations(recorded)).problem is None
+        assert f"{folder.name}.first_app.0002_step" in sys.modules
+
+
+def test_a_moment_in_which_no_file_can_be_opened_is_not_remembered(result, recorded) -> None:
+    record(recorded, [ONE])
+    with code_with({ONE: File()}):
+        check = AppliedMigrations(recorded)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        connections[recorded].ensure_connection()
+        taken = []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, limit[1]))
+        try:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(open("/dev/null"))  # noqa: SIM115
+            told = result(check)
+        finally:
+            for file in taken:
+                file.close()
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        assert told.problem.code == "migrations_broken"
+        assert result(check).problem is None
+
+
+def test_a_replicas_apps_are_those_of_its_primary(result, problem, migrated) -> None:
+    _execute(migrated, "DELETE FROM django_migrations WHERE app = 'vending'")
+    with override_settings(DATABASE_ROUTERS=[KeepsOut({"vending"})]):
+        assert result(AppliedMigrations(migrated)).problem is None
+        assert problem(AppliedMigrations(migrated, like="default")).code == "migrations_pending"

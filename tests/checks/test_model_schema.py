@@ -188,13 +188,17 @@ def test_locked_tables_delay_nothing(result, alias, postgres, database) -> None:
 
 
 def _on_this_thread(alias: str) -> object:
+    try:
+        return _on_this_thread_with(ModelSchema(alias), alias)
+    finally:
+        connections[alias].close()
+
+
+def _on_this_thread_with(check: ModelSchema, alias: str) -> object:
     from healthguard.execution import result_of
     from healthguard.service import source_of
 
-    try:
-        return result_of(source_of(ModelSchema(alias)), 5.0).problem
-    finally:
-        connections[alias].close()
+    return result_of(source_of(check), 5.0).problem
 
 
 def test_apps_and_what_is_left_out(result, problem, alias) -> None:
@@ -211,7 +215,11 @@ def test_apps_and_what_is_left_out(result, problem, alias) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"apps": "vending"}, {"apps": ["nothing"]}, {"exclude": "auth"}, {"exclude": [3]}, {"apps": [""]}]
+    "options",
+    [
+        *({"apps": "vending"}, {"apps": ["nothing"]}, {"exclude": "auth"}, {"exclude": [3]}, {"apps": [""]}),
+        *({"apps": 3}, {"exclude": None}, {"like": "nowhere"}),
+    ],
 )
 def test_a_declaration_that_cannot_be_meant(problem, alias, options) -> None:
     assert problem(ModelSchema(alias, **options)).code == "misdeclared"
@@ -267,7 +275,90 @@ def test_a_database_that_no_model_is_let_into_has_no_schema_to_look_at(alias) ->
 def test_a_mirror_is_looked_at_like_its_primary_by_default(connect, postgres, database) -> None:
     alias = connect(postgres.url_of(database), TEST={"MIRROR": "default"})
     with override_settings(DATABASE_ROUTERS=[OnlyInDefault()]):
-        assert checks_of(alias) == [AppliedMigrations(alias), ModelSchema(alias, like="default")]
+        assert checks_of(alias) == [AppliedMigrations(alias, like="default"), ModelSchema(alias, like="default")]
+
+
+class Raises:
+    def allow_migrate(self, db: str, app_label: str, **hints: object) -> bool:
+        raise LookupError(app_label)
+
+
+def test_a_router_that_raises_costs_the_database_service_alone(problem, alias) -> None:
+    with override_settings(DATABASE_ROUTERS=[Raises()]):
+        assert checks_of(alias) == [AppliedMigrations(alias), ModelSchema(alias)]
+        told = problem(ModelSchema(alias))
+    assert (told.code, told.fault) == ("models_broken", Fault.CONFIG)
+    assert "LookupError" in told.message
+
+
+class ByModelName:
+    """Django asks it about a many-to-many table by the model that has the field."""
+
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
+
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: object) -> bool:
+        return model_name in self.names
+
+
+@pytest.mark.parametrize(
+    ("names", "tables"),
+    [
+        ({"permission", "contenttype", "group"}, {"auth_permission", "auth_group", "auth_group_permissions"}),
+        ({"permission", "contenttype", "group_permissions"}, {"auth_permission"}),
+    ],
+)
+def test_a_many_to_many_table_belongs_where_its_model_does(result, connect, postgres, database, names, tables) -> None:
+    with override_settings(DATABASE_ROUTERS=[ByModelName(names)]):
+        alias = connect(postgres.url_of(database))
+        call_command("migrate", database=alias, verbosity=0)
+        expected = expected_from_models(connections[alias])
+        assert {table.name for table in expected} == tables | {"django_content_type"}
+        assert result(ModelSchema(alias)).problem is None
+
+
+def test_a_table_that_is_replaced_meanwhile_is_there(alias, postgres, database) -> None:
+    """The catalog is not read in one moment: what seems to be wrong is looked at again."""
+    ends = threading.Event()
+
+    def replace() -> None:
+        while not ends.is_set():
+            postgres.execute(
+                "BEGIN; CREATE TABLE new (LIKE fun_with_flags_toggles INCLUDING ALL);"
+                "DROP TABLE fun_with_flags_toggles; ALTER TABLE new RENAME TO fun_with_flags_toggles; COMMIT",
+                database,
+            )
+
+    replacing = threading.Thread(target=replace)
+    replacing.start()
+    try:
+        check = ModelSchema(alias)
+        told = [_on_this_thread_with(check, alias) for _ in range(300)]
+    finally:
+        ends.set()
+        replacing.join()
+    assert sum(problem is not None for problem in told) <= 3
+
+
+def test_a_thousand_tenants_are_not_all_named(problem, alias) -> None:
+    schemas = "".join(f"CREATE SCHEMA tenant_{number}; CREATE TABLE tenant_{number}.x (y int);" for number in range(60))
+    execute(alias, schemas, "CREATE TABLE x (y int)")
+    from healthguard.checks import RequiredTables
+
+    execute(alias, "DROP TABLE x")
+    told = problem(RequiredTables(["x"], alias))
+    assert "and 40 more" in told.message
+    assert len(told.evidence["found_in_schemas"]) == 20
+
+
+@pytest.mark.parametrize("options", [{"server_side_binding": True}, {"pool": True}])
+def test_in_djangos_own_connection_whatever_its_options(result, alias, connect, postgres, database, options) -> None:
+    other = connect(postgres.url_of(database), "options", OPTIONS=options)
+    assert result(ModelSchema(other)).problem is None
+    assert result(AppliedMigrations(other)).problem is None
+    connections[other].close()
+    if "pool" in options:
+        connections[other].close_pool()
 
 
 def test_models_that_share_a_table(alias) -> None:

@@ -185,7 +185,15 @@ POSTGRESQL = [
         "CREATE TRIGGER fill BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fill();"
         "ALTER TABLE orders ADD code text NOT NULL"
     ),
+    Change(
+        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.code = 'x'; RETURN NEW; END $$;"
+        "CREATE TRIGGER fill BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fill();"
+        "ALTER TABLE orders DISABLE TRIGGER fill; ALTER TABLE orders ADD code text NOT NULL",
+        Kind.COLUMN_UNEXPECTED,
+        "orders.code",
+    ),
     Change("CREATE TABLE audit.shop_vip (x int)"),
+    Change("ALTER TABLE shop_product_buyers ALTER id TYPE integer"),
     Change(
         "DROP TABLE shop_vip; CREATE MATERIALIZED VIEW shop_vip AS SELECT 1::bigint AS customer_ptr_id, 2 AS discount"
     ),
@@ -224,6 +232,8 @@ MARIADB = [
     Change("ALTER TABLE shop_customer MODIFY balance decimal(20,4)"),
     Change("ALTER TABLE shop_customer MODIFY visits int NULL"),
     Change("ALTER TABLE orders ADD later timestamp"),
+    Change("ALTER TABLE orders ADD later enum('a', 'b') NOT NULL"),
+    Change("RENAME TABLE shop_product TO base; CREATE VIEW shop_product AS SELECT * FROM base"),
     Change("ALTER TABLE orders ADD later int GENERATED ALWAYS AS (1) STORED"),
     Change("ALTER TABLE orders ADD later varchar(10) DEFAULT 'NULL' NOT NULL"),
 ]

@@ -218,8 +218,9 @@ def test_long_lists_are_cut_and_counted(problem, alias) -> None:
 def test_one_query_however_many(result, alias) -> None:
     tables = RequiredTables([*TABLES, *(f"t{number}" for number in range(500))], alias)
     columns = RequiredColumns("customers", {"metadata": "jsonb", "is_staff": "boolean", "ref": "uuid"}, alias)
-    result(columns)
     for check in (tables, columns):
+        # What is wrong for the first time is looked at twice.
+        result(check)
         with CaptureQueriesContext(connections[alias]) as queries:
             result(check)
         assert len(queries) == 1
@@ -333,6 +334,10 @@ def test_any_other_engine_by_djangos_introspection(alias, monkeypatch) -> None:
         RequiredTables("customers"),
         RequiredTables([]),
         RequiredTables([""]),
+        RequiredTables(name for name in ["customers"]),
+        RequiredTables(3),
+        RequiredColumns("customers", (name for name in ["id"])),
+        RequiredColumns("customers", 3),
         RequiredColumns("customers", []),
         RequiredColumns("customers", "metadata"),
         RequiredColumns("customers", {"metadata": 3}),
@@ -366,3 +371,26 @@ def test_a_key_that_counts_need_not_be_wider_than_it_is(result, problem, connect
         "api_keys.customer_id",
         "analytics_events.customer_id",
     ]
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize(
+    "declared", ["timestamp NULL DEFAULT CURRENT_TIMESTAMP", "bigint unsigned NOT NULL", "varchar(20) BINARY"]
+)
+def test_a_field_declared_with_more_than_a_type(connect, mariadb, declared) -> None:
+    from healthguard.schema import ExpectedColumn, ExpectedTable, Inspection, TableName
+
+    alias = connect(mariadb)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"CREATE TABLE odd (x {declared})")
+    for is_handwritten, told in ((False, []), (True, ["unknown_type"])):
+        column = ExpectedColumn(declared, is_handwritten)
+        inspection = Inspection({TableName("odd"): ExpectedTable({"x": column})})
+        assert [finding.kind for finding in inspection.outcome(connections[alias]).findings] == told
+
+
+def test_a_missing_file_is_not_created(problem, connect, tmp_path) -> None:
+    path = tmp_path / "missing.sqlite3"
+    alias = connect(f"sqlite:///{path}")
+    assert problem(RequiredTables(["customers"], alias)).code == "database_missing"
+    assert not path.exists()

@@ -68,7 +68,12 @@ MYSQL = [
     ("longblob", "longtext", Fit.OTHER),
     ("datetime(6)", "datetime", Fit.NARROWER),
     ("datetime(6)", "timestamp(6)", Fit.OTHER),
-    ("enum('a','b')", "enum('a')", Fit.OTHER),
+    ("enum('a','b')", "enum('a')", Fit.NARROWER),
+    ("enum('a','b')", "enum('b','c','a')", Fit.FITS),
+    ("set('a')", "set('a','b')", Fit.FITS),
+    ("year", "year(4)", Fit.FITS),
+    ("bit", "bit(1)", Fit.FITS),
+    ("binary", "binary(1)", Fit.FITS),
     ("json", "longtext", Fit.OTHER),
 ]
 

@@ -56,6 +56,8 @@ class Customer(Dated):
         expression=Lower("name"), output_field=models.CharField(max_length=100), db_persist=True
     )
     odd_name = models.CharField(max_length=10, db_column="Odd Name; x")
+    quoted = models.CharField(max_length=10, db_column='"Quoted"')
+    nothing = models.IntegerField(null=True, db_default=None)
 
 
 class Vip(Customer):
