@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -22,6 +23,8 @@ ReadyPolicy: TypeAlias = Literal["startup", "always", "never"]
 
 DEFAULT_TTL = 5.0
 """How long a result is fresh where neither the service nor a check says (seconds)."""
+SPREAD = 0.1
+"""How much shorter at most a ttl becomes that a check asks for (a share): each service's by chance."""
 DEFAULT_STALE_FOR = 60.0
 """How much longer it may be served while the next run is under way (seconds)."""
 
@@ -35,8 +38,8 @@ class Service:
         ready: what a failure does to the pod: ``"startup"`` keeps it out until it has been ready once, ``"always"``
             takes it out whenever it happens, ``"never"`` is only reported.
         critical: whether a failure counts in full; otherwise it counts as degraded.
-        ttl: how long a result is fresh (seconds). By default the longest that a check asks for: 300 for what calls
-            an AI provider, 5 for anything else.
+        ttl: how long a result is fresh (seconds). By default the longest that a check asks for, less up to a tenth by
+            chance: 300 for what calls an AI provider. 5 where none asks.
         stale_for: how much longer it may be served while the next run is under way (seconds).
         timeout: how long a run may take (seconds). By default the longest timeout of its checks, which is 5 where
             they do not say.
@@ -146,12 +149,17 @@ def place(service: Service, path: tuple[str, ...]) -> ServiceNode:
         sources=sources,
         ready=service.ready,
         critical=service.critical,
-        ttl=service.ttl if service.ttl is not None else max(ttls, default=DEFAULT_TTL),
+        ttl=service.ttl if service.ttl is not None else _spread(max(ttls)) if ttls else DEFAULT_TTL,
         stale_for=service.stale_for,
         timeout=service.timeout
         if service.timeout is not None
         else max((source.timeout for source in sources), default=_DEFAULT_TIMEOUT),
     )
+
+
+def _spread(ttl: float) -> float:
+    # What is asked of somebody else, the processes of a fleet should not ask in step.
+    return ttl * random.uniform(1 - SPREAD, 1)  # noqa: S311 - nothing depends on its being hard to guess
 
 
 def source_of(spec: CheckSpec) -> CheckSource:

@@ -34,7 +34,7 @@ def codes() -> set[str]:
 
 def _codes_in(call: ast.Call, path: Path) -> set[str]:
     name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-    first = call.args[1] if name == "_Meaning" and path.name == "ai_keys.py" else call.args[0]
+    first = call.args[1] if name == "_Meaning" and path.name == "inspection.py" else call.args[0]
     if name in RAISERS | {"IfExp"} or isinstance(call.func, ast.IfExp):
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             return {first.value}

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
+import hashlib
+import hmac
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -13,34 +18,57 @@ from health_check.base import HealthCheck
 
 from healthguard import values
 from healthguard.deadline import wait_limit
-from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers import PROVIDERS, Provider, Verdict, Verification, provider_named, provider_of, verify
+from healthguard.exceptions import Unhealthy
+from healthguard.providers import (
+    DISTINCTIVE_PREFIXES,
+    PROVIDERS,
+    Place,
+    Provider,
+    Verdict,
+    Verification,
+    provider_named,
+    verify,
+)
+from healthguard.providers.inspection import Key, answer, corruption, judgement, looks, unusual_form
+from healthguard.providers.remembered import asked_once, good_at
+from healthguard.providers.sharing import shared
 from healthguard.status import Evidence, Fault, Problem
 
 DEFAULT_LIMIT = 5.0
 """How long asking may take where no deadline is set (seconds): django-health-check's own timeout."""
+DEFAULT_TTL = 300.0
+"""How long an answer is held (seconds)."""
 
-_MAX_NAME = 20
-_DISTINCTIVE = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive)
+KeySource: TypeAlias = "str | Callable[[], str | None] | None"
+"""Where a key is: the name of a variable or of a setting; a function that gives it; None for the provider's own."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_MAX_NAME = 64
 
 
 @dataclasses.dataclass
 class AIProviderKey(HealthCheck):
     """The key of an AI provider is set, arrived whole, is no placeholder, and the provider takes it.
 
-    The provider is asked for its list of models, which costs no token. That it is down, slow or limits the rate is
-    degraded: it says nothing of the key, and nobody here can mend it.
+    The provider is asked for something that costs no token. That it is down, slow or limits the rate is degraded: it
+    says nothing of the key, and nobody here can mend it.
 
     Args:
-        provider: the provider's name, like ``"anthropic"``.
+        provider: the provider's name, like ``"anthropic"``, or a Provider of your own.
         verify: whether to ask the provider. Without, only the key's looks are judged.
+        key: where the key is, if not in the provider's own variables: the name of a variable or of a setting (dots
+            lead into it), or a function that gives it.
+        share: the alias in CACHES of a cache that the whole fleet shares: then one process asks and the others read
+            what it found. The key itself is not put there.
+        ttl: how long the answer is held (seconds): a service holds it a little shorter, each its own, so that a
+            fleet does not ask in step.
     """
 
-    provider: str
+    provider: str | Provider
     verify: bool = True
-
-    ttl = 300.0
-    """How long a service holds the answer if it does not say otherwise (seconds)."""
+    key: KeySource = dataclasses.field(default=None, repr=False)
+    share: str | None = dataclasses.field(default=None, repr=False)
+    ttl: float = dataclasses.field(default=DEFAULT_TTL, repr=False)
 
     async def run(self) -> Mapping[str, Evidence]:
         """Judge the key; returns facts about it.
@@ -51,77 +79,157 @@ class AIProviderKey(HealthCheck):
         """
         for problem in self.misdeclared():
             raise Unhealthy.of(problem)
-        provider = PROVIDERS[self.provider]
-        variable, key = _key(provider)
-        base_url, is_gateway = _base_url(provider)
-        evidence: dict[str, Evidence] = {
-            "provider": provider.name,
-            "variable": variable,
-            "fingerprint": values.fingerprint(key, _secret_key()),
-        }
-        _judge_transport(provider, variable, key, evidence)
-        looks = _looks(provider, variable, key, evidence)
+        provider = self.provider if isinstance(self.provider, Provider) else PROVIDERS[self.provider]
+        key, variable = _key(provider, self.key)
+        place = provider.place()
+        if flaw := corruption(key):
+            raise flaw
+        against = looks(key)
         # A gateway gives out keys of its own, of any form: there only its own answer counts.
-        if looks is not None and not is_gateway:
-            raise looks
-        if not self.verify:
-            _judge_format(provider, variable, key, is_gateway, evidence)
-            return evidence
+        if against is not None and not place.is_gateway:
+            raise against
+        found: Mapping[str, Evidence] = key.evidence
+        if self.verify:
+            verification = await self._verification(provider, key, variable, place)
+            if verification.verdict is Verdict.REJECTED and against is not None:
+                raise against
+            verdict = judgement(key, verification, good_at(_name(key, place)))
+            if verdict is not None:
+                raise verdict
+            found = {**found, **answer(verification)}
+        if not place.is_gateway and (warning := unusual_form(key)):
+            raise warning
+        return found
+
+    async def _verification(self, provider: Provider, key: Key, variable: str | None, place: Place) -> Verification:
+        if place.missing:
+            raise Unhealthy(
+                "base_url_missing",
+                f"{place.missing[0]} is not set, so that no call to {provider.label} can be made.",
+                fault=Fault.CONFIG,
+                hint=f"Mount {place.missing[0]} into this container: {provider.label} answers at an address of each "
+                "customer's own.",
+                evidence=key.evidence,
+            )
         limit = wait_limit(min(DEFAULT_LIMIT, self.timeout.total_seconds()))
-        verification = await verify(provider, key, base_url=base_url, variable=variable, limit=limit)
-        evidence |= {"verdict": str(verification.verdict), "asked": verification.host, "answer": verification.reason}
-        if verification.verdict is Verdict.REJECTED and looks is not None:
-            raise looks
-        _judge_verdict(provider, variable, verification, evidence)
-        _judge_format(provider, variable, key, is_gateway, evidence)
-        return evidence
+        name = _name(key, place)
+
+        async def ask() -> Verification:
+            left = wait_limit(limit)
+            return await verify(provider, key.value, base_url=place.base_url, variable=variable, limit=left)
+
+        ask_once = functools.partial(asked_once, name, ask, limit=limit)
+        if self.share is None:
+            return await ask_once()
+        return await shared(self.share, name, ask_once, ttl=self.ttl, limit=limit)
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
-        if provider_named(self.provider) is None:
+        if not isinstance(self.provider, Provider) and provider_named(self.provider) is None:
             near = difflib.get_close_matches(str(self.provider), PROVIDERS, 1)
             meant = f"Did you mean {near[0]!r}? " if near else ""
             # What cannot be a name is not shown: it may be the key, by mistake.
-            is_name = values.is_plain_name(self.provider, prefixes=_DISTINCTIVE) and len(self.provider) <= _MAX_NAME
+            is_name = _is_name(self.provider) and len(str(self.provider)) <= 20
             yield Problem(
                 "misdeclared",
                 Fault.CONFIG,
                 f"There is no AI provider {self.provider!r}." if is_name else "AIProviderKey takes a provider's name.",
                 f"{meant}Known are: {', '.join(sorted(PROVIDERS))}.",
             )
+        elif isinstance(self.provider, Provider) and not self.provider.variables and self.key is None:
+            yield _misdeclared("A provider without variables needs to be told where its key is.")
+        if not (self.key is None or callable(self.key) or _is_name(self.key)):
+            yield _misdeclared("AIProviderKey takes as its key the name of a variable or setting, or a function.")
+        if self.share is not None and self.share not in getattr(settings, "CACHES", {}):
+            yield _misdeclared(f"AIProviderKey: there is no cache {self.share!r} in CACHES.")
+        if isinstance(self.ttl, bool) or not isinstance(self.ttl, int | float) or not 0 <= self.ttl < float("inf"):
+            yield _misdeclared("AIProviderKey takes its ttl in seconds.")
 
 
-def _key(provider: Provider) -> tuple[str, str]:
-    """The variable that holds the key, and the key. The first that is set wins, even empty, as in the SDKs."""
-    variable = next((name for name in provider.variables if name in os.environ), None)
-    if variable is None:
-        raise Unhealthy(
-            "key_missing",
-            f"No key for {provider.title}: {' and '.join(provider.variables)} are not set.",
-            fault=Fault.CONFIG,
-            hint=f"Mount {provider.variables[0]} into this container: env or envFrom in the manifest, and the Secret "
-            "it names.",
-            evidence={"provider": provider.name, "variables": list(provider.variables)},
-        )
-    key = os.environ[variable]
-    if not key:
+def _is_name(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and len(value) <= _MAX_NAME
+        and _NAME.fullmatch(value) is not None
+        and not value.startswith(DISTINCTIVE_PREFIXES)
+    )
+
+
+def _misdeclared(message: str) -> Problem:
+    return Problem("misdeclared", Fault.CONFIG, message, "Mend it in the HEALTHGUARD setting.")
+
+
+def _key(provider: Provider, declared: KeySource) -> tuple[Key, str | None]:
+    """The key, and the variable it is in, if it is in one.
+
+    Raises:
+        Unhealthy: there is none, or an empty one.
+    """
+    source, value, variable = _found(provider, declared)
+    evidence: dict[str, Evidence] = {"provider": provider.name, "variable" if variable else "source": source}
+    remedy = f"the Secret that {variable} is mounted from" if variable else f"what {source} is taken from"
+    if not value:
         raise Unhealthy(
             "key_empty",
-            f"{variable} {values.EMPTY.what}.",
+            f"{source} {values.EMPTY.what}.",
             fault=Fault.CONFIG,
             hint=values.EMPTY.remedy,
-            evidence={"provider": provider.name, "variable": variable},
+            evidence=evidence,
         )
-    return variable, key
+    evidence["fingerprint"] = values.fingerprint(value, _secret_key())
+    return Key(provider, value, source, remedy, evidence), variable
 
 
-def _base_url(provider: Provider) -> tuple[str, bool]:
-    """Where to ask, and whether that is a gateway rather than the provider itself."""
-    given = next((os.environ[name] for name in provider.base_url_variables if os.environ.get(name)), None)
-    if given is None:
-        return provider.base_url, False
-    given = given.strip()
-    return given, given.rstrip("/") != provider.base_url
+def _found(provider: Provider, declared: KeySource) -> tuple[str, str, str | None]:
+    """What the key's place is called, the key, and the variable it is in, if it is in one."""
+    if callable(declared):
+        try:
+            given = declared()
+        except Exception as error:
+            raise _missing(
+                provider, [], f"The function that gives the key of {provider.label} raises {type(error).__name__}."
+            ) from None
+        if given is None:
+            raise _missing(provider, [], f"The function that gives the key of {provider.label} gives none.")
+        return "the declared function", str(given), None
+    names = provider.variables if declared is None else (declared,)
+    present = [name for name in names if name in os.environ]
+    if present:
+        filled = [name for name in present if os.environ[name]] if provider.skips_empty else present
+        variable = (filled or present)[0]
+        return variable, os.environ[variable], variable
+    if declared is not None:
+        value = _setting(declared)
+        if value is not None:
+            return f"the setting {declared}", str(value), None
+        raise _missing(provider, [declared], f"No key for {provider.label}: {declared} is no variable and no setting.")
+    raise _missing(provider, names, f"No key for {provider.label}: {' and '.join(names)} are not set.")
+
+
+def _missing(provider: Provider, names: Iterator[str] | list[str] | tuple[str, ...], message: str) -> Unhealthy:
+    names = list(names)
+    place = f"Mount {names[0]} into this container: env or envFrom in the manifest, and the Secret it names."
+    return Unhealthy(
+        "key_missing",
+        message,
+        fault=Fault.CONFIG,
+        hint=place if names else "Look at where that function takes the key from.",
+        evidence={"provider": provider.name, "variables": names},
+    )
+
+
+def _setting(path: str) -> object:
+    found: object = settings
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+    return found
+
+
+def _name(key: Key, place: Place) -> str:
+    """What tells this key apart from others, for those that remember it or share it; nobody can make it out of that."""
+    text = f"{key.provider.name}\0{place.base_url}\0{key.value}"
+    secret = b"healthguard.key" + _secret_key().encode("utf-8", "surrogateescape")
+    return hmac.new(secret, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
 
 def _secret_key() -> str:
@@ -129,135 +237,3 @@ def _secret_key() -> str:
         return str(settings.SECRET_KEY)
     except (ImproperlyConfigured, AttributeError):
         return ""
-
-
-def _judge_transport(provider: Provider, variable: str, key: str, evidence: Mapping[str, Evidence]) -> None:
-    flaw = values.corruption(key, names=provider.variables, prefixes=_DISTINCTIVE, is_token=True)
-    if flaw is not None:
-        raise Unhealthy(
-            "key_corrupted", f"{variable} {flaw.what}.", fault=Fault.CONFIG, hint=flaw.remedy, evidence=evidence
-        )
-
-
-def _looks(provider: Provider, variable: str, key: str, evidence: Mapping[str, Evidence]) -> Unhealthy | None:
-    """What the key's looks say against it."""
-    if flaw := values.placeholder(key, prefixes=provider.prefixes):
-        return Unhealthy(
-            "key_placeholder",
-            f"{variable} {flaw.what}: customers would be handed a key that does not work.",
-            fault=Fault.CONFIG,
-            hint=f"Put a real {provider.title} key into the Secret that {variable} is mounted from.",
-            evidence=evidence,
-        )
-    owner = provider_of(key)
-    if owner is not None and owner is not provider:
-        return Unhealthy(
-            "key_wrong_provider",
-            f"{variable} holds a key of {owner.title}, not of {provider.title}.",
-            fault=Fault.CONFIG,
-            hint="Look at which Secret or which of its keys each variable is mounted from: they may be swapped.",
-            evidence={**evidence, "key_of": owner.name},
-        )
-    return None
-
-
-def _judge_format(
-    provider: Provider, variable: str, key: str, is_gateway: bool, evidence: Mapping[str, Evidence]
-) -> None:
-    if is_gateway or provider.has_format(key):
-        return
-    raise Degraded(
-        "key_format",
-        f"{variable} does not look as keys of {provider.title} do.",
-        fault=Fault.CONFIG,
-        hint="Compare it with the provider's console; if the provider takes it, its keys have a new form.",
-        evidence=evidence,
-    )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Meaning:
-    """What a verdict means for the deployment; the texts are templates."""
-
-    raises: type[Unhealthy | Degraded]
-    code: str
-    fault: Fault
-    message: str
-    hint: str
-
-
-_MEANINGS = {
-    Verdict.REJECTED: _Meaning(
-        Unhealthy,
-        "key_rejected",
-        Fault.CONFIG,
-        "{title} rejects the key in {variable} ({reason} from {host}).",
-        "Make a new key in {title}'s console, put it into the Secret that {variable} is mounted from, and restart the "
-        "pods.",
-    ),
-    Verdict.NOT_ASKED: _Meaning(
-        Unhealthy,
-        "base_url_invalid",
-        Fault.CONFIG,
-        "Where to ask {title} is not an http or https URL, so no call to it can succeed.",
-        "Look at {base_urls}.",
-    ),
-    Verdict.RESTRICTED: _Meaning(
-        Degraded,
-        "key_restricted",
-        Fault.CONFIG,
-        "The key in {variable} is real, but {title} restricts it ({reason} from {host}).",
-        "Look at its scopes and at the addresses it may come from; declare verify=False if it is not meant to list "
-        "models.",
-    ),
-    Verdict.NO_FUNDS: _Meaning(
-        Degraded,
-        "key_no_funds",
-        Fault.CONFIG,
-        "The key in {variable} is real, but out of funds or over a limit ({reason} from {host}).",
-        "Look at credit and spending limits in {title}'s console.",
-    ),
-    Verdict.RATE_LIMITED: _Meaning(
-        Degraded,
-        "provider_rate_limited",
-        Fault.OUTAGE,
-        "{title} limits the rate and does not tell about the key in {variable} ({reason} from {host}).",
-        "It passes by itself; if it stays, look for what uses up the limit.",
-    ),
-    Verdict.DOWN: _Meaning(
-        Degraded,
-        "provider_down",
-        Fault.OUTAGE,
-        "{title} does not answer ({reason} from {host}): nothing is known of the key in {variable}.",
-        "Look at the provider's status page, and whether this pod may reach it (DNS, egress, proxy).",
-    ),
-    Verdict.UNKNOWN: _Meaning(
-        Degraded,
-        "provider_unclear",
-        Fault.OUTAGE,
-        "The answer from {host} ({reason}) tells nothing of the key in {variable}.",
-        "Look whether {base_urls} is right, and whether a proxy answers in the provider's place.",
-    ),
-}
-
-
-def _judge_verdict(
-    provider: Provider, variable: str, verification: Verification, evidence: Mapping[str, Evidence]
-) -> None:
-    meaning = _MEANINGS.get(verification.verdict)
-    if meaning is None:
-        return
-    words = {
-        "title": provider.title,
-        "variable": variable,
-        "reason": verification.reason,
-        "host": verification.host,
-        "base_urls": " or ".join(provider.base_url_variables) or "the base URL",
-    }
-    raise meaning.raises(
-        meaning.code,
-        meaning.message.format(**words),
-        fault=meaning.fault,
-        hint=meaning.hint.format(**words),
-        evidence=evidence,
-    )

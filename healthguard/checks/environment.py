@@ -11,12 +11,12 @@ from health_check.base import HealthCheck
 
 from healthguard import values
 from healthguard.exceptions import Unhealthy
-from healthguard.providers import PROVIDERS
+from healthguard.providers import DISTINCTIVE_PREFIXES
 from healthguard.status import Evidence, Fault, Problem
 
 _KNOWN_PREFIXES = (
     *values.COMMON_PREFIXES,
-    *(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive),
+    *DISTINCTIVE_PREFIXES,
 )
 
 

@@ -1,13 +1,16 @@
 """What healthguard knows of each AI provider, as data, and how a provider's answer about a key is read."""
 
-from healthguard.providers.catalog import PROVIDERS, provider_named, provider_of
-from healthguard.providers.provider import Answers, Provider, Request
+from healthguard.providers.catalog import DISTINCTIVE_PREFIXES, PROVIDERS, provider_named, provider_of
+from healthguard.providers.provider import BEARER, Answers, Place, Provider, Request
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification, verify
 
 __all__ = [
+    "BEARER",
+    "DISTINCTIVE_PREFIXES",
     "PROVIDERS",
     "Answers",
+    "Place",
     "Provider",
     "Request",
     "Verdict",

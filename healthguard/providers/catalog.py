@@ -1,15 +1,21 @@
-"""The providers, a row each."""
+"""The providers, a row each.
+
+What a row says comes from the provider's documentation and its own Python SDK, and from the rules of TruffleHog,
+gitleaks, betterleaks and Kingfisher, which agree on the forms of most keys.
+"""
 
 from __future__ import annotations
 
-from healthguard.providers.provider import Answers, Provider, Request
+from healthguard.providers.bedrock import expires_at
+from healthguard.providers.provider import BEARER, Answers, Provider, Request
 from healthguard.providers.verdict import Verdict
 
 _ANTHROPIC_VERSION = {"anthropic-version": "2023-06-01"}
+_ANTHROPIC_KEY = {"x-api-key": "{key}", **_ANTHROPIC_VERSION}
+_ANTHROPIC_BEARER = {**BEARER, **_ANTHROPIC_VERSION}
+
 # https://docs.anthropic.com/en/api/errors: an invalid key is 401 authentication_error; 400 also covers spending
 # limits and disabled organisations and so never means a bad key.
-_ANTHROPIC_BEARER = {"authorization": "Bearer {key}", **_ANTHROPIC_VERSION}
-
 ANTHROPIC = Provider(
     name="anthropic",
     title="Anthropic",
@@ -19,12 +25,14 @@ ANTHROPIC = Provider(
     formats=(r"sk-ant-(api03|admin01)-[\w-]{93}AA", r"sk-ant-oat01-[\w-]{20,}"),
     prefixes=("sk-ant-api03-", "sk-ant-admin01-", "sk-ant-oat01-", "sk-ant-"),
     distinctive=("sk-ant-",),
-    request=Request("/v1/models", {"x-api-key": "{key}", **_ANTHROPIC_VERSION}),
+    request=Request("/v1/models", _ANTHROPIC_KEY),
     requests_by_prefix={
-        "sk-ant-admin01-": Request("/v1/organizations/me", {"x-api-key": "{key}", **_ANTHROPIC_VERSION}),
+        "sk-ant-admin01-": Request("/v1/organizations/me", _ANTHROPIC_KEY),
         "sk-ant-oat01-": Request("/v1/models", {**_ANTHROPIC_BEARER, "anthropic-beta": "oauth-2025-04-20"}),
     },
     requests_by_variable={"ANTHROPIC_AUTH_TOKEN": Request("/v1/models", _ANTHROPIC_BEARER)},
+    # An admin key is answered with the organisation.
+    proofs=("data[]", "id"),
     answers=(
         Answers(Verdict.REJECTED, 401, "error.type", "authentication_error"),
         Answers(Verdict.NO_FUNDS, 400, "error.message", ".*(credit balance|spend(ing)? limit|usage limits?).*"),
@@ -37,7 +45,6 @@ ANTHROPIC = Provider(
 # OpenAI reports missing scopes, a wrong data residency host and a blocked address as 401 too; only invalid_api_key
 # means a bad key. A country it does not serve is 403: it says nothing of the key.
 _OPENAI_NO_FUNDS = "credit_balance_exhausted|insufficient_quota|.*_spend_limit_exceeded|.*_usage_limit_exceeded"
-_OPENAI_BEARER = {"authorization": "Bearer {key}"}
 _OPENAI_BODIES = r"([\w-]{74}T3BlbkFJ[\w-]{74}|[\w-]{58}T3BlbkFJ[\w-]{58}|[\w-]{20}T3BlbkFJ[\w-]{20})"
 
 OPENAI = Provider(
@@ -52,8 +59,7 @@ OPENAI = Provider(
     ),
     prefixes=("sk-proj-", "sk-svcacct-", "sk-admin-", "sk-service-", "sk-None-", "sk-"),
     distinctive=("sk-proj-", "sk-svcacct-", "sk-admin-"),
-    request=Request("/models", _OPENAI_BEARER),
-    requests_by_prefix={"sk-admin-": Request("/organization/admin_api_keys", _OPENAI_BEARER)},
+    requests_by_prefix={"sk-admin-": Request("/organization/admin_api_keys")},
     answers=(
         Answers(Verdict.REJECTED, 401, "error.code", "invalid_api_key"),
         Answers(Verdict.RESTRICTED, 401, "error.code", "incorrect_hostname|ip_not_authorized|missing_scope"),
@@ -71,7 +77,233 @@ OPENAI = Provider(
     ),
 )
 
-PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (ANTHROPIC, OPENAI)}
+AZURE_OPENAI = Provider(
+    name="azure_openai",
+    title="Azure OpenAI",
+    variables=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
+    base_url="{AZURE_OPENAI_ENDPOINT}",
+    formats=(r"[0-9a-f]{32}", r"(?=.{84}$)[A-Za-z0-9]+JQQJ99[A-Za-z0-9]+AAABACOG[A-Za-z0-9]{4}"),
+    request=Request("/openai/models?api-version=2024-10-21", {"api-key": "{key}"}),
+    # A 403 is the resource's network rules.
+    answers=(Answers(Verdict.UNKNOWN, 403),),
+    rejected_hint="This key and this endpoint do not belong together: look at both, for each resource has its own.",
+)
+
+GEMINI = Provider(
+    name="gemini",
+    title="Google Gemini",
+    variables=("GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
+    skips_empty=True,
+    base_url="https://generativelanguage.googleapis.com",
+    base_url_variables=("GOOGLE_GEMINI_BASE_URL",),
+    formats=(r"AQ\.Ab8RN6[\w-]{44}", r"AIza[\w-]{35}"),
+    prefixes=("AQ.Ab8RN6", "AIza"),
+    distinctive=("AQ.Ab8RN6", "AIza"),
+    request=Request("/v1beta/models", {"x-goog-api-key": "{key}"}),
+    proofs=("models[]",),
+    answers=(
+        Answers(Verdict.REJECTED, 400, "error.details.reason", "API_KEY_INVALID"),
+        Answers(Verdict.RESTRICTED, 403, "error.details.reason", "API_KEY_.*_BLOCKED|SERVICE_DISABLED"),
+        Answers(Verdict.UNKNOWN, 401, "error.details.reason", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+    ),
+)
+
+MISTRAL = Provider(
+    name="mistral",
+    title="Mistral",
+    variables=("MISTRAL_API_KEY",),
+    base_url="https://api.mistral.ai/v1",
+    formats=(r"[A-Za-z0-9]{32}",),
+)
+
+COHERE = Provider(
+    name="cohere",
+    title="Cohere",
+    variables=("CO_API_KEY", "COHERE_API_KEY"),
+    base_url="https://api.cohere.com",
+    base_url_variables=("CO_API_URL",),
+    formats=(r"[A-Za-z0-9]{40}",),
+    request=Request("/v1/check-api-key", method="POST"),
+    proofs=(),
+    answers=(
+        Answers(Verdict.REAL, 200, "valid", "true"),
+        Answers(Verdict.REJECTED, 200, "valid", "false"),
+        Answers(Verdict.REJECTED, 498),
+    ),
+)
+
+# Its edge refuses what looks like a library's default client: 403, "error code: 1010".
+GROQ = Provider(
+    name="groq",
+    title="Groq",
+    variables=("GROQ_API_KEY",),
+    base_url="https://api.groq.com",
+    base_url_variables=("GROQ_BASE_URL",),
+    formats=(r"gsk_[A-Za-z0-9]{52}",),
+    prefixes=("gsk_",),
+    distinctive=("gsk_",),
+    request=Request("/openai/v1/models"),
+)
+
+DEEPSEEK = Provider(
+    name="deepseek",
+    title="DeepSeek",
+    variables=("DEEPSEEK_API_KEY",),
+    base_url="https://api.deepseek.com",
+    formats=(r"sk-[a-z0-9]{32}",),
+    prefixes=("sk-",),
+    request=Request("/user/balance"),
+    proofs=("is_available",),
+    answers=(Answers(Verdict.NO_FUNDS, 200, "is_available", "false"),),
+)
+
+XAI = Provider(
+    name="xai",
+    title="xAI",
+    variables=("XAI_API_KEY",),
+    base_url="https://api.x.ai/v1",
+    formats=(r"xai-\w{70,120}",),
+    prefixes=("xai-",),
+    distinctive=("xai-",),
+    request=Request("/api-key"),
+    proofs=("api_key_id", "redacted_api_key"),
+    answers=(
+        *(Answers(Verdict.REJECTED, 200, field, "true") for field in ("api_key_blocked", "api_key_disabled")),
+        Answers(Verdict.REJECTED, 200, "team_blocked", "true"),
+        Answers(Verdict.REJECTED, 400, is_explicit=False),
+    ),
+)
+
+# Its list of models is public: a bogus key gets a 200.
+OPENROUTER = Provider(
+    name="openrouter",
+    title="OpenRouter",
+    variables=("OPENROUTER_API_KEY",),
+    base_url="https://openrouter.ai/api/v1",
+    formats=(r"sk-or-v1-[0-9a-f]{64}",),
+    prefixes=("sk-or-v1-",),
+    distinctive=("sk-or-",),
+    request=Request("/key"),
+    proofs=("data.label", "data.usage"),
+    answers=(Answers(Verdict.NO_FUNDS, 200, "data.limit_remaining", r"0(\.0+)?|-.*"),),
+)
+
+TOGETHER = Provider(
+    name="together",
+    title="Together",
+    variables=("TOGETHER_API_KEY",),
+    base_url="https://api.together.xyz/v1",
+    base_url_variables=("TOGETHER_BASE_URL",),
+    formats=(r"tgp_v1_[\w-]{43}", r"[0-9a-f]{64}"),
+    prefixes=("tgp_v1_",),
+    distinctive=("tgp_v1_",),
+    proofs=("[]", "data[]"),
+    # It calls an input that is too long forbidden.
+    answers=(Answers(Verdict.UNKNOWN, 403),),
+)
+
+FIREWORKS = Provider(
+    name="fireworks",
+    title="Fireworks",
+    variables=("FIREWORKS_API_KEY",),
+    base_url="https://api.fireworks.ai/inference/v1",
+    formats=(r"fw_[A-Za-z0-9]{24}",),
+    prefixes=("fw_",),
+    answers=(Answers(Verdict.UNKNOWN, 403), Answers(Verdict.RESTRICTED, 412)),
+)
+
+PERPLEXITY = Provider(
+    name="perplexity",
+    title="Perplexity",
+    variables=("PERPLEXITY_API_KEY",),
+    base_url="https://api.perplexity.ai",
+    base_url_variables=("PERPLEXITY_BASE_URL",),
+    formats=(r"pplx-[A-Za-z0-9]{48}",),
+    prefixes=("pplx-",),
+    distinctive=("pplx-",),
+    request=Request("/v1/async/sonar"),
+    proofs=("requests[]",),
+)
+
+HUGGINGFACE = Provider(
+    name="huggingface",
+    title="Hugging Face",
+    variables=("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+    skips_empty=True,
+    base_url="https://huggingface.co",
+    base_url_variables=("HF_ENDPOINT",),
+    formats=(r"(hf_|api_org_)[A-Za-z0-9]{34}",),
+    prefixes=("hf_", "api_org_"),
+    distinctive=("hf_", "api_org_"),
+    request=Request("/api/whoami-v2"),
+    proofs=("name",),
+)
+
+REPLICATE = Provider(
+    name="replicate",
+    title="Replicate",
+    variables=("REPLICATE_API_TOKEN",),
+    base_url="https://api.replicate.com/v1",
+    base_url_variables=("REPLICATE_BASE_URL",),
+    formats=(r"r8_[\w-]{37}",),
+    prefixes=("r8_",),
+    distinctive=("r8_",),
+    request=Request("/account"),
+    proofs=("username",),
+)
+
+BEDROCK = Provider(
+    name="bedrock",
+    title="Amazon Bedrock",
+    variables=("AWS_BEARER_TOKEN_BEDROCK",),
+    base_url="https://bedrock.{AWS_REGION|AWS_DEFAULT_REGION}.amazonaws.com",
+    formats=(r"ABSK[A-Za-z0-9+/]{109,269}={0,2}", r"bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]+"),
+    prefixes=("ABSK", "bedrock-api-key-"),
+    distinctive=("ABSK", "bedrock-api-key-"),
+    request=Request("/foundation-models"),
+    proofs=("modelSummaries[]",),
+    # A key of another region is refused in the same way.
+    answers=(Answers(Verdict.UNKNOWN, 403),),
+    expires_at=expires_at,
+)
+
+VOYAGE = Provider(
+    name="voyage",
+    title="Voyage",
+    variables=("VOYAGE_API_KEY",),
+    base_url="https://api.voyageai.com/v1",
+    formats=(r"(pa|al)-[\w-]{43}",),
+    prefixes=("pa-", "al-"),
+    request=Request("/files"),
+    # Those of MongoDB Atlas are asked about there.
+    requests_by_prefix={"al-": Request("/files", base_url="https://ai.mongodb.com/v1")},
+    answers=(Answers(Verdict.UNKNOWN, 403),),
+)
+
+ELEVENLABS = Provider(
+    name="elevenlabs",
+    title="ElevenLabs",
+    variables=("ELEVENLABS_API_KEY",),
+    base_url="https://api.elevenlabs.io",
+    formats=(r"sk_[a-f0-9]{48}", r"[0-9a-f]{32}"),
+    prefixes=("sk_",),
+    request=Request("/v1/user", {"xi-api-key": "{key}"}),
+    proofs=("user_id", "subscription"),
+    answers=(
+        Answers(Verdict.REJECTED, 401, "detail.status", "invalid_api_key"),
+        Answers(Verdict.RESTRICTED, 401, "detail.status", "missing_permissions"),
+    ),
+)
+
+PROVIDERS: dict[str, Provider] = {
+    provider.name: provider
+    for provider in (
+        *(ANTHROPIC, OPENAI, AZURE_OPENAI, GEMINI, MISTRAL, COHERE, GROQ, DEEPSEEK, XAI, OPENROUTER, TOGETHER),
+        *(FIREWORKS, PERPLEXITY, HUGGINGFACE, REPLICATE, BEDROCK, VOYAGE, ELEVENLABS),
+    )
+}
+
+DISTINCTIVE_PREFIXES = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive)
 
 
 def provider_named(name: str) -> Provider | None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from healthguard.providers.verdict import Verdict
+
+BEARER: Mapping[str, str] = MappingProxyType({"authorization": "Bearer {key}"})
+"""How most providers take a key."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -16,10 +23,14 @@ class Request:
     Args:
         path: what follows the base URL.
         headers: header lines; ``{key}`` stands for the key.
+        method: the HTTP method.
+        base_url: where keys of this kind are asked about, if not where the others are.
     """
 
-    path: str
-    headers: Mapping[str, str]
+    path: str = "/models"
+    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: BEARER)
+    method: str = "GET"
+    base_url: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,8 +40,9 @@ class Answers:
     Args:
         verdict: what it says of the key.
         status: the HTTP status.
-        field: where in the JSON body to look, as a dotted path; "" to look nowhere.
-        values: a regular expression for the whole of what stands there (case-insensitive); "" for anything.
+        field: where in the JSON body to look: a dotted path, which leads through the members of lists; "" to look
+            nowhere.
+        values: a regular expression for the whole of what stands there, as text (case-insensitive); "" for anything.
         is_explicit: whether it speaks of the key itself, so that one such answer is enough to judge it.
     """
 
@@ -44,47 +56,63 @@ class Answers:
         """Whether an answer is of this kind. ``body`` is the parsed JSON, or None."""
         if status != self.status:
             return False
-        if not self.field:
-            return True
-        found = _at(body, self.field)
-        return (
-            isinstance(found, str) and re.fullmatch(self.values or ".*", found, re.IGNORECASE | re.DOTALL) is not None
+        pattern = self.values or ".*"
+        return not self.field or any(
+            re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL) for text in map(_text, at(body, self.field)) if text
         )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """An AI provider.
+    """An AI provider, or a gateway that stands in for one.
+
+    A gateway that speaks as OpenAI does takes three lines::
+
+        Provider(name="gateway", variables=("GATEWAY_KEY",), base_url="https://llm.internal/v1", is_gateway=True)
 
     Args:
         name: what it is called in a declaration.
-        title: what people call it.
+        title: what people call it; the name by default.
         variables: the environment variables its SDK takes the key from, the first that is set wins.
-        base_url: where it answers.
+        skips_empty: whether its SDK goes on to the next variable where one is empty.
+        base_url: where it answers; ``{NAME}`` stands for an environment variable, ``{ONE|OTHER}`` for the first set.
         base_url_variables: the environment variables that name another place, the first that is set wins.
+        is_gateway: whether it gives out keys of any form, so that only its answer counts.
         formats: regular expressions for a whole key. One that fits none is unusual, not wrong.
         prefixes: what its keys begin with.
         distinctive: the prefixes that no other provider's keys begin with.
-        request: how to ask about a key.
+        request: how to ask about a key; by default for the list of models, as OpenAI has it.
         requests_by_prefix: the same for keys of another kind.
         requests_by_variable: the same for what comes from a certain variable.
-        list_field: the field of the expected answer that holds a list.
+        proofs: paths of which one must lead to something in a 2xx answer, or it is not the provider's; ``data[]`` to
+            a list.
         answers: how it differs from the default reading; the first that fits counts.
+        rejected_hint: what to look at where it rejects a key, if that is more than the key.
+        expires_at: when a key expires, where its text tells.
     """
 
     name: str
-    title: str
-    variables: tuple[str, ...]
+    title: str = ""
+    variables: tuple[str, ...] = ()
+    skips_empty: bool = False
     base_url: str
     base_url_variables: tuple[str, ...] = ()
+    is_gateway: bool = False
     formats: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     distinctive: tuple[str, ...] = ()
-    request: Request
+    request: Request = Request()
     requests_by_prefix: Mapping[str, Request] = dataclasses.field(default_factory=dict)
     requests_by_variable: Mapping[str, Request] = dataclasses.field(default_factory=dict)
-    list_field: str = "data"
+    proofs: tuple[str, ...] = ("data[]",)
     answers: tuple[Answers, ...] = ()
+    rejected_hint: str = ""
+    expires_at: Callable[[str], datetime.datetime | None] | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.title or self.name
 
     def has_format(self, key: str) -> bool:
         """Whether ``key`` looks as this provider's keys are known to look; true where no format is known."""
@@ -99,10 +127,53 @@ class Provider:
             return self.requests_by_variable[variable]
         return self.request
 
+    def place(self) -> Place:
+        """Where the environment says to ask."""
+        given = next((os.environ[name].strip() for name in self.base_url_variables if os.environ.get(name)), None)
+        missing: list[str] = []
 
-def _at(body: object, path: str) -> object:
-    for name in path.split("."):
-        if not isinstance(body, dict):
-            return None
-        body = body.get(name)
-    return body
+        def filled(match: re.Match[str]) -> str:
+            names = match[1].split("|")
+            value = next((os.environ[name].strip() for name in names if os.environ.get(name)), None)
+            if value is None:
+                missing.append(names[0])
+            return value or ""
+
+        own = re.sub(r"\{([A-Z_|]+)\}", filled, self.base_url)
+        if given is not None:
+            return Place(given, self.is_gateway or given.rstrip("/") != own.rstrip("/"))
+        return Place(own, self.is_gateway, tuple(missing))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where to ask.
+
+    Args:
+        base_url: the URL that the request's path follows.
+        is_gateway: whether that is not the provider itself: then keys may be of any form.
+        missing: the environment variables that it should be made of and that are not set.
+    """
+
+    base_url: str
+    is_gateway: bool
+    missing: tuple[str, ...] = ()
+
+
+def at(body: object, path: str) -> Iterator[object]:
+    """What ``path`` leads to in a parsed JSON body; through every member of a list on the way."""
+    name, _, rest = path.partition(".")
+    if isinstance(body, list):
+        for member in body:
+            yield from at(member, path)
+    elif isinstance(body, dict) and name in body:
+        if rest:
+            yield from at(body[name], rest)
+        else:
+            yield body[name]
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, bool | int | float) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from healthguard.providers.provider import Answers, Provider
+from healthguard.providers.provider import Answers, Provider, at
 from healthguard.providers.verdict import Verdict
 
 _DEFAULTS = (
@@ -12,6 +12,7 @@ _DEFAULTS = (
     Answers(Verdict.NO_FUNDS, 402),
     Answers(Verdict.RESTRICTED, 403, "error.type", ".*permission.*|.*forbidden.*"),
     Answers(Verdict.RESTRICTED, 403, "error.code", ".*permission.*|.*scope.*"),
+    Answers(Verdict.NO_FUNDS, 429, "error.code", "insufficient_quota|.*credit.*exhausted.*|.*spend_limit.*"),
     Answers(Verdict.RATE_LIMITED, 429),
 )
 
@@ -23,15 +24,20 @@ def read(provider: Provider, status: int, content: bytes) -> tuple[Verdict, bool
     would think.
     """
     body = _parsed(content)
-    if 200 <= status < 300:
-        listed = isinstance(body, dict) and isinstance(body.get(provider.list_field), list)
-        # Anthropic answers an admin key with the organisation, an object with an id.
-        described = isinstance(body, dict) and isinstance(body.get("id"), str)
-        return (Verdict.REAL if listed or described else Verdict.UNKNOWN), True
     for answers in (*provider.answers, *_DEFAULTS):
         if answers.fits(status, body):
             return answers.verdict, answers.is_explicit
+    if 200 <= status < 300:
+        return (Verdict.REAL if any(_proves(body, path) for path in provider.proofs) else Verdict.UNKNOWN), True
     return (Verdict.DOWN if status >= 500 else Verdict.UNKNOWN), True
+
+
+def _proves(body: object, path: str) -> bool:
+    if path == "[]":
+        return isinstance(body, list)
+    name = path.removesuffix("[]")
+    found = list(at(body, name)) if isinstance(body, dict) else []
+    return any(isinstance(value, list) if name != path else value is not None for value in found)
 
 
 def _parsed(content: bytes) -> object:

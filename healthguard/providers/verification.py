@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import email.utils
 import functools
 import re
+import socket
+import time
 from typing import TYPE_CHECKING
 
-from healthguard.providers.provider import Provider
+from healthguard.providers.provider import Provider, Request
 from healthguard.providers.reading import read
 from healthguard.providers.verdict import Verdict
 from healthguard.version import __version__
@@ -24,6 +27,8 @@ _HEADERS = {"user-agent": f"healthguard/{__version__}", "accept": "application/j
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?")
 # A list of models is some 20 kB. What is longer is not an answer.
 MAX_BODY = 1024 * 1024
+MAX_RETRY_AFTER = 3600.0
+"""What a provider may ask for at most (seconds): whatever it says, it is asked again some day."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,12 +40,14 @@ class Verification:
         reason: how it was reached, safe to show: an HTTP status or the class of a network error.
         host: who was asked.
         http_status: the status of the answer; None if there was none.
+        retry_after: how long the provider wants not to be asked (seconds); None where it does not say.
     """
 
     verdict: Verdict
     reason: str
     host: str
     http_status: int | None = None
+    retry_after: float | None = None
 
 
 async def verify(provider: Provider, key: str, *, base_url: str, variable: str | None, limit: float) -> Verification:
@@ -58,6 +65,8 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
     import httpx
 
     request = provider.request_for(key, variable)
+    if request.base_url is not None and base_url == provider.base_url:
+        base_url = request.base_url
     try:
         url, auth = _target(base_url, request.path)
     except (httpx.InvalidURL, ValueError):
@@ -71,15 +80,24 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
                 follow_redirects=False, headers=_HEADERS, auth=auth, timeout=limit, verify=_certificates()
             ) as client,
         ):
-            verification, is_explicit = await _ask(client, provider, url, headers)
+            verification, is_explicit = await _ask(client, provider, request, url, headers)
             if verification.verdict is Verdict.REJECTED and not is_explicit:
-                verification, _ = await _ask(client, provider, url, headers)
+                verification, _ = await _ask(client, provider, request, url, headers)
             return verification
     except TimeoutError:
         return Verification(Verdict.DOWN, f"no answer in {limit:.1f} s", url.host)
     except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
-        # Only the class: the text of h11's errors, for one, can hold a whole header line.
-        return Verification(Verdict.DOWN, type(error).__name__, url.host)
+        return Verification(Verdict.DOWN, _reason(error), url.host)
+
+
+def _reason(error: BaseException) -> str:
+    """What is wrong with the network. Of the error only its class: the text of h11's can hold a whole header line."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
+            return "no such host name"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 @functools.cache
@@ -98,17 +116,35 @@ def _target(base_url: str, path: str) -> tuple[httpx.URL, tuple[str, str] | None
     if given.scheme not in ("http", "https") or not _HOST.fullmatch(given.host):
         raise ValueError("not an http or https URL")
     auth = (given.username, given.password) if given.userinfo else None
-    return given.copy_with(userinfo=b"", query=None, fragment=None, path=given.path.rstrip("/") + path), auth
+    path, _, query = path.partition("?")
+    place = given.path.rstrip("/") + path
+    return given.copy_with(userinfo=b"", query=query.encode() or None, fragment=None, path=place), auth
 
 
 async def _ask(
-    client: httpx.AsyncClient, provider: Provider, url: httpx.URL, headers: dict[str, str]
+    client: httpx.AsyncClient, provider: Provider, request: Request, url: httpx.URL, headers: dict[str, str]
 ) -> tuple[Verification, bool]:
-    async with client.stream("GET", url, headers=headers) as response:
+    async with client.stream(request.method, url, headers=headers) as response:
         content = bytearray()
         async for chunk in response.aiter_bytes():
             content += chunk
             if len(content) > MAX_BODY:
                 return Verification(Verdict.UNKNOWN, "the answer is too long", url.host, response.status_code), True
     verdict, is_explicit = read(provider, response.status_code, bytes(content))
-    return Verification(verdict, f"HTTP {response.status_code}", url.host, response.status_code), is_explicit
+    retry_after = _seconds(response.headers.get("retry-after")) if response.status_code in (429, 503) else None
+    reason = f"HTTP {response.status_code}"
+    return Verification(verdict, reason, url.host, response.status_code, retry_after), is_explicit
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The seconds of a Retry-After, which may also be a date (RFC 9110, 10.2.3)."""
+    if retry_after is None:
+        return None
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if seconds == seconds else None  # noqa: PLR0124 - nan is a float
