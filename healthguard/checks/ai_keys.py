@@ -55,9 +55,9 @@ class AIProviderKey(HealthCheck):
 
     Args:
         provider: the provider's name, like ``"anthropic"``, or a Provider of your own.
-        verify: whether to ask the provider. Without, only the key's looks are judged.
         key: where the key is, if not in the provider's own variables: the name of a variable or of a setting (dots
             lead into it), or a function that gives it.
+        verify: whether to ask the provider. Without, only the key's looks are judged.
         share: the alias in CACHES of a cache that the whole fleet shares: then one process asks and the others read
             what it found. The key itself is not put there.
         ttl: how long the answer is held (seconds): a service holds it a little shorter, each its own, so that a
@@ -65,8 +65,8 @@ class AIProviderKey(HealthCheck):
     """
 
     provider: str | Provider
-    verify: bool = True
     key: KeySource = dataclasses.field(default=None, repr=False)
+    verify: bool = True
     share: str | None = dataclasses.field(default=None, repr=False)
     ttl: float = dataclasses.field(default=DEFAULT_TTL, repr=False)
 

@@ -13,7 +13,7 @@ import time
 import django
 from django.conf import settings
 
-TTL = 3.0
+TTL = 2.0
 """How long a verification holds for all of them (seconds)."""
 PAUSE = 0.3
 """How long a process waits between its runs (seconds)."""
