@@ -116,7 +116,11 @@ def default_services() -> dict[str, Any]:
     if databases:
         services["database"] = databases["default"] if set(databases) == {"default"} else databases
     keys = {
-        provider.name: ("healthguard.checks.AIProviderKey", {"provider": provider.name})
+        # Where its address is not in the environment, it is in the code, and nobody here can ask there.
+        provider.name: (
+            "healthguard.checks.AIProviderKey",
+            {"provider": provider.name, "verify": not provider.place().missing},
+        )
         for provider in PROVIDERS.values()
         if any(variable in os.environ for variable in provider.variables)
     }

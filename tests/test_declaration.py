@@ -222,3 +222,13 @@ def test_all_is_what_is_public() -> None:
         assert sorted(module.__all__) == module.__all__ or set(module.__all__) == set(module.__all__)
         for name in module.__all__:
             assert getattr(module, name) is not None
+
+
+def test_a_provider_whose_address_is_not_in_the_environment_is_not_asked_by_default(monkeypatch) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "0123456789abcdef0123456789abcdef")
+    monkeypatch.delenv("AZURE_OPENAI_ENDPOINT", raising=False)
+    _, options = conf.default_services()["ai_providers"]["azure_openai"]
+    assert options == {"provider": "azure_openai", "verify": False}
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com")
+    _, options = conf.default_services()["ai_providers"]["azure_openai"]
+    assert options == {"provider": "azure_openai", "verify": True}
