@@ -5,6 +5,7 @@ Importing this package touches no setting and no app registry, so a settings mod
 
 from healthguard.checks.ai_keys import AIProviderKey
 from healthguard.checks.database import DatabaseName
+from healthguard.checks.endpoint import HTTPEndpoint
 from healthguard.checks.environment import EnvironmentVariable
 from healthguard.checks.migrations import AppliedMigrations
 from healthguard.checks.schema import ModelSchema, RequiredColumns, RequiredTables
@@ -15,6 +16,7 @@ __all__ = [
     "AppliedMigrations",
     "DatabaseName",
     "EnvironmentVariable",
+    "HTTPEndpoint",
     "ModelSchema",
     "RequiredColumns",
     "RequiredTables",

@@ -1,0 +1,89 @@
+"""A call over the network."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from healthguard.calling.answer import Answer, NoAnswerError, acapped
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+
+
+async def call_over_network(
+    method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None, limit: float
+) -> Answer:
+    """Call ``url``. No single wait in it takes longer than ``limit`` (seconds); the caller bounds all of it.
+
+    Proxies and certificates are those of the environment, as for any client: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
+
+    Raises:
+        NoAnswerError: there is no answer.
+        TimeoutError: there is none in time.
+    """
+    import httpx
+
+    auth = (url.username, url.password) if url.userinfo else None
+    request = httpx.Request(method, url.copy_with(userinfo=b"", fragment=None), headers=headers, content=content)
+    try:
+        with _unlogged():
+            async with httpx.AsyncClient(verify=certificates(), timeout=limit) as client:
+                response = await client.send(request, stream=True, auth=auth, follow_redirects=False)
+                try:
+                    # As it was sent: unfolded, a few bytes may become more than the cap in one chunk.
+                    return Answer(response.status_code, await acapped(response.aiter_raw()))
+                finally:
+                    await response.aclose()
+    except httpx.TimeoutException:
+        raise TimeoutError from None
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
+        # Only the class: the text of h11's errors, for one, can hold a whole header line.
+        raise NoAnswerError(_reason(error)) from None
+
+
+def _reason(error: BaseException) -> str:
+    """The class of the system's error that lies below: ConnectionRefusedError says more than ConnectError."""
+    name = type(error).__name__
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError):
+            name = type(below).__name__
+        below = below.__cause__ or below.__context__
+    return name
+
+
+@functools.cache
+def certificates() -> ssl.SSLContext:
+    """What certificates are trusted, those of SSL_CERT_FILE too; read once, for it takes longer than many an answer."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+_is_unlogged: contextvars.ContextVar[bool] = contextvars.ContextVar("healthguard_is_unlogged", default=False)
+
+
+def _is_logged(record: logging.LogRecord) -> bool:
+    return not _is_unlogged.get()
+
+
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """Let the libraries log nothing of this call: httpx logs URLs with their queries, httpcore the answer's headers."""
+    for name in _LOGGERS:
+        # It lets through what others log, and is added once however often this is said.
+        logging.getLogger(name).addFilter(_is_logged)
+    token = _is_unlogged.set(True)
+    try:
+        yield
+    finally:
+        _is_unlogged.reset(token)
