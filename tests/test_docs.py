@@ -40,6 +40,8 @@ def _codes_in(call: ast.Call, path: Path) -> set[str]:
             return {first.value}
         if path.name == "secrets.py" and isinstance(first, ast.JoinedStr):
             return {f"secret_key_{kind}" for kind in ValueKind}
+    if name == "_problem" and path.name == "vended.py" and isinstance(first, ast.Constant):
+        return {str(first.value)}
     if name == "_problem" and path.name == "environment.py":
         values = [first.value] if isinstance(first, ast.Constant) else list(ValueKind)
         return {f"variable_{value}" for value in values}

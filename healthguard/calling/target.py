@@ -30,7 +30,7 @@ class Target:
         return not self.url.scheme
 
     @classmethod
-    def of(cls, text: str) -> Target:
+    def of(cls, text: object) -> Target:
         """The target that ``text`` names.
 
         Raises:
@@ -39,11 +39,13 @@ class Target:
         import httpx
 
         try:
+            if not isinstance(text, str):
+                raise TypeError
             url = httpx.URL(text)
             shown = str(url.copy_with(userinfo=b"", query=None, fragment=None))
         except (httpx.InvalidURL, TypeError, ValueError):
             raise ValueError("not a URL") from None
-        is_path = not url.scheme and not url.netloc and str(text).startswith("/")
+        is_path = not url.scheme and not url.netloc and text.startswith("/")
         is_url = url.scheme in ("http", "https") and _HOST.fullmatch(url.host) is not None
         if not is_path and not is_url:
             raise ValueError("neither a path nor an http or https URL")

@@ -5,7 +5,7 @@ Importing this package touches no setting and no app registry, so a settings mod
 
 from healthguard.checks.ai_keys import AIProviderKey
 from healthguard.checks.database import DatabaseName
-from healthguard.checks.endpoint import HTTPEndpoint
+from healthguard.checks.endpoint import CredentialExchange, HTTPEndpoint
 from healthguard.checks.environment import EnvironmentVariable
 from healthguard.checks.migrations import AppliedMigrations
 from healthguard.checks.schema import ModelSchema, RequiredColumns, RequiredTables
@@ -14,6 +14,7 @@ from healthguard.checks.secrets import SecretKey
 __all__ = [
     "AIProviderKey",
     "AppliedMigrations",
+    "CredentialExchange",
     "DatabaseName",
     "EnvironmentVariable",
     "HTTPEndpoint",

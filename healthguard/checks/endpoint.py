@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import difflib
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from health_check.base import HealthCheck
 
-from healthguard.calling import MAX_BODY, Answer, NoAnswerError, Target, call
+from healthguard import values
+from healthguard.calling import Asked, Headers, Target, flaws
+from healthguard.calling.document import MISSING, at, is_path, kind, mismatch
 from healthguard.deadline import wait_limit
-from healthguard.exceptions import Unhealthy
+from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.providers import DISTINCTIVE_PREFIXES, PROVIDERS, Provider, provider_named
+from healthguard.providers.vended import Vended
 from healthguard.status import Evidence, Fault, Problem
 
-Headers: TypeAlias = "Mapping[str, str | Callable[[], str]]"
-
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_HEADER_VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?)?")
-# The library sets them, from what is sent.
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
-_JSON_PATH = re.compile(r"\$|(\$\.)?[^.\s]+(\.[^.\s]+)*")
+_MAX_NAME = 20
 
 
 class _Endpoint(HealthCheck):
@@ -44,6 +44,9 @@ class _Endpoint(HealthCheck):
             return Target.of(self.url).shown
         except ValueError:
             return "?"
+
+    def _misdeclared(self, message: str, hint: str = "Mend it in the HEALTHGUARD setting.") -> Problem:
+        return Problem("misdeclared", Fault.CONFIG, f"{self!r}: {message}", hint)
 
 
 @dataclasses.dataclass(repr=False)
@@ -78,211 +81,42 @@ class HTTPEndpoint(_Endpoint):
         """
         for problem in self.misdeclared():
             raise Unhealthy.of(problem)
-        asked = _Asked(self.method, self.url, self.timeout.total_seconds())
+        asked = Asked(self.method, self.url, self.timeout.total_seconds())
         answer = await asked.answer(self.headers, self.json, _statuses(self.expect_status))
         if self.expect:
-            asked.judge(asked.parsed(answer), self.expect)
+            document = asked.document(answer)
+            found = {path: mismatch(at(document, path), pattern) for path, pattern in self.expect.items()}
+            if wrong := {path: what for path, what in found.items() if what is not None}:
+                raise asked.mismatch(wrong)
         return asked.evidence
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself. No header's value is asked for."""
-        yield from _misdeclared_call(self)
+        for flaw in flaws(self.url, self.headers):
+            yield self._misdeclared(flaw)
         if self.method not in _METHODS:
-            yield _misdeclared(self, f"method is none of {', '.join(_METHODS)}.")
+            yield self._misdeclared(f"method is none of {', '.join(_METHODS)}.")
         try:
             json.dumps(self.json, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
-            yield _misdeclared(self, "what json holds cannot be written as JSON.")
+            yield self._misdeclared("What json holds cannot be written as JSON.")
         statuses = _statuses(self.expect_status)
         if not statuses or not all(type(status) is int and 100 <= status <= 599 for status in statuses):
-            yield _misdeclared(self, "expect_status is an HTTP status, or a list of them.")
-        yield from self._misdeclared_expect()
+            yield self._misdeclared("expect_status is an HTTP status, or a list of them.")
+        if self.expect is not None and not isinstance(self.expect, Mapping):
+            yield self._misdeclared("expect is a dict: a regular expression by JSON path.")
+        else:
+            yield from self._misdeclared_expect(self.expect or {})
 
-    def _misdeclared_expect(self) -> Iterator[Problem]:
-        if self.expect is None:
-            return
-        if not isinstance(self.expect, Mapping):
-            yield _misdeclared(self, "expect is a dict: a regular expression by JSON path.")
-            return
-        for path, pattern in self.expect.items():
-            if not isinstance(path, str) or not _JSON_PATH.fullmatch(path):
-                yield _misdeclared(self, "a path in expect is not like 'items.0.name'.")
+    def _misdeclared_expect(self, expect: Mapping[str, str]) -> Iterator[Problem]:
+        for path, pattern in expect.items():
+            if not is_path(path):
+                yield self._misdeclared("A path in expect is not like 'items.0.name'.")
                 continue
             try:
                 re.compile(pattern)
             except (re.error, TypeError, RecursionError, OverflowError):
-                yield _misdeclared(self, f"what is expected at {path} is not a regular expression.")
-
-
-class _Asked:
-    """One call, and what it is judged by.
-
-    Args:
-        method: the HTTP method.
-        url: the path or URL, which has been found to be one.
-        seconds: how long it may take where no deadline is set.
-    """
-
-    def __init__(self, method: str, url: str, seconds: float) -> None:
-        self._target = Target.of(url)
-        self._seconds = seconds
-        self._method = method
-        self.name = f"{method} {self._target.shown}"
-        self.evidence: dict[str, Evidence] = {"endpoint": self.name}
-
-    @property
-    def is_inside(self) -> bool:
-        """Whether it is this project's own."""
-        return self._target.is_inside
-
-    async def answer(self, headers: Headers | None, body: object, statuses: Collection[int]) -> Answer:
-        """The answer, with one of ``statuses``.
-
-        Raises:
-            Unhealthy: there is none, or one with another status.
-        """
-        content = None if body is None else json.dumps(body).encode()
-        sent = {name: self._header(name, value) for name, value in (headers or {}).items()}
-        try:
-            answer = await call(self._method, self._target, sent, content, limit=wait_limit(self._seconds))
-        except NoAnswerError as error:
-            raise self._unanswered(error) from None
-        self.evidence["http_status"] = answer.status
-        if answer.status not in statuses:
-            raise self._status(answer, statuses)
-        return answer
-
-    def parsed(self, answer: Answer) -> object:
-        """The JSON of an answer.
-
-        Raises:
-            Unhealthy: it is none.
-        """
-        try:
-            if answer.content is not None:
-                return json.loads(answer.content, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
-            what = f"more than {MAX_BODY} bytes, which are not read as JSON"
-        except (ValueError, RecursionError):
-            what = "what is not JSON"
-        raise Unhealthy(
-            "endpoint_not_json",
-            f"{self.name} answers {what}.",
-            fault=Fault.CONFIG,
-            hint="Look whether this is the right address, and whether a proxy or a login page answers in its place.",
-            evidence=self.evidence,
-        ) from None
-
-    def judge(self, document: object, expect: Mapping[str, str]) -> None:
-        """Compare a document with what is expected in it.
-
-        Raises:
-            Unhealthy: something in it is not as it must be.
-        """
-        kinds = {path: kind for path, pattern in expect.items() if (kind := _mismatch(document, path, pattern))}
-        if kinds:
-            raise self.mismatch(kinds)
-
-    def mismatch(self, kinds: Mapping[str, str]) -> Unhealthy:
-        """What tells, by JSON path, what kind of thing is in the place of what is expected."""
-        found = "; ".join(f"{path} is {kind}" for path, kind in kinds.items())
-        return Unhealthy(
-            "endpoint_mismatch",
-            f"{self.name} does not answer as declared: {found}.",
-            fault=Fault.CONFIG,
-            hint="Compare its answer with the declaration; the values are not shown here, for they may be secrets.",
-            evidence={**self.evidence, "mismatches": dict(kinds)},
-        )
-
-    def _header(self, name: str, value: str | Callable[[], str]) -> str:
-        try:
-            text: object = value() if callable(value) else value
-        except Exception as error:
-            raise self._no_header(name, f"cannot be had ({type(error).__name__})") from None
-        if not isinstance(text, str):
-            raise self._no_header(name, "is no text")
-        if not _HEADER_VALUE.fullmatch(text):
-            raise self._no_header(name, "cannot be sent: it holds a line break, space around it or what is not ASCII")
-        return text
-
-    def _no_header(self, name: str, what: str) -> Unhealthy:
-        return Unhealthy(
-            "endpoint_header",
-            f"The header {name} for {self.name} {what}.",
-            fault=Fault.CONFIG,
-            hint="Look at what the declaration takes it from: is that variable mounted into this container, and whole?",
-            evidence=self.evidence,
-        )
-
-    def _unanswered(self, error: NoAnswerError) -> Unhealthy:
-        evidence: dict[str, Evidence] = {**self.evidence, "reason": error.reason}
-        if error.is_late:
-            return Unhealthy(
-                "endpoint_timeout",
-                f"{self.name} gives {error.reason}.",
-                fault=Fault.OUTAGE,
-                hint="See what it waits for; if it is just slow, give its Service a longer timeout.",
-                evidence=evidence,
-            )
-        return Unhealthy(
-            "endpoint_unreachable",
-            f"{self.name} cannot be reached ({error.reason}).",
-            fault=Fault.OUTAGE,
-            hint="Look whether it runs, and whether this pod may reach it (DNS, egress, proxy, certificates).",
-            evidence=evidence,
-        )
-
-    def _status(self, answer: Answer, statuses: Collection[int]) -> Unhealthy:
-        is_outage = answer.status >= 500 or answer.status == 429
-        right = " or ".join(map(str, sorted(statuses)))
-        raised = f" (the application raised {answer.raised})" if answer.raised else ""
-        return Unhealthy(
-            "endpoint_status",
-            f"{self.name} answers HTTP {answer.status}, not {right}{raised}.",
-            fault=Fault.OUTAGE if is_outage else Fault.CONFIG,
-            hint=_status_hint(answer.status),
-            evidence=self.evidence,
-        )
-
-
-class _Number(str):
-    """A number of a JSON document, as it is written there."""
-
-    __slots__ = ()
-
-
-def _mismatch(document: object, path: str, pattern: str) -> str | None:
-    """What kind of thing stands at ``path`` instead of what is expected; None where it fits."""
-    found = document
-    for name in [] if path == "$" else path.removeprefix("$.").split("."):
-        if isinstance(found, dict) and name in found:
-            found = found[name]
-        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-            found = found[int(name)]
-        else:
-            return "missing"
-    if found is None:
-        return "null"
-    if isinstance(found, dict | list):
-        return "an object" if isinstance(found, dict) else "a list"
-    if re.fullmatch(pattern, found if isinstance(found, str) else json.dumps(found)):
-        return None
-    kind = "a truth value" if isinstance(found, bool) else "a number" if isinstance(found, _Number) else "a text"
-    return f"{kind} of another form"
-
-
-def _status_hint(status: int) -> str:
-    if status >= 500:
-        return "Look into the log of what answers there: this is its own trouble, or that of something it needs."
-    if status == 429:
-        return "It limits the rate: if it stays, ask less often, with a longer ttl of the Service."
-    if status >= 400:
-        return (
-            "Look at the declaration: the address, the method, and what the headers are taken from; 403 may be CSRF, "
-            "400 a Host that ALLOWED_HOSTS does not have."
-        )
-    if status >= 300:
-        return "Declare the address that it redirects to: redirects are not followed."
-    return "Compare expect_status in the declaration with what it does."
+                yield self._misdeclared(f"What is expected at {path} is not a regular expression.")
 
 
 def _statuses(declared: object) -> Collection[Any]:
@@ -291,26 +125,87 @@ def _statuses(declared: object) -> Collection[Any]:
     return (declared,)
 
 
-def _misdeclared_call(check: Any) -> Iterator[Problem]:
-    """What is wrong with the address and the headers of ``check``."""
-    try:
-        Target.of(check.url)
-    except ValueError:
-        # It is not shown: who knows what it is.
-        yield _misdeclared(check, "it takes a path like '/api/v1/things', or an http or https URL.")
-    if check.headers is None:
-        return
-    if not isinstance(check.headers, Mapping):
-        yield _misdeclared(check, "headers is a dict: a value, or a callable that gives it, by name.")
-        return
-    for name, value in check.headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            yield _misdeclared(check, "headers has a name that no header can have.")
-        elif name.lower() in _FRAMING:
-            yield _misdeclared(check, f"the header {name} follows from what is sent.")
-        elif not callable(value) and (not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value)):
-            yield _misdeclared(check, f"the header {name} has no value that can be sent.")
+@dataclasses.dataclass(repr=False)
+class CredentialExchange(_Endpoint):
+    """What vends the keys of AI providers vends real ones: whole, no mocks, the right provider's, not expired.
+
+    It is asked as a customer asks: ``{"providers": ["anthropic"], "ttl_minutes": 60}`` in a POST, to be answered with
+    200 and ``{"credentials": {"anthropic": {"api_key": "…", "expires_at": "…"}}}``; ``expires_at`` is ISO 8601, may be
+    absent, and is UTC where it does not say.
+
+    Args:
+        url: its path in this project, which is called in this process; or its URL.
+        providers: the providers to ask it for, by name; or a Provider of your own.
+        headers: what to send, like a customer's key. A value may be a callable, which is called for each run.
+        ttl_minutes: for how long the credentials are asked for (minutes).
+        verify: whether to ask the providers about the keys, too.
+    """
+
+    url: str = dataclasses.field(repr=False)
+    providers: Sequence[str | Provider] = dataclasses.field(repr=False)
+    headers: Headers | None = dataclasses.field(default=None, repr=False)
+    ttl_minutes: int = dataclasses.field(default=60, repr=False)
+    verify: bool = False
+
+    ttl = 60.0
+    """How long a service holds the answer if it does not say otherwise (seconds): an exchange is no mere look."""
+
+    async def run(self) -> Mapping[str, Evidence]:
+        """Exchange, and judge what is vended; returns facts about it.
+
+        Raises:
+            Unhealthy: there is no answer as described; or a key, or its time, is none that can be used.
+            Degraded: a key is of an unusual form; or its provider restricts it, or does not tell.
+        """
+        for problem in self.misdeclared():
+            raise Unhealthy.of(problem)
+        providers = [PROVIDERS[given] if isinstance(given, str) else given for given in self.providers]
+        asked = Asked("POST", self.url, self.timeout.total_seconds())
+        names = [provider.name for provider in providers]
+        wanted = {"providers": names, "ttl_minutes": self.ttl_minutes}
+        document = asked.document(await asked.answer(self.headers, wanted, [200]))
+        credentials = at(document, "credentials")
+        if not isinstance(credentials, dict):
+            raise asked.mismatch({"credentials": kind(credentials)})
+        vended = [Vended(asked, provider, credentials.get(provider.name, MISSING)) for provider in providers]
+        limit = wait_limit(self.timeout.total_seconds()) if self.verify else None
+        judged = await asyncio.gather(*(one.judged(limit) for one in vended))
+        problems = {one.name: problem for one, problem in zip(vended, judged, strict=True) if problem is not None}
+        if problems:
+            raise _worst(problems)
+        return {**asked.evidence, "vended": names}
+
+    def misdeclared(self) -> Iterator[Problem]:
+        """What is wrong with the declaration itself. No header's value is asked for."""
+        for flaw in flaws(self.url, self.headers):
+            yield self._misdeclared(flaw)
+        if isinstance(self.providers, str) or not isinstance(self.providers, Sequence) or not self.providers:
+            yield self._misdeclared("providers is a list of names of AI providers, at least one.")
+        else:
+            for given in self.providers:
+                if not isinstance(given, Provider) and (not isinstance(given, str) or provider_named(given) is None):
+                    yield self._misdeclared(*_no_provider(given))
+        minutes = self.ttl_minutes
+        if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes <= 0:
+            yield self._misdeclared("ttl_minutes is a whole number of minutes.")
 
 
-def _misdeclared(check: HealthCheck, message: str) -> Problem:
-    return Problem("misdeclared", Fault.CONFIG, f"{check!r}: {message}", "Mend it in the HEALTHGUARD setting.")
+def _no_provider(given: object) -> tuple[str, str]:
+    near = difflib.get_close_matches(str(given), PROVIDERS, 1)
+    # What cannot be a name is not shown: it may be a key, by mistake.
+    is_name = values.is_plain_name(given, prefixes=DISTINCTIVE_PREFIXES) and len(str(given)) <= _MAX_NAME
+    return (
+        f"There is no AI provider {given!r}." if is_name else "A name in providers is none of an AI provider.",
+        f"{f'Did you mean {near[0]!r}? ' if near else ''}Known are: {', '.join(sorted(PROVIDERS))}.",
+    )
+
+
+def _worst(problems: Mapping[str, Unhealthy | Degraded]) -> Unhealthy | Degraded:
+    """The first that takes the service out, or the first; it names the others."""
+    worst = next((problem for problem in problems.values() if isinstance(problem, Unhealthy)), None)
+    worst = worst or next(iter(problems.values()))
+    if len(problems) > 1:
+        codes = {name: problem.problem.code for name, problem in problems.items()}
+        told = dataclasses.replace(worst.problem, evidence={**worst.problem.evidence, "problems": codes})
+        return type(worst).of(told)
+    return worst
