@@ -51,7 +51,7 @@ def main() -> int:
         # Also where a shell started this in the background, and so with SIGINT ignored: the server must end with it.
         signal.signal(number, _interrupt)
     manage(environment, "migrate", "--verbosity=0")
-    api_key = manage(environment, "seed_demo")
+    environment["EXCHANGE_API_KEY"] = api_key = manage(environment, "seed_demo")
     server = Server(port, environment)
     try:
         server.wait_until_live()

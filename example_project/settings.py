@@ -6,6 +6,7 @@ job, see HEALTHGUARD at the end.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 
@@ -13,6 +14,7 @@ from healthguard import Service
 from healthguard.checks import (
     AIProviderKey,
     AppliedMigrations,
+    CredentialExchange,
     DatabaseName,
     EnvironmentVariable,
     RequiredColumns,
@@ -62,7 +64,7 @@ LOGGING = {
 
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 
-HEALTHGUARD = {
+HEALTHGUARD: dict[str, Any] = {
     "SERVICES": {
         "database": [
             DatabaseName(
@@ -83,3 +85,11 @@ HEALTHGUARD = {
     "DETAILS_TOKENS": [os.environ["HEALTHGUARD_TOKEN"]] if "HEALTHGUARD_TOKEN" in os.environ else [],
     "DRAIN_FILE": os.environ.get("DRAIN_FILE"),
 }
+
+# As a customer does: to ask needs a customer's key. Each time it is asked it writes a row into analytics_events.
+if "EXCHANGE_API_KEY" in os.environ:
+    HEALTHGUARD["SERVICES"]["credentials"] = CredentialExchange(
+        "/api/v1/credentials/exchange",
+        ["anthropic", "openai"],
+        headers={"x-api-key": lambda: os.environ["EXCHANGE_API_KEY"]},
+    )

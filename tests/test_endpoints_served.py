@@ -1,0 +1,245 @@
+"""Endpoints of a project's own, asked about by the very server that serves them."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+
+import pytest
+
+from example_project.deployment import anthropic_key, healthy_environment
+from tests.sites import SERVERS, Site
+
+TOKEN = "details-token-0123456789"
+DETAILS = {"Authorization": f"Bearer {TOKEN}"}
+EXCHANGE = "/api/v1/credentials/exchange"
+DEADLINE = 0.8
+
+URLS = """
+import asyncio, os, pathlib, time
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.http import HttpResponse, JsonResponse
+from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
+
+@csrf_exempt
+def exchange(request):
+    key = pathlib.Path(os.environ["KEY_FILE"]).read_text() or "mock-anthropic-key"
+    return JsonResponse({"credentials": {"anthropic": {"api_key": key}}})
+
+def guarded(request):
+    return JsonResponse({})
+
+def database(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return JsonResponse({"atomic": connection.in_atomic_block, "secure": request.is_secure()})
+
+async def asynchronous(request):
+    await asyncio.sleep(0.01)
+    await sync_to_async(database)(request)
+    return JsonResponse({"host": request.get_host()})
+
+def slow(request):
+    with pathlib.Path(os.environ["KEY_FILE"] + ".slow").open("a") as asked:
+        asked.write("x")
+    time.sleep(3)
+    return JsonResponse({})
+
+async def slow_async(request):
+    await asyncio.sleep(30)
+
+urlpatterns = [
+    path("api/health", include("healthguard.urls")),
+    path("api/v1/credentials/exchange", exchange),
+    path("guarded", guarded), path("database", database), path("async", asynchronous),
+    path("slow", slow), path("slow-async", slow_async),
+]
+"""
+SETTINGS = """
+import dj_database_url
+DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+HEALTHGUARD = {"DETAILS_TOKENS": ["details-token-0123456789"], "SERVICES": {}}
+SERVICES = HEALTHGUARD["SERVICES"]
+"""
+
+
+@pytest.fixture
+def served(site, postgres, database, tmp_path):
+    """Serve a project with these services: ``served(kind, settings)``."""
+    (tmp_path / "key").write_text(anthropic_key())
+    site.environment = {"KEY_FILE": str(tmp_path / "key"), "DATABASE_URL": postgres.url_of(database)}
+
+    def serve(kind: str, settings: str, **modules: str):
+        return site.write(SETTINGS + textwrap.dedent(settings), URLS, adaptor="middleware", **modules).serve(kind)
+
+    return serve
+
+
+@pytest.fixture
+def example(site, tmp_path) -> Site:
+    """The example project, with a customer of its own."""
+    site.environment = {
+        **healthy_environment({}, f"sqlite:///{tmp_path / 'rsolv_platform_prod.sqlite3'}"),
+        "HEALTHGUARD_TOKEN": TOKEN,
+    }
+    (tmp_path / "site_wsgi.py").write_text("from example_project.wsgi import application as plain\n")
+    (tmp_path / "site_asgi.py").write_text("from example_project.asgi import application as plain\n")
+    site.migrate()
+    site.environment["EXCHANGE_API_KEY"] = site.manage("seed_demo").stdout.strip()
+    return site
+
+
+def settled(server, path: str = "/api/health"):
+    """The reply with details, once no first run is under way any more."""
+    ends = time.monotonic() + 10
+    while b'"pending"' in (reply := server.get(path, headers=DETAILS)).body and time.monotonic() < ends:
+        time.sleep(0.05)
+    return reply
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_example_vends_real_keys_and_says_so(example, simulator, kind) -> None:
+    example.environment |= simulator.base_urls
+    simulator.keys = {example.environment["ANTHROPIC_API_KEY"], example.environment["OPENAI_API_KEY"]}
+    reply = settled(example.serve(kind))
+    assert reply.status == 200, reply.json
+    assert reply.json["services"]["credentials"] == "healthy"
+    assert reply.json["credentials"]["checks"][0]["evidence"]["vended"] == ["anthropic", "openai"]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_outage_in_the_example(example, simulator, kind) -> None:
+    """The keys are not mounted, and the exchange hands out mocks."""
+    del example.environment["ANTHROPIC_API_KEY"]
+    example.environment |= simulator.base_urls
+    simulator.keys = {example.environment["OPENAI_API_KEY"]}
+    server = example.serve(kind)
+    reply = settled(server, "/api/health/credentials")
+    assert reply.status == 503
+    (told,) = reply.json["checks"]
+    assert (told["code"], told["fault"]) == ("key_placeholder", "config")
+    assert told["message"].startswith(f"What POST {EXCHANGE} vends for anthropic is a mock")
+    assert told["hint"].startswith("Look whether ANTHROPIC_API_KEY is mounted into this container: env or envFrom")
+    assert server.get("/api/health/ready").status == 503
+    assert "vends for anthropic is a mock" in server.log
+
+
+def test_the_example_without_a_customers_key(example) -> None:
+    del example.environment["EXCHANGE_API_KEY"]
+    assert "credentials" not in settled(example.serve()).json
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_mock_is_told_within_a_ttl(served, site, kind) -> None:
+    """With one worker, which is asked about itself: it does not wait for itself, and answers within its deadline."""
+    server = served(kind, f'SERVICES["credentials"] = Service(CredentialExchange("{EXCHANGE}", ["anthropic"]), ttl=1)')
+    assert settled(server).status == 200
+    key_file = site.folder / "key"
+    real = key_file.read_text()
+    for text, status in (("", 503), (real, 200)):
+        key_file.write_text(text)
+        changed = time.monotonic()
+        while (reply := server.get(headers=DETAILS)).status != status:
+            assert reply.seconds < DEADLINE + 0.5
+            assert time.monotonic() - changed < 1 + DEADLINE + 0.5
+            time.sleep(0.05)
+    assert real not in server.log
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_what_else_a_project_puts_before_its_views(served, postgres, database, kind) -> None:
+    server = served(
+        kind,
+        """
+        ALLOWED_HOSTS = [".example.com"]
+        SECURE_SSL_REDIRECT = True
+        DATABASES["default"]["ATOMIC_REQUESTS"] = True
+        SERVICES["csrf"] = HTTPEndpoint("/guarded", "POST", json={})
+        SERVICES["exempt"] = CredentialExchange("/api/v1/credentials/exchange", ["anthropic"])
+        SERVICES["atomic"] = HTTPEndpoint("/database", expect={"atomic": "true", "secure": "true"})
+        SERVICES["async"] = HTTPEndpoint("/api/health/live")
+        """,
+    )
+    reply = settled(server)
+    assert reply.json["services"] == {
+        "csrf": "unhealthy",
+        "exempt": "healthy",
+        "atomic": "healthy",
+        "async": "healthy",
+    }, reply.json
+    assert reply.json["csrf"]["checks"][0]["evidence"]["http_status"] == 403
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+    ends = time.monotonic() + 5
+    while postgres.execute(count) != [(0,)]:
+        assert time.monotonic() < ends, "a connection is left open"
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_an_async_view(served, kind) -> None:
+    server = served(kind, 'SERVICES["async"] = HTTPEndpoint("/async", expect={"host": "example.com"})')
+    reply = settled(server)
+    assert reply.status == 200, reply.json
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("path", ["/slow", "/slow-async"])
+def test_a_view_that_takes_too_long(served, site, kind, path) -> None:
+    server = served(kind, f'SERVICES["slow"] = Service(HTTPEndpoint("{path}"), timeout=1, ttl=0.1)')
+    reply = server.until("/api/health/slow", 503, headers=DETAILS)
+    assert reply.seconds < DEADLINE + 0.5
+    ends = time.monotonic() + 2.5
+    codes = set()
+    while time.monotonic() < ends:
+        reply = server.get("/api/health/slow", headers=DETAILS)
+        assert reply.seconds < DEADLINE + 0.5
+        codes |= {check.get("code") for check in reply.json["checks"]}
+        time.sleep(0.1)
+    assert codes <= {"pending", "endpoint_timeout", "timeout"}
+    assert "endpoint_timeout" in codes
+    if path == "/slow":
+        assert len((site.folder / "key.slow").read_text()) <= 2, "what hangs is not asked again beside itself"
+    assert server.stop() < 5
+
+
+ASGI = """
+import json, os
+from django.core.asgi import get_asgi_application
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+django = get_asgi_application()
+async def plain(scope, receive, send):
+    if scope["type"] == "http" and scope["path"] in ("/outside", "/huge", "/broken"):
+        if scope["path"] == "/broken":
+            raise RuntimeError("s3cret")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps({"by": "asgi"}).encode()})
+        return
+    await django(scope, receive, send)
+"""
+
+
+def test_a_project_with_an_asgi_application_alone(served, site) -> None:
+    server = served(
+        "uvicorn",
+        """
+        ASGI_APPLICATION = "site_asgi.plain"
+        DATABASES["default"]["ATOMIC_REQUESTS"] = True
+        SERVICES["outside"] = HTTPEndpoint("/outside", expect={"by": "asgi"})
+        SERVICES["database"] = HTTPEndpoint("/database", expect={"atomic": "true"})
+        SERVICES["broken"] = HTTPEndpoint("/broken", expect_status=500)
+        SERVICES["exchange"] = CredentialExchange("/api/v1/credentials/exchange", ["anthropic"])
+        """,
+        site_asgi=ASGI,
+    )
+    reply = settled(server)
+    assert reply.status == 200, reply.json
+    assert "s3cret" not in reply.body.decode()
+    # In a command, which serves nothing, as well.
+    done = site.manage(
+        "shell",
+        "--verbosity=0",
+        "-c",
+        "from django.test import override_settings\nfrom healthguard.respond import *\nprint(respond(Request('GET', '')).status)",
+    )
+    assert done.stdout.strip() == "200", done.stderr
