@@ -23,14 +23,23 @@ OURS = [
     ("healthguard.checks.RequiredColumns", {"table": "customers", "columns": {"metadata": "text"}}),
     ("healthguard.checks.AppliedMigrations", {}),
     ("healthguard.checks.AIProviderKey", {"provider": "anthropic"}),
+    ("healthguard.checks.HTTPEndpoint", {"url": "/tables/?token=pl4nted", "expect": {"tables": "[1-9][0-9]*"}}),
+    ("healthguard.checks.CredentialExchange", {"url": "/tables/", "providers": ["anthropic"]}),
 ]
 
 
 URLS = f"""
+from django.db import connection
+from django.http import JsonResponse
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 from health_check.views import HealthCheckView
+@csrf_exempt
+def tables(request):
+    return JsonResponse({{"tables": len(connection.introspection.table_names())}})
 urlpatterns = [
     path("api/health", include("healthguard.urls")),
+    path("tables/", tables),
     path("theirs/", HealthCheckView.as_view(checks={OURS!r})),
 ]
 """
@@ -60,14 +69,17 @@ def test_our_checks_in_its_view(served, postgres, format) -> None:
     text = reply.body.decode()
     assert reply.status == (200 if format in ("openmetrics", "atom", "rss") else 500)
     assert "mock-key" not in text + served.log
+    assert "pl4nted" not in text + served.log
     assert "SecretKey" in text
     if format == "json":
         assert len(reply.json) == len(OURS)
         assert reply.json["SecretKey(min_bytes=50)"] == "OK"
         assert reply.json["AppliedMigrations(alias='default')"] == "OK"
+        assert reply.json["HTTPEndpoint('/tables/')"] == "OK"
         failing = {name.partition("(")[0]: message for name, message in reply.json.items() if message != "OK"}
         assert set(failing) == {
             *("EnvironmentVariable", "DatabaseName", "RequiredTables", "RequiredColumns", "AIProviderKey"),
+            "CredentialExchange",
         }
         assert failing["DatabaseName"].startswith("Unavailable: Database 'default' must be 'rsolv_platform_prod'")
         assert all("Unavailable: " in message for message in failing.values())

@@ -159,7 +159,7 @@ def test_what_else_a_project_puts_before_its_views(served, postgres, database, k
         SERVICES["csrf"] = HTTPEndpoint("/guarded", "POST", json={})
         SERVICES["exempt"] = CredentialExchange("/api/v1/credentials/exchange", ["anthropic"])
         SERVICES["atomic"] = HTTPEndpoint("/database", expect={"atomic": "true", "secure": "true"})
-        SERVICES["async"] = HTTPEndpoint("/api/health/live")
+        SERVICES["itself"] = HTTPEndpoint("/api/health/live")
         """,
     )
     reply = settled(server)
@@ -167,7 +167,7 @@ def test_what_else_a_project_puts_before_its_views(served, postgres, database, k
         "csrf": "unhealthy",
         "exempt": "healthy",
         "atomic": "healthy",
-        "async": "healthy",
+        "itself": "healthy",
     }, reply.json
     assert reply.json["csrf"]["checks"][0]["evidence"]["http_status"] == 403
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
@@ -236,10 +236,6 @@ def test_a_project_with_an_asgi_application_alone(served, site) -> None:
     assert reply.status == 200, reply.json
     assert "s3cret" not in reply.body.decode()
     # In a command, which serves nothing, as well.
-    done = site.manage(
-        "shell",
-        "--verbosity=0",
-        "-c",
-        "from django.test import override_settings\nfrom healthguard.respond import *\nprint(respond(Request('GET', '')).status)",
-    )
+    asks = "from healthguard.respond import Request, respond; print(respond(Request('GET', '')).status)"
+    done = site.manage("shell", "--verbosity=0", "-c", asks)
     assert done.stdout.strip() == "200", done.stderr

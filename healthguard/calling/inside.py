@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
@@ -116,24 +116,28 @@ def _ask_wsgi(application: Any, request: httpx.Request) -> Answer:
 async def _ask_asgi(application: Any, request: httpx.Request) -> Answer:
     import httpx
 
-    received = 0
+    status = received = 0
 
     async def asked(scope: _Message, receive: Any, send: Callable[[_Message], Awaitable[None]]) -> None:
-        async def counted(message: Mapping[str, Any]) -> None:
-            nonlocal received
-            if received <= MAX_BODY:
-                received += len(message.get("body", b""))
-                await send(dict(message))
-            else:
+        async def counted(message: _Message) -> None:
+            nonlocal status, received
+            status = message.get("status", status)
+            received += len(message.get("body", b""))
+            if received > MAX_BODY:
                 # As a server does when its client has gone. The transport itself collects whatever comes.
                 raise OSError
+            await send(message)
 
         await application(scope, receive, counted)
 
     kept = await sync_to_async(_keep)()
     try:
-        response = await httpx.ASGITransport(asked, raise_app_exceptions=False).handle_async_request(request)
+        response = await httpx.ASGITransport(asked).handle_async_request(request)
         return Answer(response.status_code, await acapped(response.aiter_raw()))
+    except Exception:
+        if received <= MAX_BODY:
+            raise
+        return Answer(status)
     finally:
         _let_go(kept)
 

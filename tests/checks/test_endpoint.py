@@ -11,6 +11,7 @@ import time
 
 import pytest
 import trustme
+from django.core.handlers.asgi import ASGIHandler
 from django.db import connection
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import override_settings
@@ -135,10 +136,36 @@ def server(httpserver: HTTPServer) -> HTTPServer:
     return httpserver
 
 
-@pytest.fixture(params=["inside", "network"])
-def things_at(request, server) -> str:
+async def application(scope, receive, send):
+    """This project's ASGI application, and what it puts around Django."""
+    if scope["path"] not in ("/huge", "/torn-off", "/raising"):
+        await ASGIHandler()(scope, receive, send)
+        return
+    if scope["path"] == "/raising":
+        raise RuntimeError("s3cret-in-the-answer")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(1000 if scope["path"] == "/huge" else 1):
+        sent.append(1)
+        await send({"type": "http.response.body", "body": b" " * 65536, "more_body": True})
+    raise RuntimeError("s3cret-in-the-answer")
+
+
+sent: list[int] = []
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def protocol(request):
+    """What this project has as its application."""
+    name = f"{__name__}.application" if request.param == "asgi" else None
+    with override_settings(ASGI_APPLICATION=name):
+        yield request.param
+
+
+@pytest.fixture(params=["wsgi", "asgi", "network"])
+def things_at(request, server):
     """The same endpoint, in this process and on a server."""
-    return "/things" if request.param == "inside" else server.url_for("/things")
+    with override_settings(ASGI_APPLICATION=f"{__name__}.application" if request.param == "asgi" else None):
+        yield server.url_for("/things") if request.param == "network" else "/things"
 
 
 # What is expected.
@@ -232,7 +259,7 @@ def test_without_an_expectation_any_body_will_do(result, httpserver) -> None:
 # What is sent.
 
 
-def test_what_is_sent_inside(result) -> None:
+def test_what_is_sent_inside(result, protocol) -> None:
     check = HTTPEndpoint(
         "/echo?q=1",
         "POST",
@@ -269,7 +296,7 @@ def test_no_body_where_none_is_declared(result) -> None:
     assert result(HTTPEndpoint("/echo", expect=expect)).problem is None
 
 
-def test_a_path_outside_ascii(result) -> None:
+def test_a_path_outside_ascii(result, protocol) -> None:
     for url in ("/things/grün", "/things/gr%C3%BCn"):
         assert result(HTTPEndpoint(url, expect={"path": "/things/grün"})).problem is None
 
@@ -316,7 +343,7 @@ def test_a_host_of_its_own(result) -> None:
         assert result(check).problem is None
 
 
-def test_the_redirect_to_https_is_not_met(result) -> None:
+def test_the_redirect_to_https_is_not_met(result, protocol) -> None:
     middleware = ["django.middleware.security.SecurityMiddleware"]
     with override_settings(SECURE_SSL_REDIRECT=True, MIDDLEWARE=middleware):
         assert result(HTTPEndpoint("/echo", expect={"secure": "true"})).problem is None
@@ -331,7 +358,7 @@ def test_the_projects_middleware_has_its_say(problem) -> None:
     assert "CSRF" in told.hint
 
 
-def test_a_view_that_raises(problem) -> None:
+def test_a_view_that_raises(problem, protocol) -> None:
     told = problem(HTTPEndpoint("/boom"))
     assert (told.code, told.fault, told.evidence["http_status"]) == ("endpoint_status", Fault.OUTAGE, 500)
     with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
@@ -363,9 +390,22 @@ def test_an_endless_answer_inside_is_cut(problem) -> None:
     assert str(MAX_BODY) in told.message
 
 
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [("/huge", "endpoint_not_json"), ("/raising", "endpoint_status"), ("/torn-off", "endpoint_status")],
+)
+def test_what_an_asgi_project_puts_around_django(problem, url, code) -> None:
+    sent.clear()
+    with override_settings(ASGI_APPLICATION=f"{__name__}.application"):
+        told = problem(HTTPEndpoint(url, expect={"a": "b"}))
+    assert told.code == code
+    assert "s3cret" not in repr(told)
+    assert len(sent) * 65536 <= MAX_BODY + 2 * 65536
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", ["/database", "/async"])
-def test_on_the_tests_own_connection(result, url) -> None:
+def test_on_the_tests_own_connection(result, url, protocol) -> None:
     told = result(HTTPEndpoint(url))
     assert told.problem is None
     assert connection.in_atomic_block, "the test's transaction goes on"
@@ -374,7 +414,7 @@ def test_on_the_tests_own_connection(result, url) -> None:
 
 
 @pytest.mark.django_db
-def test_requests_in_transactions(result) -> None:
+def test_requests_in_transactions(result, protocol) -> None:
     connection.settings_dict["ATOMIC_REQUESTS"] = True
     try:
         assert result(HTTPEndpoint("/database", expect={"atomic": "true"})).problem is None
