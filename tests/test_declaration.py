@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from healthguard import Service, conf
-from healthguard.checks import AIProviderKey, SecretKey
+from healthguard.checks import AIProviderKey, HTTPEndpoint, SecretKey
 from healthguard.respond import Request, respond
 from tests import strange_checks as strange
 from tests.sites import Site
@@ -74,6 +74,9 @@ WRONG = [
             ("healthguard.checks.EnvironmentVariable", {"name": "X", "pattern": "("}),
             ("healthguard.checks.RequiredTables", {"tables": "customers"}),
             SecretKey(min_bytes="64"),
+            HTTPEndpoint("things"),
+            HTTPEndpoint("/things", expect={"status": "("}),
+            ("healthguard.checks.CredentialExchange", {"url": "/exchange", "providers": "anthropic"}),
             strange.RaisesInConstructor,
         )
     ),

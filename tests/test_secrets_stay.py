@@ -18,6 +18,10 @@ PLANTED = {
     "OTHER_SECRET": "pl4nted-0ther-Value-with-a-line-break\n",
     "DETAILS": "pl4nted-details-token-0123456789",
     "GATE_PASSWORD": "pl4nted-g4te-pass",
+    "CUSTOMER_KEY": "pl4nted-customer-key-5Rt7",
+    "QUERY_TOKEN": "pl4nted-query-token-9Xw2",
+    "BODY_TOKEN": "pl4nted-body-token-3Kd8",
+    "VENDED_KEY": "pl4nted-vended-example-key",
 }
 SETTINGS = """
 DEBUG = os.environ.get("DEBUG") == "1"
@@ -38,6 +42,21 @@ HEALTHGUARD = {
         "tables": {alias: RequiredTables(["t"], alias) for alias in ("down", "refusing", "odd")},
         "columns": RequiredColumns("t", {"c": "text"}, "down"),
         "migrations": {alias: AppliedMigrations(alias) for alias in ("down", "refusing", "odd")},
+        "endpoints": {
+            name: HTTPEndpoint(
+                url + "?token=" + os.environ["QUERY_TOKEN"], "POST", **expected,
+                json={"token": os.environ["BODY_TOKEN"]},
+                headers={"x-api-key": lambda: os.environ["CUSTOMER_KEY"], "x-other": os.environ["CUSTOMER_KEY"]},
+            )
+            for name, url, expected in (
+                ("inside", "/echo", {"expect": {"body.token": "never"}}),
+                ("refused", "/echo", {"expect_status": 418}),
+                ("raising", "/raising", {}),
+                ("nowhere", "http://gate:" + os.environ["GATE_PASSWORD"] + "@127.0.0.1:1/", {}),
+                ("outside", os.environ["OUTSIDE_URL"], {"expect": {"data": "never"}}),
+            )
+        },
+        "exchange": CredentialExchange("/echo", ["anthropic"], {"x-api-key": lambda: os.environ["CUSTOMER_KEY"]}),
         "theirs": {alias: ("health_check.checks.Database", {"alias": alias}) for alias in ("down", "refusing", "odd")},
         "careless": "careless.Careless",
         "furious": "careless.Furious",
@@ -64,6 +83,22 @@ class Constructed(HealthCheck):
 """
 
 
+URLS = """
+import json, os
+from django.http import JsonResponse
+from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
+@csrf_exempt
+def echo(request):
+    sent = {"body": json.loads(request.body), "headers": dict(request.headers), "query": request.GET.urlencode()}
+    return JsonResponse({**sent, "credentials": {"anthropic": {"api_key": os.environ["VENDED_KEY"]}}})
+@csrf_exempt
+def raising(request):
+    raise RuntimeError("careful")
+urlpatterns = [path("api/health", include("healthguard.urls")), path("echo", echo), path("raising", raising)]
+"""
+
+
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("debug", ["0", "1"])
 def test_no_planted_secret_anywhere(site, postgres, kind, debug) -> None:
@@ -77,8 +112,9 @@ def test_no_planted_secret_anywhere(site, postgres, kind, debug) -> None:
         "REFUSING_URL": postgres.url_as("nobody_of_this_name", "pl4nted_wrong_name"),
         "ANTHROPIC_BASE_URL": f"{root}/anthropic",
         "OPENAI_BASE_URL": f"{root}/openai/v1",
+        "OUTSIDE_URL": f"{root}/openai/v1/models",
     }
-    server = site.write(SETTINGS, adaptor="middleware", careless=CARELESS).serve(kind, "--log-level", "debug")
+    server = site.write(SETTINGS, URLS, adaptor="middleware", careless=CARELESS).serve(kind, "--log-level", "debug")
     token = {"Authorization": f"Bearer {PLANTED['DETAILS']}"}
     ends = time.monotonic() + 30
     while b'"pending"' in (reply := server.get("/api/health", headers=token, timeout=30)).body:

@@ -361,6 +361,10 @@ def test_the_projects_middleware_has_its_say(problem) -> None:
 def test_a_view_that_raises(problem, protocol) -> None:
     told = problem(HTTPEndpoint("/boom"))
     assert (told.code, told.fault, told.evidence["http_status"]) == ("endpoint_status", Fault.OUTAGE, 500)
+    assert "s3cret" not in repr(told)
+
+
+def test_a_view_whose_exceptions_are_let_through(problem) -> None:
     with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
         told = problem(HTTPEndpoint("/boom"))
     assert (told.code, told.evidence["http_status"]) == ("endpoint_status", 500)
