@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import setting_changed
 from django.db import connections
 from django.utils.module_loading import import_string
@@ -77,7 +76,9 @@ def _loaded(path: str) -> Any:
 
 
 @functools.cache
-def _handler() -> WSGIHandler:
+def _handler() -> Any:
+    from django.core.handlers.wsgi import WSGIHandler
+
     return WSGIHandler()
 
 
