@@ -142,6 +142,7 @@ def test_what_can_be_wrong_with_what_is_vended(result, vending, name, entry, cod
         (NOW + HOUR).replace(tzinfo=None).isoformat(),
         (NOW + HOUR).astimezone(datetime.timezone(datetime.timedelta(hours=-8))).isoformat(),
     ],
+    ids=["absent", "offset", "zulu", "naive", "west"],
 )
 def test_a_time_that_is_still_to_come(result, vending, expires_at) -> None:
     entry = {"api_key": KEYS["openai"], "expires_at": expires_at}
@@ -177,6 +178,7 @@ def test_of_several_the_worst_is_told_and_the_others_named(result, vending) -> N
         ({"credentials": KEYS["openai"]}, "a text"),
         (KEYS["openai"], "missing"),
     ],
+    ids=["list", "object", "null", "keys", "key", "bare"],
 )
 def test_an_answer_of_another_form(problem, vending, answer, kind) -> None:
     told = problem(CredentialExchange(vending(answer), ["openai"]))
