@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import json
 import re
 import sys
-import threading
 import traceback
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar, cast
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync
 from django.db import Error as DatabaseError
@@ -25,6 +26,8 @@ from healthguard.redaction import redact
 from healthguard.service import CheckSource
 from healthguard.status import NO_EVIDENCE, CheckResult, Evidence, Fault, Problem, Status
 from healthguard.threads import DaemonExecutor
+
+T = TypeVar("T")
 
 # How many calls an async check may have in the default executor of its loop at a time.
 _LOOP_THREADS = 8
@@ -123,9 +126,12 @@ def _await(told: Awaitable[object], limit: float, surroundings: Surroundings) ->
             # A little more than what is left, so that it is over time when it is cancelled.
             return await asyncio.wait_for(_caught(told), limit + 0.01)
 
+    def run() -> tuple[object, BaseException | None]:
+        with asyncio.Runner() as runner:
+            return runner.run(bounded())
+
     try:
-        with _one_loop_at_a_time(), asyncio.Runner() as runner:
-            value, error = runner.run(bounded())
+        value, error = _on_a_thread_of_the_system(run)
     finally:
         default.shutdown()
         sensitive.shutdown()
@@ -142,18 +148,22 @@ async def _caught(told: Awaitable[object]) -> tuple[object, BaseException | None
         return None, error
 
 
-_loop_lock = threading.Lock()
+def _on_a_thread_of_the_system(call: Callable[[], T]) -> T:
+    """Call it where asyncio's running loop is nobody else's.
 
-
-@contextlib.contextmanager
-def _one_loop_at_a_time() -> Iterator[None]:
-    """Under gevent all threads are greenlets of one, and asyncio has one running loop a thread of the system."""
+    Under gevent all threads are greenlets of one, and asyncio knows of one running loop a thread of the system: to
+    whatever else runs in the process, a request that asks the database, it would seem to run inside ours.
+    """
     monkey = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("threading"):
-        with _loop_lock:
-            yield
-    else:
-        yield
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return call()
+    from gevent.threadpool import ThreadPool
+
+    pool = ThreadPool(1)
+    try:
+        return cast("T", pool.apply(contextvars.copy_context().run, (call,)))
+    finally:
+        pool.kill()
 
 
 def _passed(source: CheckSource, told: object) -> CheckResult:

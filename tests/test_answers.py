@@ -308,6 +308,28 @@ def test_under_gevent_two_asynchronous_checks_at_once(site) -> None:
     assert set(reply.json["services"].values()) == {"healthy"}, server.log
 
 
+def test_under_gevent_requests_are_not_disturbed_by_an_asynchronous_check(site) -> None:
+    """All threads are greenlets of one there: its event loop must not seem to be theirs."""
+    site.write(
+        """
+        HEALTHGUARD = {"SERVICES": {"slow": Service(("tests.strange_checks.SleepsAsync", {"seconds": 4}), timeout=6)}}
+        """,
+        URLS
+        + """
+from django.contrib.auth.models import Group
+urlpatterns += [path("groups", lambda request: HttpResponse(str(Group.objects.count())))]
+""",
+        adaptor="middleware",
+    ).migrate()
+    server = site.serve("gunicorn-gevent")
+    assert server.get("/api/health").json["status"] == "unknown"
+    for _ in range(5):
+        reply = server.get("/groups", host="example.com")
+        assert (reply.status, reply.body) == (200, b"0"), server.log
+        assert server.get("/api/health").json["status"] == "unknown"
+    assert server.until("/api/health", 200).json["status"] == "healthy"
+
+
 def test_public_status_tells_no_names(site) -> None:
     site.write(DECLARATION + "HEALTHGUARD['PUBLIC'] = 'status'\n", adaptor="wrapper")
     server = site.serve()
