@@ -51,6 +51,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         report.longrepr = f"skipped in CI: {reason}"
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many answers of providers were read: a table that has shrunk should be seen."""
+    ids = [
+        report.nodeid
+        for report in terminalreporter.getreports("passed")
+        if "::test_what_an_answer_means[" in report.nodeid
+    ]
+    if ids:
+        terminalreporter.write_line(f"{len(set(ids))} answers of AI providers were read as they are meant.")
+
+
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from django.conf import settings
@@ -152,6 +152,8 @@ def _is_name(value: object) -> bool:
         and len(value) <= _MAX_NAME
         and _NAME.fullmatch(value) is not None
         and not value.startswith(DISTINCTIVE_PREFIXES)
+        # Keys of letters and digits could be names.
+        and not any(provider.formats and provider.has_format(value) for provider in PROVIDERS.values())
     )
 
 
@@ -206,16 +208,13 @@ def _found(provider: Provider, declared: KeySource) -> tuple[str, str, str | Non
     raise _missing(provider, names, f"No key for {provider.label}: {' and '.join(names)} are not set.")
 
 
-def _missing(provider: Provider, names: Iterator[str] | list[str] | tuple[str, ...], message: str) -> Unhealthy:
-    names = list(names)
-    place = f"Mount {names[0]} into this container: env or envFrom in the manifest, and the Secret it names."
-    return Unhealthy(
-        "key_missing",
-        message,
-        fault=Fault.CONFIG,
-        hint=place if names else "Look at where that function takes the key from.",
-        evidence={"provider": provider.name, "variables": names},
-    )
+def _missing(provider: Provider, names: Sequence[str], message: str) -> Unhealthy:
+    if names:
+        hint = f"Mount {names[0]} into this container: env or envFrom in the manifest, and the Secret it names."
+    else:
+        hint = "Look at where that function takes the key from."
+    evidence = {"provider": provider.name, "variables": list(names)}
+    return Unhealthy("key_missing", message, fault=Fault.CONFIG, hint=hint, evidence=evidence)
 
 
 def _setting(path: str) -> object:

@@ -37,6 +37,7 @@ ANTHROPIC = Provider(
         Answers(Verdict.REJECTED, 401, "error.type", "authentication_error"),
         Answers(Verdict.NO_FUNDS, 400, "error.message", ".*(credit balance|spend(ing)? limit|usage limits?).*"),
         Answers(Verdict.RESTRICTED, 400, "error.message", ".*organi[sz]ation has been disabled.*"),
+        Answers(Verdict.REJECTED, 403, "error.message", ".*token has been revoked.*"),
         Answers(Verdict.RESTRICTED, 403, "error.type", "permission_error"),
         Answers(Verdict.NO_FUNDS, 429, "error.message", ".*(spend(ing)? limit|spend cap|credit balance).*"),
     ),
@@ -45,6 +46,7 @@ ANTHROPIC = Provider(
 # OpenAI reports missing scopes, a wrong data residency host and a blocked address as 401 too; only invalid_api_key
 # means a bad key. A country it does not serve is 403: it says nothing of the key.
 _OPENAI_NO_FUNDS = "credit_balance_exhausted|insufficient_quota|.*_spend_limit_exceeded|.*_usage_limit_exceeded"
+_OPENAI_RESTRICTED = ".*(missing scopes|insufficient permissions|ip .*not authorized|member of an organization).*"
 _OPENAI_BODIES = r"([\w-]{74}T3BlbkFJ[\w-]{74}|[\w-]{58}T3BlbkFJ[\w-]{58}|[\w-]{20}T3BlbkFJ[\w-]{20})"
 
 OPENAI = Provider(
@@ -63,12 +65,8 @@ OPENAI = Provider(
     answers=(
         Answers(Verdict.REJECTED, 401, "error.code", "invalid_api_key"),
         Answers(Verdict.RESTRICTED, 401, "error.code", "incorrect_hostname|ip_not_authorized|missing_scope"),
-        Answers(
-            Verdict.RESTRICTED,
-            401,
-            "error.message",
-            ".*(missing scopes|insufficient permissions|ip .*not authorized|member of an organization).*",
-        ),
+        # The error itself is a text now and then.
+        *(Answers(Verdict.RESTRICTED, 401, field, _OPENAI_RESTRICTED) for field in ("error.message", "error")),
         Answers(Verdict.UNKNOWN, 401),
         Answers(Verdict.UNKNOWN, 403, "error.code", "unsupported_country_region_territory"),
         Answers(Verdict.RESTRICTED, 403, "error.message", ".*(missing scopes|insufficient permissions).*"),
@@ -82,7 +80,7 @@ AZURE_OPENAI = Provider(
     title="Azure OpenAI",
     variables=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
     base_url="{AZURE_OPENAI_ENDPOINT}",
-    formats=(r"[0-9a-f]{32}", r"(?=.{84}$)[A-Za-z0-9]+JQQJ99[A-Za-z0-9]+AAABACOG[A-Za-z0-9]{4}"),
+    formats=(r"[0-9a-f]{32}", r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{14}AAABACOG[A-Za-z0-9]{4}"),
     request=Request("/openai/models?api-version=2024-10-21", {"api-key": "{key}"}),
     # A 403 is the resource's network rules.
     answers=(Answers(Verdict.UNKNOWN, 403),),
@@ -103,6 +101,7 @@ GEMINI = Provider(
     proofs=("models[]",),
     answers=(
         Answers(Verdict.REJECTED, 400, "error.details.reason", "API_KEY_INVALID"),
+        Answers(Verdict.REJECTED, 403, "error.message", ".*reported as leaked.*"),
         Answers(Verdict.RESTRICTED, 403, "error.details.reason", "API_KEY_.*_BLOCKED|SERVICE_DISABLED"),
         Answers(Verdict.UNKNOWN, 401, "error.details.reason", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
     ),
@@ -170,7 +169,10 @@ XAI = Provider(
     answers=(
         *(Answers(Verdict.REJECTED, 200, field, "true") for field in ("api_key_blocked", "api_key_disabled")),
         Answers(Verdict.REJECTED, 200, "team_blocked", "true"),
-        Answers(Verdict.REJECTED, 400, is_explicit=False),
+        Answers(Verdict.REJECTED, 400, "error", ".*api key.*", is_explicit=False),
+        # A team without credit is told so as forbidden.
+        *(Answers(Verdict.NO_FUNDS, status, "error", ".*(credits|spending limit).*") for status in (403, 429)),
+        Answers(Verdict.RESTRICTED, 403, "code", ".*permission.*"),
     ),
 )
 
@@ -250,6 +252,7 @@ REPLICATE = Provider(
     distinctive=("r8_",),
     request=Request("/account"),
     proofs=("username",),
+    answers=(Answers(Verdict.RESTRICTED, 403, "detail", ".*permission.*"),),
 )
 
 BEDROCK = Provider(
@@ -262,8 +265,11 @@ BEDROCK = Provider(
     distinctive=("ABSK", "bedrock-api-key-"),
     request=Request("/foundation-models"),
     proofs=("modelSummaries[]",),
-    # A key of another region is refused in the same way.
-    answers=(Answers(Verdict.UNKNOWN, 403),),
+    # A key of another region is refused as a wrong one is; one that lacks a right is not.
+    answers=(
+        *(Answers(Verdict.RESTRICTED, 403, field, ".*not authorized to perform.*") for field in ("message", "Message")),
+        Answers(Verdict.UNKNOWN, 403),
+    ),
     expires_at=expires_at,
 )
 
@@ -291,7 +297,8 @@ ELEVENLABS = Provider(
     proofs=("user_id", "subscription"),
     answers=(
         Answers(Verdict.REJECTED, 401, "detail.status", "invalid_api_key"),
-        Answers(Verdict.RESTRICTED, 401, "detail.status", "missing_permissions"),
+        Answers(Verdict.RESTRICTED, 401, "detail.status", "missing_permissions|detected_unusual_activity"),
+        *(Answers(Verdict.NO_FUNDS, status, "detail.status", "quota_exceeded") for status in (400, 401)),
     ),
 )
 
@@ -306,9 +313,9 @@ PROVIDERS: dict[str, Provider] = {
 DISTINCTIVE_PREFIXES = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive)
 
 
-def provider_named(name: str) -> Provider | None:
+def provider_named(name: object) -> Provider | None:
     """The provider that a declaration calls ``name``."""
-    return PROVIDERS.get(name)
+    return PROVIDERS.get(name) if isinstance(name, str) else None
 
 
 def provider_of(key: str) -> Provider | None:

@@ -41,7 +41,8 @@ class Key:
 
 def corruption(key: Key) -> Unhealthy | None:
     """What happened to the key on its way, which nothing but another copy of it can mend."""
-    flaw = values.corruption(key.value, names=key.provider.variables, prefixes=DISTINCTIVE_PREFIXES, is_token=True)
+    names, prefixes = (*key.provider.variables, key.source), (*DISTINCTIVE_PREFIXES, *key.provider.prefixes)
+    flaw = values.corruption(key.value, names=names, prefixes=prefixes, is_token=True)
     if flaw is None:
         return None
     return Unhealthy(
@@ -64,7 +65,9 @@ def _looks(key: Key) -> Iterator[Unhealthy]:
             evidence=key.evidence,
         )
     owner = provider_of(key.value)
-    if owner is not None and owner.name != key.provider.name:
+    # A key without a prefix of its own begins with another's now and then.
+    is_own = bool(key.provider.formats) and key.provider.has_format(key.value)
+    if owner is not None and owner.name != key.provider.name and not is_own:
         yield Unhealthy(
             "key_wrong_provider",
             f"{key.source} holds a key of {owner.label}, not of {key.title}.",

@@ -7,7 +7,7 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from healthguard.providers.verdict import Verdict
@@ -129,12 +129,12 @@ class Provider:
 
     def place(self) -> Place:
         """Where the environment says to ask."""
-        given = next((os.environ[name].strip() for name in self.base_url_variables if os.environ.get(name)), None)
+        given = _first_set(self.base_url_variables)
         missing: list[str] = []
 
         def filled(match: re.Match[str]) -> str:
             names = match[1].split("|")
-            value = next((os.environ[name].strip() for name in names if os.environ.get(name)), None)
+            value = _first_set(names)
             if value is None:
                 missing.append(names[0])
             return value or ""
@@ -143,6 +143,10 @@ class Provider:
         if given is not None:
             return Place(given, self.is_gateway or given.rstrip("/") != own.rstrip("/"))
         return Place(own, self.is_gateway, tuple(missing))
+
+
+def _first_set(variables: Iterable[str]) -> str | None:
+    return next((value for name in variables if (value := os.environ.get(name, "").strip())), None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from healthguard.providers.verdict import Verdict
 _DEFAULTS = (
     Answers(Verdict.REJECTED, 401, is_explicit=False),
     Answers(Verdict.NO_FUNDS, 402),
-    Answers(Verdict.RESTRICTED, 403, "error.type", ".*permission.*|.*forbidden.*"),
+    # That something is forbidden says nothing of the key: so is a region.
+    Answers(Verdict.RESTRICTED, 403, "error.type", ".*permission.*"),
     Answers(Verdict.RESTRICTED, 403, "error.code", ".*permission.*|.*scope.*"),
     Answers(Verdict.NO_FUNDS, 429, "error.code", "insufficient_quota|.*credit.*exhausted.*|.*spend_limit.*"),
     Answers(Verdict.RATE_LIMITED, 429),

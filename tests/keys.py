@@ -1,0 +1,89 @@
+"""Random keys of a form: what the regular expressions in the rows describe, made up. No provider knows them."""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+import string
+from collections.abc import Callable
+from re import _constants as sre  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+from healthguard.providers import Provider
+
+WORD = string.ascii_letters + string.digits + "_"
+# What a repetition without an end stands for.
+LONGEST = 64
+
+Make = Callable[[random.Random], str]
+
+
+def key_of(provider: Provider, rng: random.Random) -> str:
+    """An ordinary key: of the provider's first form, and not of a kind that is asked about in a way of its own."""
+    make, others = maker(provider.formats[0]), tuple(provider.requests_by_prefix)
+    return next(key for key in iter(lambda: make(rng), None) if not key.startswith(others))
+
+
+@functools.cache
+def maker(pattern: str) -> Make:
+    """What makes texts that ``pattern`` fits, each as likely as the others of its length."""
+    return _sequence(_parser.parse(pattern))
+
+
+def _sequence(parsed: Any) -> Make:
+    parts = [_part(operation, argument) for operation, argument in parsed]
+    return lambda rng: "".join(part(rng) for part in parts)
+
+
+def _part(operation: Any, argument: Any) -> Make:
+    if operation is sre.LITERAL:
+        return lambda rng: chr(argument)
+    if operation is sre.IN:
+        alphabet = _alphabet(argument)
+        return lambda rng: rng.choice(alphabet)
+    if operation is sre.MAX_REPEAT:
+        return _repeat(*argument)
+    if operation is sre.SUBPATTERN:
+        return _sequence(argument[-1])
+    if operation is sre.BRANCH:
+        branches = [_sequence(branch) for branch in argument[1]]
+        return lambda rng: rng.choice(branches)(rng)
+    raise NotImplementedError(f"{operation} in the form of a key")
+
+
+def _repeat(least: int, most: int, parsed: Any) -> Make:
+    most = most if most is not sre.MAXREPEAT else least + LONGEST
+    (operation, argument), *_ = parsed
+    if operation is sre.IN and len(parsed) == 1:
+        alphabet = _alphabet(argument)
+        if least == most:
+            return lambda rng: "".join(rng.choices(alphabet, k=least))
+        return lambda rng: "".join(rng.choices(alphabet, k=rng.randint(least, most)))
+    part = _sequence(parsed)
+    return lambda rng: "".join(part(rng) for _ in range(rng.randint(least, most)))
+
+
+def _alphabet(members: Any) -> str:
+    characters: set[str] = set()
+    for operation, argument in members:
+        if operation is sre.RANGE:
+            characters |= {chr(code) for code in range(argument[0], argument[1] + 1)}
+        elif operation is sre.CATEGORY and argument is sre.CATEGORY_WORD:
+            characters |= set(WORD)
+        elif operation is sre.LITERAL:
+            characters.add(chr(argument))
+        else:
+            raise NotImplementedError(f"{operation} in the form of a key")
+    return "".join(sorted(characters))
+
+
+def forms(provider: Provider) -> list[tuple[str, str]]:
+    """The provider's forms, each with a name for a test."""
+    return [(f"{provider.name}-{number}", pattern) for number, pattern in enumerate(provider.formats)]
+
+
+def fits(pattern: str, key: str) -> bool:
+    """Whether ``key`` is of the form."""
+    return re.fullmatch(pattern, key) is not None
