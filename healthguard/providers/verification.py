@@ -86,8 +86,10 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
             return verification
     except TimeoutError:
         return Verification(Verdict.DOWN, f"no answer in {limit:.1f} s", url.host)
-    except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
         return Verification(Verdict.DOWN, _reason(error), url.host)
+    except ImportError:
+        return Verification(Verdict.DOWN, "the environment's SOCKS proxy needs httpx[socks]", url.host)
 
 
 def _reason(error: BaseException) -> str:
