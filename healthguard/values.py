@@ -57,13 +57,15 @@ _PLACEHOLDER_WORDS = frozenset(
     "mock dummy fake test example sample placeholder changeme replace your insert todo redacted".split()
 )
 _TEMPLATE = re.compile(
-    r"<[^<>]*> | \{\{.*\}\} | \{[\w\s.-]*\} | \$\{.*\} | \$\([\w.-]+\) | \$[A-Za-z_]\w* | %\w+% | @\w+@",
+    r"<[^<>]*> | \{\{.*\}\} | \{[\w\s.-]*\} | \$\{.*\} | \$\([\w\s./:-]+\) | \$[A-Za-z_]\w* | %\w+% | @\w+@",
     re.VERBOSE | re.DOTALL,
 )
 _MASK = re.compile(r"[*xX#.?•●…_-]+")
 _FILLER = re.compile(r"x{6,}|X{6,}|\*{6,}|0{10,}|1234567890|abcdefghij|\.\.\.|…")
-# In a longer value it may be chance: Django's own secret keys are made of an alphabet with an asterisk.
-_SHORT_FILLER = re.compile(r"\*{3,}")
+# In a longer value it may be chance: Django's own secret keys are made of an alphabet with an asterisk. A key that
+# was masked in its middle is a key otherwise.
+_MASKED = re.compile(r"\*{3,}")
+_MASKED_KEY = re.compile(r"[A-Za-z0-9_.-]*\*{3,}[A-Za-z0-9_.-]*")
 _WORD = re.compile(r"[A-Za-z]+")
 _CHANGE_ME = re.compile(r"change[-_. ]me", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[-_.\s]+")
@@ -74,6 +76,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PUBLISHED = frozenset(
     {
         "AKIAIOSFODNN7EXAMPLE",
+        "AKIAI44QH8DHBEXAMPLE",
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
         "AIzaSyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe",
@@ -120,8 +123,8 @@ def corruption(
     return (
         _invisible(value, is_token=is_token)
         or _surrounded(value)
-        or _inner_control(value, is_token=is_token)
         or _copied_along(value, names)
+        or _inner_control(value, is_token=is_token)
         or _unresolved(value)
         or _still_base64(value, tuple(prefixes))
     )
@@ -164,8 +167,6 @@ def _inner_control(value: str, *, is_token: bool) -> Flaw | None:
     if _CONTROL.search(value):
         return _corrupted("holds a control character", "Copy the value again from its source, as plain text.")
     if is_token and any(character.isspace() for character in value):
-        if value.lower().startswith("bearer "):
-            return _corrupted("begins with 'Bearer '", "Store the key alone, without the header it is sent in.")
         return _corrupted("holds white space", "Copy the value again from its source, in one line.")
     return None
 
@@ -220,7 +221,8 @@ def placeholder(value: str, *, prefixes: Iterable[str] = ()) -> Flaw | None:
         return _stands_in("is a template that nobody filled in")
     is_long = len(body) >= _LONG_BODY
     is_filler = not body or _MASK.fullmatch(body) or _FILLER.search(body) or len(set(body)) <= _FEW_CHARACTERS
-    if is_filler or (_SHORT_FILLER.search(body) and not is_long):
+    is_masked = _MASKED_KEY.fullmatch(body) if is_long else _MASKED.search(body)
+    if is_filler or is_masked:
         return _stands_in("is filler, not a secret")
     tokens = [token for token in _SEPARATOR.split(_CHANGE_ME.sub("changeme", body)) if token]
     tells = any(token.lower() in _PLACEHOLDER_WORDS for token in tokens)
