@@ -1,4 +1,8 @@
-"""``make demo``: the example project on SQLite, with a provider simulator, in the foreground."""
+"""``make demo``: the example project on SQLite, with a provider simulator, in the foreground.
+
+The keys of Anthropic and OpenAI are made up. Any other provider whose key is in the environment is shown as well, and
+asked at the simulator, which takes that key for real: MISTRAL_API_KEY=… make demo
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,8 @@ import os
 import signal
 import sys
 
-from example_project.deployment import Server, healthy_environment, is_free, manage
-from example_project.provider_simulator import Simulator
+from example_project.deployment import Server, healthy_environment, is_free, manage, provider_keys
+from example_project.provider_simulator import MODES, Simulator
 
 BANNER = """
 healthguard's example project runs on http://localhost:{port}; Ctrl-C ends it.
@@ -23,7 +27,7 @@ What a load balancer and Kubernetes ask:
 The service itself:
   curl -s localhost:{port}/api/v1/credentials/exchange -H 'x-api-key: {api_key}' \\
        -d '{{"providers": ["anthropic"], "ttl_minutes": 60}}'
-Let the provider be in trouble, then ask for a fresh answer (modes: ok, reject, 500, 429, silent, garbage, redirect):
+Let the provider be in trouble, then ask for a fresh answer (modes: {modes}):
   curl -s localhost:{simulator}/simulate -d '{{"mode": "reject"}}'
   curl -s 'localhost:{port}/api/health?fresh=1' -H 'Authorization: Bearer {token}'
 """
@@ -35,7 +39,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 def main() -> int:
     """Run it until it is interrupted."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8000)
     port = parser.parse_args().port
     if not 0 < port < 65536:
@@ -45,7 +49,7 @@ def main() -> int:
     database_url = os.environ.get("DATABASE_URL")
     simulator = Simulator()
     environment = healthy_environment(simulator.base_urls, database_url)
-    simulator.keys = {environment["ANTHROPIC_API_KEY"], environment["OPENAI_API_KEY"]}
+    simulator.keys = provider_keys(environment)
     simulator.start()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Also where a shell started this in the background, and so with SIGINT ignored: the server must end with it.
@@ -60,6 +64,7 @@ def main() -> int:
                 port=port,
                 database="the one of DATABASE_URL" if database_url else "SQLite, in .state/",
                 simulator=simulator.server_port,
+                modes=", ".join(MODES),
                 token=environment["HEALTHGUARD_TOKEN"],
                 api_key=api_key,
             ),

@@ -13,6 +13,8 @@ import time
 import urllib.error
 import urllib.request
 
+from healthguard.providers import PROVIDERS
+
 MODULE = "example_project.wsgi:application"
 CONFIG = "python:example_project.gunicorn_conf"
 START_SECONDS = 30.0
@@ -48,6 +50,12 @@ def healthy_environment(base_urls: dict[str, str], database_url: str | None = No
     if database_url is not None:
         environment["DATABASE_URL"] = database_url
     return environment
+
+
+def provider_keys(environment: dict[str, str]) -> set[str]:
+    """All keys of AI providers in ``environment``: those that were made up, and whatever else was there."""
+    variables = {variable for provider in PROVIDERS.values() for variable in provider.variables}
+    return {value for name, value in environment.items() if name in variables}
 
 
 def manage(environment: dict[str, str], *arguments: str) -> str:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from example_project.deployment import Server, free_port, healthy_environment, manage
+from example_project.deployment import Server, free_port, healthy_environment, manage, provider_keys
 from example_project.postgres import Postgres, postgres
 from example_project.provider_simulator import Simulator
 
@@ -187,7 +187,7 @@ def main() -> int:
             )
         try:
             environment = healthy_environment(simulator.base_urls, server.create(PLATFORM))
-            simulator.keys = {environment["ANTHROPIC_API_KEY"], environment["OPENAI_API_KEY"]}
+            simulator.keys = provider_keys(environment)
             simulator.start()
             print("Preparing the databases …", flush=True)
             manage(environment, "migrate", "--verbosity=0")

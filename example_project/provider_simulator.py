@@ -1,16 +1,20 @@
-"""A SIMULATOR of Anthropic and OpenAI: a small HTTP server that answers about keys as they do.
+"""A SIMULATOR of the AI providers: a small HTTP server that answers about keys as they do.
 
 It knows the keys it is given and rejects any other, with the bodies of the real providers. It is no provider: it
 exists so that the example project is green without internet, and so that its troubles can be played.
 
     python -m example_project.provider_simulator --port 8799 --key sk-ant-… --key sk-proj-…
 
-POST /simulate {"mode": "429"} makes it answer that way from then on; the modes are in MODES.
+Each provider answers below its name: /anthropic/v1/models, /mistral/v1/models. Variables that point clients there are
+printed at the start; PROVIDER_SIMULATOR is for the example's settings, which send all of their checks there.
+POST /simulate {"mode": "429"} makes it answer that way from then on; the modes are in MODES. ``make demo`` starts it
+with the keys of its environment: MISTRAL_API_KEY=… make demo shows Mistral's as well.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import threading
 import time
@@ -20,6 +24,166 @@ from typing import Any
 MODES = ("ok", "reject", "500", "429", "silent", "garbage", "redirect", "no-funds")
 LABEL = "healthguard example provider SIMULATOR"
 SILENCE_SECONDS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """How a provider answers.
+
+    Args:
+        base: what its clients' base URLs end in.
+        path: what is asked for, below that.
+        real: the body of the answer about a key it knows.
+        rejection: the body of the answer about another.
+        status: the status of that.
+        header: where it looks for the key, if not in Authorization.
+        variable: the environment variable that tells its clients another base URL.
+    """
+
+    base: str
+    path: str
+    real: Any
+    rejection: Any
+    status: int = 401
+    header: str = "authorization"
+    variable: str | None = None
+
+
+def _models(name: str) -> dict[str, Any]:
+    return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": LABEL}]}
+
+
+def _openai_error(message: str, kind: str = "invalid_request_error") -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": None, "code": "invalid_api_key"}}
+
+
+_CLAUDE = {"type": "model", "id": "claude-simulated", "display_name": LABEL}
+_BEDROCK = {"modelId": "simulated", "modelName": LABEL, "providerName": LABEL}
+_GOOGLE_ERROR = {
+    "code": 400,
+    "message": "API key not valid. Please pass a valid API key.",
+    "status": "INVALID_ARGUMENT",
+    "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}],
+}
+_XAI = {"redacted_api_key": "xai-...", "api_key_id": "simulated", "name": LABEL, "acls": ["api-key:model:*"]}
+_XAI_FLAGS = {"team_blocked": False, "api_key_blocked": False, "api_key_disabled": False}
+
+SHAPES = {
+    "anthropic": Shape(
+        "",
+        "/v1/models",
+        {"data": [_CLAUDE], "has_more": False, "first_id": _CLAUDE["id"], "last_id": _CLAUDE["id"]},
+        {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}},
+        header="x-api-key",
+        variable="ANTHROPIC_BASE_URL",
+    ),
+    "openai": Shape(
+        "/v1",
+        "/models",
+        _models("gpt-simulated"),
+        _openai_error("Incorrect API key provided. You can find your API key in your account."),
+        variable="OPENAI_BASE_URL",
+    ),
+    "azure_openai": Shape(
+        "",
+        "/openai/models",
+        _models("gpt-simulated"),
+        {"error": {"code": "401", "message": "Access denied due to invalid subscription key or wrong API endpoint."}},
+        header="api-key",
+        variable="AZURE_OPENAI_ENDPOINT",
+    ),
+    "gemini": Shape(
+        "",
+        "/v1beta/models",
+        {"models": [{"name": "models/gemini-simulated", "displayName": LABEL}]},
+        {"error": _GOOGLE_ERROR},
+        400,
+        header="x-goog-api-key",
+        variable="GOOGLE_GEMINI_BASE_URL",
+    ),
+    "mistral": Shape("/v1", "/models", _models("mistral-simulated"), {"detail": "Unauthorized"}),
+    "cohere": Shape(
+        "",
+        "/v1/check-api-key",
+        {"valid": True, "organization_id": "simulated", "owner_id": "simulated"},
+        {"valid": False},
+        200,
+        variable="CO_API_URL",
+    ),
+    "groq": Shape(
+        "", "/openai/v1/models", _models("llama-simulated"), _openai_error("Invalid API Key"), variable="GROQ_BASE_URL"
+    ),
+    "deepseek": Shape(
+        "",
+        "/user/balance",
+        {"is_available": True, "balance_infos": [{"currency": "USD", "total_balance": "9.60"}]},
+        _openai_error("Authentication Fails, Your api key is invalid", "authentication_error"),
+    ),
+    "xai": Shape(
+        "/v1",
+        "/api-key",
+        {**_XAI, **_XAI_FLAGS},
+        {"code": "Client specified an invalid argument", "error": "Incorrect API key provided."},
+        400,
+    ),
+    "openrouter": Shape(
+        "/api/v1",
+        "/key",
+        {"data": {"label": LABEL, "limit": None, "limit_remaining": None, "usage": 0}},
+        {"error": {"message": "User not found.", "code": 401}},
+    ),
+    "together": Shape(
+        "/v1",
+        "/models",
+        [{"id": "llama-simulated", "object": "model", "organization": LABEL}],
+        _openai_error("Invalid API key provided."),
+        variable="TOGETHER_BASE_URL",
+    ),
+    "fireworks": Shape(
+        "/inference/v1",
+        "/models",
+        _models("accounts/fireworks/models/simulated"),
+        _openai_error("The API key you provided is invalid."),
+    ),
+    "perplexity": Shape(
+        "",
+        "/v1/async/sonar",
+        {"next_token": None, "requests": []},
+        b"<html><head><title>401 Authorization Required</title></head></html>",
+        variable="PERPLEXITY_BASE_URL",
+    ),
+    "huggingface": Shape(
+        "",
+        "/api/whoami-v2",
+        {"type": "user", "name": "simulated", "fullname": LABEL},
+        {"error": "Invalid credentials in Authorization header"},
+        variable="HF_ENDPOINT",
+    ),
+    "replicate": Shape(
+        "/v1",
+        "/account",
+        {"type": "organization", "username": "simulated", "name": LABEL},
+        {"title": "Unauthenticated", "detail": "You did not pass a valid authentication token", "status": 401},
+        variable="REPLICATE_BASE_URL",
+    ),
+    "bedrock": Shape(
+        "",
+        "/foundation-models",
+        {"modelSummaries": [_BEDROCK]},
+        {"Message": "Authentication failed: Please make sure your API Key is valid."},
+        403,
+    ),
+    "voyage": Shape(
+        "/v1", "/files", {"object": "list", "data": [], "has_more": False}, {"detail": "Provided API key is invalid."}
+    ),
+    "elevenlabs": Shape(
+        "",
+        "/v1/user",
+        {"user_id": "simulated", "subscription": {"tier": "free"}},
+        {"detail": {"status": "invalid_api_key", "message": "Invalid API key"}},
+        header="xi-api-key",
+    ),
+}
 
 
 class Simulator(ThreadingHTTPServer):
@@ -40,13 +204,15 @@ class Simulator(ThreadingHTTPServer):
 
     @property
     def base_urls(self) -> dict[str, str]:
-        """The environment variables that point the providers' clients here."""
+        """The environment variables that point the providers' clients, and the example's checks, here."""
         root = f"http://127.0.0.1:{self.server_port}"
-        return {"ANTHROPIC_BASE_URL": f"{root}/anthropic", "OPENAI_BASE_URL": f"{root}/openai/v1"}
+        urls = {shape.variable: base_url(root, name) for name, shape in SHAPES.items() if shape.variable is not None}
+        return {**urls, "PROVIDER_SIMULATOR": root}
 
     def start(self) -> Simulator:
         """Serve from a thread."""
-        threading.Thread(target=self.serve_forever, name="provider-simulator", daemon=True).start()
+        # It looks this often (seconds) whether it should stop.
+        threading.Thread(target=self.serve_forever, args=(0.02,), name="provider-simulator", daemon=True).start()
         return self
 
     def stop(self) -> None:
@@ -55,26 +221,35 @@ class Simulator(ThreadingHTTPServer):
         self.server_close()
 
 
+def base_url(root: str, name: str) -> str:
+    """Where a simulator at ``root`` answers for the provider ``name``."""
+    return f"{root}/{name}{SHAPES[name].base}"
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Simulator
     server_version = LABEL
 
     def do_GET(self) -> None:
         self.server.asked += 1
-        answers = {"/anthropic/v1/models": self._anthropic, "/openai/v1/models": self._openai}
-        answer = answers.get(self.path.partition("?")[0])
-        if answer is None:
+        path = self.path.partition("?")[0]
+        name = path.split("/")[1]
+        shape = SHAPES.get(name)
+        if shape is None or path != f"/{name}{shape.base}{shape.path}":
             self._send(404, {"error": {"type": "not_found_error", "message": f"{LABEL}: no such path"}})
         elif not self._in_trouble():
-            answer()
+            self._answer(shape)
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
+        content = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path != "/simulate":
+            self.do_GET()
+            return
         try:
-            mode = json.loads(self.rfile.read(length))["mode"]
+            mode = json.loads(content)["mode"]
         except (ValueError, KeyError, TypeError):
             mode = None
-        if self.path != "/simulate" or mode not in MODES:
+        if mode not in MODES:
             self._send(400, {"error": f"POST /simulate with a mode of {MODES}"})
             return
         self.server.mode = mode
@@ -96,37 +271,22 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, b"<!doctype html><title>Sign in to the hotel's Wi-Fi</title>")
             case "redirect":
                 self.send_response(302)
-                self.send_header("Location", "/anthropic/v1/models")
+                self.send_header("Location", self.path)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             case _:
                 return False
         return True
 
-    def _anthropic(self) -> None:
-        key = self.headers.get("x-api-key") or self._bearer()
-        if self._is_known(key):
-            model = {"type": "model", "id": "claude-simulated", "display_name": LABEL}
-            self._send(200, {"data": [model], "has_more": False, "first_id": model["id"], "last_id": model["id"]})
+    def _answer(self, shape: Shape) -> None:
+        # Anthropic takes a token of the other kind as well.
+        key = self.headers.get(shape.header) or self.headers.get("authorization", "")
+        if self.server.mode != "reject" and key.removeprefix("Bearer ") in self.server.keys:
+            self._send(200, shape.real)
         else:
-            error = {"type": "authentication_error", "message": "invalid x-api-key"}
-            self._send(401, {"type": "error", "error": error})
+            self._send(shape.status, shape.rejection)
 
-    def _openai(self) -> None:
-        if self._is_known(self._bearer()):
-            self._send(200, {"object": "list", "data": [{"id": "gpt-simulated", "object": "model", "owned_by": LABEL}]})
-        else:
-            message = "Incorrect API key provided. You can find your API key in your account."
-            error = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}
-            self._send(401, {"error": error})
-
-    def _is_known(self, key: str) -> bool:
-        return self.server.mode != "reject" and key in self.server.keys
-
-    def _bearer(self) -> str:
-        return self.headers.get("authorization", "").removeprefix("Bearer ")
-
-    def _send(self, status: int, body: dict[str, Any] | bytes) -> None:
+    def _send(self, status: int, body: Any) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html" if isinstance(body, bytes) else "application/json")
@@ -140,9 +300,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until interrupted."""
-    parser = argparse.ArgumentParser(description=LABEL)
-    parser.add_argument("--port", type=int, default=8799)
-    parser.add_argument("--key", action="append", default=[], help="a key that it takes for real")
+    parser = argparse.ArgumentParser(
+        description=f"{LABEL}, of {', '.join(SHAPES)}.",
+        epilog=f'Modes: {", ".join(MODES)}. Choose one with: curl 127.0.0.1:PORT/simulate -d \'{{"mode": "429"}}\'',
+    )
+    parser.add_argument("--port", type=int, default=8799, help="where to listen on 127.0.0.1 (default: 8799)")
+    parser.add_argument("--key", action="append", default=[], help="a key that it takes for real; any number of them")
     options = parser.parse_args()
     simulator = Simulator(options.port, tuple(options.key))
     for name, url in simulator.base_urls.items():

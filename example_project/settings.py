@@ -10,6 +10,7 @@ from typing import Any
 
 import dj_database_url
 
+from example_project.ai_providers import more_ai_providers
 from healthguard import Service
 from healthguard.checks import (
     AIProviderKey,
@@ -78,7 +79,11 @@ HEALTHGUARD: dict[str, Any] = {
             ),
             AppliedMigrations(),
         ],
-        "ai_providers": {"anthropic": AIProviderKey("anthropic"), "openai": AIProviderKey("openai")},
+        "ai_providers": {
+            "anthropic": AIProviderKey("anthropic"),
+            "openai": AIProviderKey("openai"),
+            **more_ai_providers("anthropic", "openai"),
+        },
         "django_config": Service(SecretKey(min_bytes=64), EnvironmentVariable("SECRET_KEY")),
         "analytics": RequiredTables(["analytics_events"]),
     },

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from example_project.deployment import Server, anthropic_key, free_port, healthy_environment, manage
+from example_project.deployment import Server, anthropic_key, free_port, healthy_environment, manage, provider_keys
 from example_project.provider_simulator import Simulator
 
 EXPECTED = f"healthguard_platform_{os.getpid()}"
@@ -109,7 +109,7 @@ def healthy(postgres) -> Iterator[Deployment]:
     simulator = Simulator().start()
     environment = healthy_environment(simulator.base_urls, postgres.create(EXPECTED))
     environment["EXPECTED_DATABASE"] = EXPECTED
-    simulator.keys = {environment["ANTHROPIC_API_KEY"], environment["OPENAI_API_KEY"]}
+    simulator.keys = provider_keys(environment)
     manage(environment, "migrate", "--verbosity=0")
     yield Deployment(environment, simulator)
     simulator.stop()
