@@ -29,10 +29,11 @@ def key_of(provider: Provider, rng: random.Random) -> str:
 @functools.cache
 def maker(pattern: str) -> Make:
     """What makes texts that ``pattern`` fits, each as likely as the others of its length."""
-    return _sequence(_parser.parse(pattern))
+    return sequence(_parser.parse(pattern))
 
 
-def _sequence(parsed: Any) -> Make:
+def sequence(parsed: Any) -> Make:
+    """The same for a part of a parsed regular expression."""
     parts = [_part(operation, argument) for operation, argument in parsed]
     return lambda rng: "".join(part(rng) for part in parts)
 
@@ -45,10 +46,12 @@ def _part(operation: Any, argument: Any) -> Make:
         return lambda rng: rng.choice(alphabet)
     if operation is sre.MAX_REPEAT:
         return _repeat(*argument)
+    if operation is sre.AT:
+        return lambda rng: ""
     if operation is sre.SUBPATTERN:
-        return _sequence(argument[-1])
+        return sequence(argument[-1])
     if operation is sre.BRANCH:
-        branches = [_sequence(branch) for branch in argument[1]]
+        branches = [sequence(branch) for branch in argument[1]]
         return lambda rng: rng.choice(branches)(rng)
     raise NotImplementedError(f"{operation} in the form of a key")
 
@@ -61,7 +64,7 @@ def _repeat(least: int, most: int, parsed: Any) -> Make:
         if least == most:
             return lambda rng: "".join(rng.choices(alphabet, k=least))
         return lambda rng: "".join(rng.choices(alphabet, k=rng.randint(least, most)))
-    part = _sequence(parsed)
+    part = sequence(parsed)
     return lambda rng: "".join(part(rng) for _ in range(rng.randint(least, most)))
 
 
