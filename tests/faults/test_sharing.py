@@ -17,6 +17,9 @@ from example_project.deployment import anthropic_key, free_port, is_free
 from tests.faults.key_fleet import TTL
 from tests.sites import REPOSITORY
 
+# Forty processes leave no room for other tests, whose load would make a real key's verification too slow.
+pytestmark = pytest.mark.alone
+
 PROCESSES = 40
 SERVER = shutil.which("redis-server")
 
@@ -85,6 +88,13 @@ def told(process: subprocess.Popen[str]) -> Counter[str]:
     return Counter(lines.splitlines())
 
 
+def _wait_for_the_first(simulator) -> None:
+    ends = time.monotonic() + 30
+    while not simulator.asked:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
 def test_a_fleet_asks_once_a_ttl(fleet, redis, simulator) -> None:
     seconds = 4 * TTL
     found = told(fleet(REDIS, redis.url, seconds))
@@ -96,6 +106,7 @@ def test_a_fleet_asks_once_a_ttl(fleet, redis, simulator) -> None:
 
 def test_the_cache_is_killed_in_between(fleet, redis, simulator) -> None:
     process = fleet(REDIS, redis.url, 4 * TTL)
+    _wait_for_the_first(simulator)
     time.sleep(2 * TTL)
     while_it_lived = simulator.asked
     redis.kill()
@@ -112,7 +123,8 @@ def test_a_cache_that_says_nothing(fleet, simulator) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen(1000)
         found = told(fleet(REDIS, f"redis://127.0.0.1:{silent.getsockname()[1]}/0", TTL))
-    assert set(found) == {"healthy -"}
+    assert found["healthy -"] >= PROCESSES
+    assert not [line for line in found if line.startswith(("unhealthy", "unknown"))], "nobody turns red"
 
 
 def test_a_cache_in_files(fleet, simulator, tmp_path) -> None:
@@ -135,6 +147,7 @@ def test_what_is_in_the_cache_tells_nothing_of_the_key(fleet, redis, simulator) 
 
 def test_a_revoked_key_is_told_to_all_within_a_ttl(fleet, redis, simulator) -> None:
     process = fleet(REDIS, redis.url, 4 * TTL)
+    _wait_for_the_first(simulator)
     time.sleep(1.5 * TTL)
     simulator.mode = "reject"
     lines = told(process)
