@@ -169,7 +169,8 @@ XAI = Provider(
     answers=(
         *(Answers(Verdict.REJECTED, 200, field, "true") for field in ("api_key_blocked", "api_key_disabled")),
         Answers(Verdict.REJECTED, 200, "team_blocked", "true"),
-        Answers(Verdict.REJECTED, 400, "error", ".*api key.*", is_explicit=False),
+        # An edge's 400 has no such body.
+        Answers(Verdict.REJECTED, 400, "error", is_explicit=False),
         # A team without credit is told so as forbidden.
         *(Answers(Verdict.NO_FUNDS, status, "error", ".*(credits|spending limit).*") for status in (403, 429)),
         Answers(Verdict.RESTRICTED, 403, "code", ".*permission.*"),

@@ -335,8 +335,13 @@ ANSWERS: dict[str, tuple[Answer, ...]] = {
             "incorrect",
             asks=2,
         ),
+        # The request has no other argument than the key.
         Answer(
-            UNKNOWN, 400, {"code": "Client specified an invalid argument", "error": "Argument not supported"}, "other"
+            REJECTED,
+            400,
+            {"code": "Client specified an invalid argument", "error": "Argument not supported"},
+            "other",
+            asks=2,
         ),
         Answer(REJECTED, 401, {"code": "Unauthenticated", "error": "No credentials were provided"}, asks=2),
         Answer(
