@@ -72,6 +72,11 @@ class Problem:
     hint: str
     evidence: Mapping[str, Evidence] = dataclasses.field(default_factory=lambda: NO_EVIDENCE)
 
+    @classmethod
+    def misdeclared(cls, message: str, hint: str = "Mend it in the HEALTHGUARD setting.") -> Problem:
+        """What is wrong with a check's own declaration."""
+        return cls("misdeclared", Fault.CONFIG, message, hint)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CheckResult:

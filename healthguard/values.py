@@ -255,8 +255,12 @@ def fingerprint(value: str, key: str) -> str:
 
     A keyed hash: without ``key`` nobody can try candidates against it.
     """
-    digest = hmac.new(b"healthguard.fingerprint" + _bytes(key), _bytes(value), hashlib.sha256)
-    return digest.hexdigest()[:8]
+    return keyed_hash(value, key, purpose="fingerprint")[:8]
+
+
+def keyed_hash(value: str, key: str, *, purpose: str) -> str:
+    """64 hexadecimal characters for ``value``, which nobody can come back from; others for each purpose."""
+    return hmac.new(b"healthguard." + _bytes(purpose) + _bytes(key), _bytes(value), hashlib.sha256).hexdigest()
 
 
 def _bytes(text: str) -> bytes:

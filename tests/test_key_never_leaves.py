@@ -21,6 +21,7 @@ from django.core.cache import caches
 from django.test import Client, override_settings
 from pytest_httpserver import HTTPServer
 
+from healthguard.calling.network import certificates
 from healthguard.checks import AIProviderKey
 from healthguard.deadline import ending_in
 from healthguard.exceptions import Degraded, Unhealthy
@@ -346,7 +347,7 @@ def test_within_a_tunnel_the_proxy_sees_no_key(result, recorder, monkeypatch, tm
     server.clear()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    verification._certificates.cache_clear()
+    certificates.cache_clear()
     content = next(a.body for a in ANSWERS[name] if a.verdict is Verdict.REAL)
     provider = at_url(name, f"https://localhost:{server.port}")
     path = urlsplit(provider.base_url).path + provider.request.path
@@ -356,7 +357,7 @@ def test_within_a_tunnel_the_proxy_sees_no_key(result, recorder, monkeypatch, tm
     try:
         told = result(AIProviderKey(provider))
     finally:
-        verification._certificates.cache_clear()
+        certificates.cache_clear()
     assert told.status is Status.HEALTHY, told.problem
     ((request, _),) = server.log
     assert key in str(request.headers)

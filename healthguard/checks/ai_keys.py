@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
-import hashlib
-import hmac
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +23,8 @@ from healthguard.providers import (
     Provider,
     Verdict,
     Verification,
+    has_a_form,
+    no_provider,
     provider_named,
     verify,
 )
@@ -90,10 +89,11 @@ class AIProviderKey(HealthCheck):
             raise against
         found: Mapping[str, Evidence] = key.evidence
         if self.verify:
-            verification = await self._verification(provider, key, variable, place)
+            name = _name(key, place)
+            verification = await self._verification(key, variable, place, name)
             if verification.verdict is Verdict.REJECTED and against is not None:
                 raise against
-            verdict = judgement(key, verification, good_at(_name(key, place)))
+            verdict = judgement(key, verification, good_at(name))
             if verdict is not None:
                 raise verdict
             found = {**found, **answer(verification)}
@@ -101,22 +101,21 @@ class AIProviderKey(HealthCheck):
             raise warning
         return found
 
-    async def _verification(self, provider: Provider, key: Key, variable: str | None, place: Place) -> Verification:
+    async def _verification(self, key: Key, variable: str | None, place: Place, name: str) -> Verification:
         if place.missing:
             raise Unhealthy(
                 "base_url_missing",
-                f"{place.missing[0]} is not set, so that no call to {provider.label} can be made.",
+                f"{place.missing[0]} is not set, so that no call to {key.title} can be made.",
                 fault=Fault.CONFIG,
-                hint=f"Mount {place.missing[0]} into this container: {provider.label} answers at an address of each "
+                hint=f"Mount {place.missing[0]} into this container: {key.title} answers at an address of each "
                 "customer's own.",
                 evidence=key.evidence,
             )
         limit = wait_limit(min(DEFAULT_LIMIT, self.timeout.total_seconds()))
-        name = _name(key, place)
 
         async def ask() -> Verification:
             left = wait_limit(limit)
-            return await verify(provider, key.value, base_url=place.base_url, variable=variable, limit=left)
+            return await verify(key.provider, key.value, base_url=place.base_url, variable=variable, limit=left)
 
         ask_once = functools.partial(asked_once, name, ask, limit=limit)
         if self.share is None:
@@ -126,24 +125,17 @@ class AIProviderKey(HealthCheck):
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         if not isinstance(self.provider, Provider) and provider_named(self.provider) is None:
-            near = difflib.get_close_matches(str(self.provider), PROVIDERS, 1)
-            meant = f"Did you mean {near[0]!r}? " if near else ""
-            # What cannot be a name is not shown: it may be the key, by mistake.
-            is_name = _is_name(self.provider) and len(str(self.provider)) <= 20
-            yield Problem(
-                "misdeclared",
-                Fault.CONFIG,
-                f"There is no AI provider {self.provider!r}." if is_name else "AIProviderKey takes a provider's name.",
-                f"{meant}Known are: {', '.join(sorted(PROVIDERS))}.",
-            )
+            yield Problem.misdeclared(*no_provider(self.provider, "AIProviderKey takes a provider's name."))
         elif isinstance(self.provider, Provider) and not self.provider.variables and self.key is None:
-            yield _misdeclared("A provider without variables needs to be told where its key is.")
+            yield Problem.misdeclared("A provider without variables needs to be told where its key is.")
         if not (self.key is None or callable(self.key) or _is_name(self.key)):
-            yield _misdeclared("AIProviderKey takes as its key the name of a variable or setting, or a function.")
+            yield Problem.misdeclared(
+                "AIProviderKey takes as its key the name of a variable or setting, or a function."
+            )
         if self.share is not None and self.share not in getattr(settings, "CACHES", {}):
-            yield _misdeclared(f"AIProviderKey: there is no cache {self.share!r} in CACHES.")
+            yield Problem.misdeclared(f"AIProviderKey: there is no cache {self.share!r} in CACHES.")
         if isinstance(self.ttl, bool) or not isinstance(self.ttl, int | float) or not 0 <= self.ttl < float("inf"):
-            yield _misdeclared("AIProviderKey takes its ttl in seconds.")
+            yield Problem.misdeclared("AIProviderKey takes its ttl in seconds.")
 
 
 def _is_name(value: object) -> bool:
@@ -152,13 +144,8 @@ def _is_name(value: object) -> bool:
         and len(value) <= _MAX_NAME
         and _NAME.fullmatch(value) is not None
         and not value.startswith(DISTINCTIVE_PREFIXES)
-        # Keys of letters and digits could be names.
-        and not any(provider.formats and provider.has_format(value) for provider in PROVIDERS.values())
+        and not has_a_form(value)
     )
-
-
-def _misdeclared(message: str) -> Problem:
-    return Problem("misdeclared", Fault.CONFIG, message, "Mend it in the HEALTHGUARD setting.")
 
 
 def _key(provider: Provider, declared: KeySource) -> tuple[Key, str | None]:
@@ -226,9 +213,7 @@ def _setting(path: str) -> object:
 
 def _name(key: Key, place: Place) -> str:
     """What tells this key apart from others, for those that remember it or share it; nobody can make it out of that."""
-    text = f"{key.provider.name}\0{place.base_url}\0{key.value}"
-    secret = b"healthguard.key" + _secret_key().encode("utf-8", "surrogateescape")
-    return hmac.new(secret, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
+    return values.keyed_hash(f"{key.provider.name}\0{place.base_url}\0{key.value}", _secret_key(), purpose="key")
 
 
 def _secret_key() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import difflib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,17 +11,15 @@ from typing import Any
 
 from health_check.base import HealthCheck
 
-from healthguard import values
 from healthguard.calling import Asked, Headers, Target, flaws
 from healthguard.calling.document import MISSING, at, is_path, kind, mismatch
 from healthguard.deadline import wait_limit
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers import DISTINCTIVE_PREFIXES, PROVIDERS, Provider, provider_named
+from healthguard.providers import PROVIDERS, Provider, no_provider, provider_named
 from healthguard.providers.vended import Vended
-from healthguard.status import Evidence, Fault, Problem
+from healthguard.status import Evidence, Problem
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_MAX_NAME = 20
 
 
 class _Endpoint(HealthCheck):
@@ -45,8 +42,8 @@ class _Endpoint(HealthCheck):
         except ValueError:
             return "?"
 
-    def _misdeclared(self, message: str, hint: str = "Mend it in the HEALTHGUARD setting.") -> Problem:
-        return Problem("misdeclared", Fault.CONFIG, f"{self!r}: {message}", hint)
+    def _misdeclared(self, message: str, *hint: str) -> Problem:
+        return Problem.misdeclared(f"{self!r}: {message}", *hint)
 
 
 @dataclasses.dataclass(repr=False)
@@ -184,20 +181,10 @@ class CredentialExchange(_Endpoint):
         else:
             for given in self.providers:
                 if not isinstance(given, Provider) and (not isinstance(given, str) or provider_named(given) is None):
-                    yield self._misdeclared(*_no_provider(given))
+                    yield self._misdeclared(*no_provider(given, "A name in providers is none of an AI provider."))
         minutes = self.ttl_minutes
         if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes <= 0:
             yield self._misdeclared("ttl_minutes is a whole number of minutes.")
-
-
-def _no_provider(given: object) -> tuple[str, str]:
-    near = difflib.get_close_matches(str(given), PROVIDERS, 1)
-    # What cannot be a name is not shown: it may be a key, by mistake.
-    is_name = values.is_plain_name(given, prefixes=DISTINCTIVE_PREFIXES) and len(str(given)) <= _MAX_NAME
-    return (
-        f"There is no AI provider {given!r}." if is_name else "A name in providers is none of an AI provider.",
-        f"{f'Did you mean {near[0]!r}? ' if near else ''}Known are: {', '.join(sorted(PROVIDERS))}.",
-    )
 
 
 def _worst(problems: Mapping[str, Unhealthy | Degraded]) -> Unhealthy | Degraded:

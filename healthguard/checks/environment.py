@@ -77,14 +77,14 @@ class EnvironmentVariable(HealthCheck):
         """What is wrong with the declaration itself."""
         if not values.is_plain_name(self.name, prefixes=_KNOWN_PREFIXES):
             # It is not shown: it may be the value, by mistake.
-            yield _misdeclared("EnvironmentVariable takes the name of a variable, not its value.")
+            yield Problem.misdeclared("EnvironmentVariable takes the name of a variable, not its value.")
             return
         if not isinstance(self.min_bytes, int):
-            yield _misdeclared(f"min_bytes for {self.name} is not a whole number.")
+            yield Problem.misdeclared(f"min_bytes for {self.name} is not a whole number.")
         try:
             re.compile(self.pattern or "")
         except (re.error, TypeError):
-            yield _misdeclared(f"The pattern for {self.name} is not a regular expression.")
+            yield Problem.misdeclared(f"The pattern for {self.name} is not a regular expression.")
 
     def _flaw(self, value: str) -> values.Flaw | None:
         return values.corruption(value, names=[self.name], prefixes=_KNOWN_PREFIXES) or (
@@ -96,7 +96,3 @@ class EnvironmentVariable(HealthCheck):
         if size is not None:
             evidence |= {"bytes": size, "min_bytes": self.min_bytes}
         return Unhealthy(f"variable_{code}", f"{self.name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence)
-
-
-def _misdeclared(message: str) -> Problem:
-    return Problem("misdeclared", Fault.CONFIG, message, "Mend it in the HEALTHGUARD setting.")

@@ -86,7 +86,7 @@ class RequiredTables(_SchemaCheck):
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         if not _are_names(self.tables) or not self.tables:
-            yield _misdeclared("RequiredTables takes a list of table names, at least one.")
+            yield Problem.misdeclared("RequiredTables takes a list of table names, at least one.")
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         return {TableName.of(table): ExpectedTable() for table in self.tables}
@@ -110,12 +110,14 @@ class RequiredColumns(_SchemaCheck):
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         if not _is_name(self.table):
-            yield _misdeclared("RequiredColumns takes the name of a table.")
+            yield Problem.misdeclared("RequiredColumns takes the name of a table.")
         columns = self.columns
         if not _are_names(columns) or not columns:
-            yield _misdeclared(f"RequiredColumns for {self.table} takes a list of columns, or types by column.")
+            yield Problem.misdeclared(f"RequiredColumns for {self.table} takes a list of columns, or types by column.")
         elif isinstance(columns, Mapping) and not all(type_ is None or _is_name(type_) for type_ in columns.values()):
-            yield _misdeclared(f"RequiredColumns for {self.table}: a type is a text like 'varchar(20)', or None.")
+            yield Problem.misdeclared(
+                f"RequiredColumns for {self.table}: a type is a text like 'varchar(20)', or None."
+            )
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         types = self.columns if isinstance(self.columns, Mapping) else dict.fromkeys(self.columns)
@@ -169,15 +171,15 @@ class ModelSchema(_SchemaCheck):
         from django.db import connections
 
         if self.like is not None and self.like not in connections:
-            yield _misdeclared(f"ModelSchema: like={self.like!r} is no alias of the DATABASES setting.")
+            yield Problem.misdeclared(f"ModelSchema: like={self.like!r} is no alias of the DATABASES setting.")
         for name, value in (("apps", self.apps), ("exclude", self.exclude)):
             if not _are_names(value) and not (name == "apps" and value is None):
-                yield _misdeclared(f"ModelSchema takes {name} as a list of names.")
+                yield Problem.misdeclared(f"ModelSchema takes {name} as a list of names.")
                 return
         if self.apps is not None:
             unknown = sorted(set(self.apps) - {config.label for config in apps.get_app_configs()})
             if unknown:
-                yield _misdeclared(f"ModelSchema: there is no app labelled {', '.join(map(repr, unknown))}.")
+                yield Problem.misdeclared(f"ModelSchema: there is no app labelled {', '.join(map(repr, unknown))}.")
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         # Here, for this module is imported by settings, before there are models.
@@ -193,7 +195,3 @@ def _is_name(value: object) -> bool:
 def _are_names(value: object) -> bool:
     # No generator: to look through it is to empty it, and nothing would be looked for.
     return isinstance(value, Collection) and not isinstance(value, str) and all(map(_is_name, value))
-
-
-def _misdeclared(message: str) -> Problem:
-    return Problem("misdeclared", Fault.CONFIG, message, "Mend it in the HEALTHGUARD setting.")

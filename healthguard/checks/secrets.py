@@ -70,12 +70,7 @@ class SecretKey(HealthCheck):
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         if not isinstance(self.min_bytes, int):
-            yield Problem(
-                "misdeclared",
-                Fault.CONFIG,
-                "min_bytes of SecretKey is not a whole number.",
-                "Mend it in the HEALTHGUARD setting.",
-            )
+            yield Problem.misdeclared("min_bytes of SecretKey is not a whole number.")
 
     def _key(self) -> str:
         try:

@@ -1,6 +1,13 @@
 """What healthguard knows of each AI provider, as data, and how a provider's answer about a key is read."""
 
-from healthguard.providers.catalog import DISTINCTIVE_PREFIXES, PROVIDERS, provider_named, provider_of
+from healthguard.providers.catalog import (
+    DISTINCTIVE_PREFIXES,
+    PROVIDERS,
+    has_a_form,
+    no_provider,
+    provider_named,
+    provider_of,
+)
 from healthguard.providers.provider import BEARER, Answers, Place, Provider, Request
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification, verify
@@ -15,6 +22,8 @@ __all__ = [
     "Request",
     "Verdict",
     "Verification",
+    "has_a_form",
+    "no_provider",
     "provider_named",
     "provider_of",
     "verify",

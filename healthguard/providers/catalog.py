@@ -6,6 +6,9 @@ gitleaks, betterleaks and Kingfisher, which agree on the forms of most keys.
 
 from __future__ import annotations
 
+import difflib
+
+from healthguard import values
 from healthguard.providers.bedrock import expires_at
 from healthguard.providers.provider import BEARER, Answers, Provider, Request
 from healthguard.providers.verdict import Verdict
@@ -311,12 +314,33 @@ PROVIDERS: dict[str, Provider] = {
     )
 }
 
+_MAX_NAME = 20
 DISTINCTIVE_PREFIXES = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive)
 
 
 def provider_named(name: object) -> Provider | None:
     """The provider that a declaration calls ``name``."""
     return PROVIDERS.get(name) if isinstance(name, str) else None
+
+
+def no_provider(given: object, otherwise: str) -> tuple[str, str]:
+    """What to say, and to advise, where ``given`` names no provider.
+
+    Args:
+        given: what was declared. It may be a key, by mistake: what cannot be a name is not shown.
+        otherwise: what to say then.
+    """
+    is_name = values.is_plain_name(given, prefixes=DISTINCTIVE_PREFIXES) and len(str(given)) <= _MAX_NAME
+    near = difflib.get_close_matches(str(given), PROVIDERS, 1)
+    return (
+        f"There is no AI provider {given!r}." if is_name and not has_a_form(str(given)) else otherwise,
+        f"{f'Did you mean {near[0]!r}? ' if near else ''}Known are: {', '.join(sorted(PROVIDERS))}.",
+    )
+
+
+def has_a_form(text: str) -> bool:
+    """Whether some provider's keys look like ``text``: those of letters and digits alone could be names."""
+    return any(provider.formats and provider.has_format(text) for provider in PROVIDERS.values())
 
 
 def provider_of(key: str) -> Provider | None:

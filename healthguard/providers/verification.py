@@ -5,28 +5,25 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import email.utils
-import functools
-import re
+import math
 import socket
 import time
 from typing import TYPE_CHECKING
 
+from healthguard.calling import Target
+from healthguard.calling.answer import acapped
+from healthguard.calling.network import certificates
 from healthguard.providers.provider import Provider, Request
 from healthguard.providers.reading import read
 from healthguard.providers.verdict import Verdict
 from healthguard.version import __version__
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 # Groq's edge, for one, refuses well-known defaults of HTTP libraries.
 # Compression is declined because the cap on the body would have to count what it unfolds to.
 _HEADERS = {"user-agent": f"healthguard/{__version__}", "accept": "application/json", "accept-encoding": "identity"}
-_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?")
-# A list of models is some 20 kB. What is longer is not an answer.
-MAX_BODY = 1024 * 1024
 MAX_RETRY_AFTER = 3600.0
 """What a provider may ask for at most (seconds): whatever it says, it is asked again some day."""
 
@@ -77,7 +74,7 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
         async with (
             asyncio.timeout(limit),
             httpx.AsyncClient(
-                follow_redirects=False, headers=_HEADERS, auth=auth, timeout=limit, verify=_certificates()
+                follow_redirects=False, headers=_HEADERS, auth=auth, timeout=limit, verify=certificates()
             ) as client,
         ):
             verification, is_explicit = await _ask(client, provider, request, url, headers)
@@ -102,21 +99,12 @@ def _reason(error: BaseException) -> str:
     return type(error).__name__
 
 
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """What certificates are trusted, those of SSL_CERT_FILE too; read once, for it takes longer than many an answer."""
-    import httpx
-
-    return httpx.create_ssl_context()
-
-
 def _target(base_url: str, path: str) -> tuple[httpx.URL, tuple[str, str] | None]:
     """The URL to ask, and what was written into it as user and password: httpx logs URLs whole."""
-    import httpx
-
-    given = httpx.URL(base_url)
-    if given.scheme not in ("http", "https") or not _HOST.fullmatch(given.host):
+    target = Target.of(base_url)
+    if target.is_inside:
         raise ValueError("not an http or https URL")
+    given = target.url
     auth = (given.username, given.password) if given.userinfo else None
     path, _, query = path.partition("?")
     place = given.path.rstrip("/") + path
@@ -127,12 +115,10 @@ async def _ask(
     client: httpx.AsyncClient, provider: Provider, request: Request, url: httpx.URL, headers: dict[str, str]
 ) -> tuple[Verification, bool]:
     async with client.stream(request.method, url, headers=headers) as response:
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > MAX_BODY:
-                return Verification(Verdict.UNKNOWN, "the answer is too long", url.host, response.status_code), True
-    verdict, is_explicit = read(provider, response.status_code, bytes(content))
+        content = await acapped(response.aiter_bytes())
+    if content is None:
+        return Verification(Verdict.UNKNOWN, "the answer is too long", url.host, response.status_code), True
+    verdict, is_explicit = read(provider, response.status_code, content)
     retry_after = _seconds(response.headers.get("retry-after")) if response.status_code in (429, 503) else None
     reason = f"HTTP {response.status_code}"
     return Verification(verdict, reason, url.host, response.status_code, retry_after), is_explicit
@@ -149,4 +135,4 @@ def _seconds(retry_after: str | None) -> float | None:
             seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError):
             return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER) if seconds == seconds else None  # noqa: PLR0124 - nan is a float
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), MAX_RETRY_AFTER)
