@@ -10,6 +10,7 @@ from health_check.base import HealthCheck
 
 from healthguard.databases import database, fetch, is_missing_table
 from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.listing import MAX_SHOWN, listed
 from healthguard.status import Fault
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Rows = tuple[tuple[str, str], ...]
 """Applied migrations (app, name), in the order in which they were recorded."""
-
-_MAX_EVIDENCE = 20
 
 
 @dataclasses.dataclass
@@ -111,7 +110,7 @@ def _problems(comparison: Comparison, alias: str, rows: Rows, routed_as: str) ->
         yield _degraded(
             "migrations_skipped",
             f"Django counts as not applied to database {alias!r}, and 'migrate' skips, for what depends on it is "
-            f"applied: {_shown(skipped)}.",
+            f"applied: {listed(skipped)}.",
             "If its tables are as it makes them, record it with 'python manage.py migrate --fake', a squash by the "
             "migrations that it replaces; otherwise apply it by hand first.",
             alias=alias,
@@ -122,7 +121,7 @@ def _problems(comparison: Comparison, alias: str, rows: Rows, routed_as: str) ->
         names = [f"{app}.{name}" for app, conflicting in sorted(comparison.conflicts.items()) for name in conflicting]
         yield _degraded(
             "migrations_conflict",
-            f"The migrations in the code have more than one end: {_shown(names)}. All are applied, but the next "
+            f"The migrations in the code have more than one end: {listed(names)}. All are applied, but the next "
             "'migrate' will refuse.",
             "Run 'python manage.py makemigrations --merge'.",
             alias=alias,
@@ -132,7 +131,7 @@ def _problems(comparison: Comparison, alias: str, rows: Rows, routed_as: str) ->
     if ahead := _ahead(comparison, rows):
         yield _degraded(
             "migrations_ahead",
-            f"Database {alias!r} is ahead of the code, which does not know {_shown(ahead)}.",
+            f"Database {alias!r} is ahead of the code, which does not know {listed(ahead)}.",
             "In a rolling deploy this passes by itself; otherwise this code is older than the database it runs on.",
             alias=alias,
             what="ahead",
@@ -176,11 +175,11 @@ def _pending(names: Sequence[str], comparison: Comparison, alias: str, applied: 
     merge = "First run 'python manage.py makemigrations --merge': the migrations have more than one end. "
     return Unhealthy(
         "migrations_pending",
-        f"{len(names)} {what} not applied to database {alias!r}: {_shown(names)}.{empty}",
+        f"{len(names)} {what} not applied to database {alias!r}: {listed(names)}.{empty}",
         fault=Fault.CONFIG,
         hint=f"{merge if comparison.conflicts else ''}Run 'python manage.py migrate"
         f"{'' if alias == 'default' else f' --database={alias}'}' before this code gets traffic.",
-        evidence={"alias": alias, "pending": [*names[:_MAX_EVIDENCE]], "pending_count": len(names)},
+        evidence={"alias": alias, "pending": [*names[:MAX_SHOWN]], "pending_count": len(names)},
     )
 
 
@@ -190,7 +189,7 @@ def _degraded(code: str, message: str, hint: str, *, alias: str, what: str, name
         message,
         fault=Fault.CONFIG,
         hint=hint,
-        evidence={"alias": alias, what: [*names[:_MAX_EVIDENCE]], f"{what}_count": len(names)},
+        evidence={"alias": alias, what: [*names[:MAX_SHOWN]], f"{what}_count": len(names)},
     )
 
 
@@ -205,8 +204,3 @@ def _ahead(comparison: Comparison, rows: Rows) -> list[str]:
         for position, (app, name) in enumerate(rows)
         if app in comparison.apps and (app, name) not in comparison.known and position > newest.get(app, -1)
     ]
-
-
-def _shown(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_EVIDENCE
-    return ", ".join(names[:_MAX_EVIDENCE]) + (f" and {more} more" if more > 0 else "")

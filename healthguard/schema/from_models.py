@@ -36,17 +36,16 @@ def expected_from_models(
     # Most columns are like another one.
     shared: dict[ExpectedColumn, ExpectedColumn] = {}
     for model in apps.get_models(include_auto_created=True):
-        table = TableName.of_quoted(connection.ops.quote_name(model._meta.db_table))
-        # As in the SQL, without the quotes that somebody may have put into the name.
+        table = _table(model, connection)
         fields = {
-            connection.ops.quote_name(field.column)[1:-1]: field
+            _column_name(field, connection): field
             for field in model._meta.local_concrete_fields
             if field.column is not None
         }
         known.setdefault(table, set()).update(fields)
         if labels is not None and model._meta.app_label not in labels:
             continue
-        if not _names(model, table).isdisjoint(exclude) or not belongs(model, connection, like or connection.alias):
+        if not _names(model, table).isdisjoint(exclude) or not _belongs(model, connection, like or connection.alias):
             continue
         of_table = columns.setdefault(table, {})
         for name, field in fields.items():
@@ -67,11 +66,20 @@ def keeps_tables(alias: str) -> bool:
     )
 
 
-def belongs(model: type[Model], connection: BaseDatabaseWrapper, alias: str) -> bool:
+def _belongs(model: type[Model], connection: BaseDatabaseWrapper, alias: str) -> bool:
     """Whether ``migrate`` makes the model's table in the database ``alias``."""
     # A many-to-many table is made along with the model that has the field, and the routers are asked about that one.
     maker = model._meta.auto_created if isinstance(model._meta.auto_created, type) else model
     return bool(maker._meta.can_migrate(connection) and router.allow_migrate_model(alias, maker))
+
+
+def _table(model: type[Model], connection: BaseDatabaseWrapper) -> TableName:
+    return TableName.of_quoted(connection.ops.quote_name(model._meta.db_table))
+
+
+def _column_name(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> str:
+    # As in the SQL, without the quotes that somebody may have put into the name.
+    return str(connection.ops.quote_name(str(field.column))[1:-1])
 
 
 def _names(model: type[Model], table: TableName) -> set[str]:
@@ -104,9 +112,9 @@ def _automatic_key(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> t
     """The key that ``field`` is, or refers to, if it counts up by itself and its type is left to the setting."""
     while isinstance(field, ForeignKey):
         field = field.target_field
-    if not isinstance(field, AutoField) or field.column is None or not _is_type_left_open(field):
+    if not isinstance(field, AutoField) or not _is_type_left_open(field):
         return None
-    return TableName.of_quoted(connection.ops.quote_name(field.model._meta.db_table)), field.column
+    return _table(field.model, connection), _column_name(field, connection)
 
 
 def _is_type_left_open(key: AutoField[Any, Any]) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from healthguard.schema.live import Column, LiveSchema, Table, TableName
+from healthguard.schema.live import Column, LiveSchema, Table, TableName, digest_of
 from healthguard.schema.types import Shape
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str
             if name in existing:
                 columns = introspection.get_table_description(cursor, name)
                 found[table] = Table({column.name: Column() for column in columns}, fills_nothing=False)
-    digest = hashlib.sha256(repr([(table, *found[table].columns) for table in found]).encode()).hexdigest()
+    digest = digest_of([(table, *found[table].columns) for table in found])
     return None if digest == seen else LiveSchema(digest, found, fold=introspection.identifier_converter)
 
 

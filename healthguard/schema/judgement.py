@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.listing import MAX_SHOWN, listed
 from healthguard.schema.comparison import Finding, Kind
 from healthguard.schema.inspection import Outcome
 from healthguard.schema.live import TableName
 from healthguard.status import Evidence, Fault, Problem
 
-_MAX_EVIDENCE = 20
 _MAX_SENTENCES = 5
 
 
@@ -100,16 +100,16 @@ def judge(outcome: Outcome, *, alias: str, tables: int, who: str) -> Unhealthy |
         by_kind.setdefault(finding.kind, []).append(finding)
     evidence: dict[str, Evidence] = {"alias": alias}
     for kind, findings in by_kind.items():
-        evidence[kind] = [_told(finding) for finding in findings[:_MAX_EVIDENCE]]
-        if len(findings) > _MAX_EVIDENCE:
-            evidence[f"{kind}_more"] = len(findings) - _MAX_EVIDENCE
+        evidence[kind] = [_told(finding) for finding in findings[:MAX_SHOWN]]
+        if len(findings) > MAX_SHOWN:
+            evidence[f"{kind}_more"] = len(findings) - MAX_SHOWN
     sentences = [_sentence(kind, findings, who) for kind, findings in by_kind.items()]
     worst = next(iter(by_kind))
     hint = _MEANINGS[worst].hint
     if worst is Kind.TABLE_MISSING:
         sentences[0] = _missing(by_kind[worst], tables, outcome.elsewhere)
     if outcome.elsewhere:
-        evidence["found_in_schemas"] = _schemas(outcome.elsewhere)[:_MAX_EVIDENCE]
+        evidence["found_in_schemas"] = _schemas(outcome.elsewhere)[:MAX_SHOWN]
         hint = (
             "Set the search_path of the database user or of the connection, grant the user USAGE on the schema, or "
             "name the schema with the table."
@@ -128,10 +128,10 @@ def _missing(findings: Sequence[Finding], tables: int, elsewhere: Mapping[TableN
     elif len(gone) * 2 > tables > 1:
         told.append(
             f"only {tables - len(findings)} of {tables} tables exist, perhaps in the wrong database; "
-            f"missing tables: {_shown(gone)}"
+            f"missing tables: {listed(gone)}"
         )
     elif gone:
-        told.append(f"missing {'table' if len(gone) == 1 else 'tables'}: {_shown(gone)}")
+        told.append(f"missing {'table' if len(gone) == 1 else 'tables'}: {listed(gone)}")
     for is_named, where in (
         (False, "which is not in the search_path, or which the user may not use"),
         (True, "and not where it is looked for"),
@@ -139,7 +139,7 @@ def _missing(findings: Sequence[Finding], tables: int, elsewhere: Mapping[TableN
         found = {table: schemas for table, schemas in elsewhere.items() if (table.schema is not None) is is_named}
         if found:
             these = "this table is" if len(found) == 1 else "these tables are"
-            told.append(f"{these} in schema {_shown(_schemas(found))}, {where}: {_shown([*map(str, found)])}")
+            told.append(f"{these} in schema {listed(_schemas(found))}, {where}: {listed([*map(str, found)])}")
     return "; ".join(told)
 
 
@@ -150,18 +150,13 @@ def _schemas(elsewhere: Mapping[TableName, tuple[str, ...]]) -> list[str]:
 def _sentence(kind: Kind, findings: Sequence[Finding], who: str) -> str:
     text = _MEANINGS[kind].sentence
     if "{names}" in text:
-        return text.format(names=_shown([finding.name for finding in findings]))
+        return text.format(names=listed([finding.name for finding in findings]))
     told = [
         text.format(name=finding.name, actual=finding.actual, expected=finding.expected, who=who)
         for finding in findings[:_MAX_SENTENCES]
     ]
     more = len(findings) - _MAX_SENTENCES
     return "; ".join(told) + (f"; and {more} more like that" if more > 0 else "")
-
-
-def _shown(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_EVIDENCE
-    return ", ".join(names[:_MAX_EVIDENCE]) + (f" and {more} more" if more > 0 else "")
 
 
 def _told(finding: Finding) -> Evidence:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+
+def digest_of(rows: object) -> str:
+    """The same for rows that are the same."""
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
 class TableName(NamedTuple):

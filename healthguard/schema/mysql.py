@@ -6,13 +6,12 @@ It shows a user only what the user has some right on: a table without any grant 
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from healthguard.databases import fetch
-from healthguard.schema.live import Column, LiveSchema, Table, TableName
+from healthguard.schema.live import Column, LiveSchema, Table, TableName, digest_of
 from healthguard.schema.types import Shape, Spelling
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str
     """What exists of ``tables``; None if it is what ``seen`` is the digest of."""
     condition, params = _condition(tables)
     rows = fetch(connection, _QUERY.format(condition=condition), [*params, *params])
-    digest = hashlib.sha256(repr(rows).encode()).hexdigest()
+    digest = digest_of(rows)
     if digest == seen:
         return None
     found: dict[TableName, dict[str, Column]] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from healthguard.databases import fetch
-from healthguard.schema.live import Column, LiveSchema, Table, TableName
+from healthguard.schema.live import Column, LiveSchema, Table, TableName, digest_of
 from healthguard.schema.types import Shape
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ ORDER BY m.name, c.cid
 def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str | None) -> LiveSchema | None:
     """What exists of ``tables``; None if it is what ``seen`` is the digest of."""
     rows = {schema: _rows(connection, schema, tables) for schema in dict.fromkeys(table.schema for table in tables)}
-    digest = hashlib.sha256(repr(rows).encode()).hexdigest()
+    digest = digest_of(rows)
     if digest == seen:
         return None
     found: dict[tuple[str | None, str], dict[str, Column]] = {}
