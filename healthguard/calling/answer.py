@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Mapping
 
 MAX_BODY = 1024 * 1024
 """How much of a body is read (bytes). What is longer is not read to its end."""
@@ -16,11 +16,13 @@ class Answer:
     Args:
         status: the HTTP status.
         content: the body, as it was sent; None if it is longer than MAX_BODY. It may hold secrets.
+        headers: the header lines. They may hold secrets.
         raised: the class of what the application raised in place of an answer, which a server turns into a 500.
     """
 
     status: int
     content: bytes | None = dataclasses.field(default=None, repr=False)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     raised: str | None = None
 
 

@@ -11,6 +11,7 @@ from healthguard.calling.network import call_over_network
 from healthguard.calling.target import Target
 from healthguard.version import __version__
 
+# Some edges, Groq's for one, refuse well-known defaults of HTTP libraries.
 # Compression is declined because the cap on the body would have to count what it unfolds to.
 _HEADERS = {
     "user-agent": f"healthguard/{__version__}",
@@ -39,7 +40,11 @@ async def call(
     sent = httpx.Headers(_HEADERS)
     if content is not None:
         sent["content-type"] = "application/json"
-    sent.update(headers)
+    try:
+        sent.update(headers)
+    except ValueError:
+        # Without its error, which holds the value.
+        raise NoAnswerError("a header that cannot be sent") from None
     try:
         # One limit for all of it, for a server that sends a byte a second keeps every single wait short.
         async with asyncio.timeout(limit):

@@ -107,7 +107,7 @@ def _ask_wsgi(application: Any, request: httpx.Request) -> Answer:
     try:
         response = httpx.WSGITransport(asked, raise_app_exceptions=False).handle_request(request)
         try:
-            return Answer(response.status_code, capped(response.iter_raw()))
+            return Answer(response.status_code, capped(response.iter_raw()), response.headers)
         finally:
             response.close()
     finally:
@@ -134,7 +134,7 @@ async def _ask_asgi(application: Any, request: httpx.Request) -> Answer:
     kept = await sync_to_async(_keep)()
     try:
         response = await httpx.ASGITransport(asked).handle_async_request(request)
-        return Answer(response.status_code, await acapped(response.aiter_raw()))
+        return Answer(response.status_code, await acapped(response.aiter_raw()), response.headers)
     except Exception:
         if received <= MAX_BODY:
             raise

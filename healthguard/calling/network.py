@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import functools
 import logging
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ async def call_over_network(
                 response = await client.send(request, stream=True, auth=auth, follow_redirects=False)
                 try:
                     # As it was sent: unfolded, a few bytes may become more than the cap in one chunk.
-                    return Answer(response.status_code, await acapped(response.aiter_raw()))
+                    return Answer(response.status_code, await acapped(response.aiter_raw()), response.headers)
                 finally:
                     await response.aclose()
     except httpx.TimeoutException:
@@ -48,6 +49,8 @@ async def call_over_network(
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
         # Only the class: the text of h11's errors, for one, can hold a whole header line.
         raise NoAnswerError(_reason(error)) from None
+    except ImportError:
+        raise NoAnswerError("the environment's SOCKS proxy needs httpx[socks]") from None
 
 
 def _reason(error: BaseException) -> str:
@@ -55,6 +58,8 @@ def _reason(error: BaseException) -> str:
     name = type(error).__name__
     below: BaseException | None = error
     while below is not None:
+        if isinstance(below, socket.gaierror) and below.errno == socket.EAI_NONAME:
+            return "no such host name"
         if isinstance(below, OSError):
             name = type(below).__name__
         below = below.__cause__ or below.__context__

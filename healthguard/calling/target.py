@@ -50,3 +50,18 @@ class Target:
         if not is_path and not is_url:
             raise ValueError("neither a path nor an http or https URL")
         return cls(url, shown)
+
+    @classmethod
+    def over_network(cls, base_url: object, path: str) -> Target:
+        """The target at ``path``, which may have a query, below an http or https URL.
+
+        Raises:
+            ValueError: ``base_url`` is none. Nothing of it is in the text of the error.
+        """
+        base = cls.of(base_url)
+        if base.is_inside:
+            raise ValueError("not an http or https URL")
+        path, _, query = path.partition("?")
+        place = base.url.path.rstrip("/") + path
+        url = base.url.copy_with(path=place, query=query.encode() or None, fragment=None)
+        return cls(url, str(url.copy_with(userinfo=b"", query=None)))

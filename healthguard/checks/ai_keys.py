@@ -28,7 +28,7 @@ from healthguard.providers import (
     provider_named,
     verify,
 )
-from healthguard.providers.inspection import Key, answer, corruption, judgement, looks, unusual_form
+from healthguard.providers.inspection import Key, answer, corruption, judgement, looks, unaskable, unusual_form
 from healthguard.providers.remembered import asked_once, good_at
 from healthguard.providers.sharing import shared
 from healthguard.status import Evidence, Fault, Problem
@@ -102,15 +102,8 @@ class AIProviderKey(HealthCheck):
         return found
 
     async def _verification(self, key: Key, variable: str | None, place: Place, name: str) -> Verification:
-        if place.missing:
-            raise Unhealthy(
-                "base_url_missing",
-                f"{place.missing[0]} is not set, so that no call to {key.title} can be made.",
-                fault=Fault.CONFIG,
-                hint=f"Mount {place.missing[0]} into this container: {key.title} answers at an address of each "
-                "customer's own.",
-                evidence=key.evidence,
-            )
+        if flaw := unaskable(key, place):
+            raise flaw
         limit = wait_limit(min(DEFAULT_LIMIT, self.timeout.total_seconds()))
 
         async def ask() -> Verification:

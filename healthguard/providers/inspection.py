@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from healthguard import values
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers.catalog import DISTINCTIVE_PREFIXES, provider_of
-from healthguard.providers.provider import Provider
+from healthguard.providers.provider import Place, Provider
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification
 from healthguard.status import Evidence, Fault
@@ -84,6 +84,20 @@ def _looks(key: Key) -> Iterator[Unhealthy]:
             hint=f"Put a new {key.title} key into {key.remedy}; what makes such short-lived keys has to renew them.",
             evidence={**key.evidence, "expired_at": expires_at.isoformat()},
         )
+
+
+def unaskable(key: Key, place: Place) -> Unhealthy | None:
+    """That nobody can be asked about the key, for what the provider's address is made of is not set."""
+    if not place.missing:
+        return None
+    name = place.missing[0]
+    return Unhealthy(
+        "base_url_missing",
+        f"{key.source} cannot be asked about: {name} is not set, which the address of {key.title} is made of.",
+        fault=Fault.CONFIG,
+        hint=f"Mount {name} into this container: {key.title} answers at an address of each customer's own.",
+        evidence=key.evidence,
+    )
 
 
 def unusual_form(key: Key) -> Degraded | None:

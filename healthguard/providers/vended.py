@@ -10,9 +10,9 @@ from healthguard import values
 from healthguard.calling import Asked
 from healthguard.calling.document import MISSING, is_text, kind
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers.inspection import Key, corruption, judgement, looks, unusual_form
-from healthguard.providers.provider import Provider
-from healthguard.providers.verification import verify
+from healthguard.providers.inspection import Key, corruption, judgement, looks, unaskable, unusual_form
+from healthguard.providers.provider import Place, Provider
+from healthguard.providers.verification import Verification, verify
 from healthguard.status import Evidence, Fault
 
 _Told = TypeVar("_Told", Unhealthy, Degraded)
@@ -93,20 +93,15 @@ class Vended:
         """What the provider has to say, and then the form."""
         place = self._provider.place()
         told: Unhealthy | Degraded | None = None
-        if limit is not None and place.missing:
-            return self._problem(
-                "base_url_missing",
-                f"vends what nobody can be asked about ({place.missing[0]} is not set)",
-                f"Mount {place.missing[0]} into this container: the address of {self._provider.label} is made of it.",
-            )
         if limit is not None:
-            told = judgement(
-                key,
-                await verify(self._provider, key.value, base_url=place.base_url, variable=self._variable, limit=limit),
-            )
+            told = unaskable(key, place) or judgement(key, await self._asked_about(key, place, limit))
         if told is None and not place.is_gateway:
             told = unusual_form(key)
         return told and _sentence(told)
+
+    async def _asked_about(self, key: Key, place: Place, limit: float) -> Verification:
+        variable = self._variable
+        return await verify(key.provider, key.value, base_url=place.base_url, variable=variable, limit=limit)
 
     @property
     def _mounted(self) -> str:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import email.utils
 import math
-import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from healthguard.calling import Target
-from healthguard.calling.answer import acapped
-from healthguard.calling.network import certificates
-from healthguard.providers.provider import Provider, Request
+from healthguard.calling import NoAnswerError, Target, call
+from healthguard.deadline import ending_in, time_left
+from healthguard.providers.provider import Provider
 from healthguard.providers.reading import read
 from healthguard.providers.verdict import Verdict
-from healthguard.version import __version__
 
-if TYPE_CHECKING:
-    import httpx
-
-# Groq's edge, for one, refuses well-known defaults of HTTP libraries.
-# Compression is declined because the cap on the body would have to count what it unfolds to.
-_HEADERS = {"user-agent": f"healthguard/{__version__}", "accept": "application/json", "accept-encoding": "identity"}
 MAX_RETRY_AFTER = 3600.0
 """What a provider may ask for at most (seconds): whatever it says, it is asked again some day."""
 
@@ -59,69 +49,36 @@ async def verify(provider: Provider, key: str, *, base_url: str, variable: str |
 
     A 401 that does not speak explicitly of the key is asked once more before it counts.
     """
-    import httpx
-
     request = provider.request_for(key, variable)
     if request.base_url is not None and base_url == provider.base_url:
         base_url = request.base_url
     try:
-        url, auth = _target(base_url, request.path)
-    except (httpx.InvalidURL, ValueError):
+        target = Target.over_network(base_url, request.path)
+    except ValueError:
         return Verification(Verdict.NOT_ASKED, "the base URL is not an http or https URL", "?")
     headers = {name: line.format(key=key) for name, line in request.headers.items()}
-    try:
-        # One limit for all of it, for a server that sends a byte a second keeps every single wait short.
-        async with (
-            asyncio.timeout(limit),
-            httpx.AsyncClient(
-                follow_redirects=False, headers=_HEADERS, auth=auth, timeout=limit, verify=certificates()
-            ) as client,
-        ):
-            verification, is_explicit = await _ask(client, provider, request, url, headers)
-            if verification.verdict is Verdict.REJECTED and not is_explicit:
-                verification, _ = await _ask(client, provider, request, url, headers)
-            return verification
-    except TimeoutError:
-        return Verification(Verdict.DOWN, f"no answer in {limit:.1f} s", url.host)
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
-        return Verification(Verdict.DOWN, _reason(error), url.host)
-    except ImportError:
-        return Verification(Verdict.DOWN, "the environment's SOCKS proxy needs httpx[socks]", url.host)
-
-
-def _reason(error: BaseException) -> str:
-    """What is wrong with the network. Of the error only its class: the text of h11's can hold a whole header line."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
-            return "no such host name"
-        cause = cause.__cause__ or cause.__context__
-    return type(error).__name__
-
-
-def _target(base_url: str, path: str) -> tuple[httpx.URL, tuple[str, str] | None]:
-    """The URL to ask, and what was written into it as user and password: httpx logs URLs whole."""
-    target = Target.of(base_url)
-    if target.is_inside:
-        raise ValueError("not an http or https URL")
-    given = target.url
-    auth = (given.username, given.password) if given.userinfo else None
-    path, _, query = path.partition("?")
-    place = given.path.rstrip("/") + path
-    return given.copy_with(userinfo=b"", query=query.encode() or None, fragment=None, path=place), auth
+    with ending_in(limit):
+        verification, is_explicit = await _ask(provider, request.method, target, headers, limit)
+        if verification.verdict is Verdict.REJECTED and not is_explicit:
+            verification, _ = await _ask(provider, request.method, target, headers, limit)
+        return verification
 
 
 async def _ask(
-    client: httpx.AsyncClient, provider: Provider, request: Request, url: httpx.URL, headers: dict[str, str]
+    provider: Provider, method: str, target: Target, headers: Mapping[str, str], limit: float
 ) -> tuple[Verification, bool]:
-    async with client.stream(request.method, url, headers=headers) as response:
-        content = await acapped(response.aiter_bytes())
-    if content is None:
-        return Verification(Verdict.UNKNOWN, "the answer is too long", url.host, response.status_code), True
-    verdict, is_explicit = read(provider, response.status_code, content)
-    retry_after = _seconds(response.headers.get("retry-after")) if response.status_code in (429, 503) else None
-    reason = f"HTTP {response.status_code}"
-    return Verification(verdict, reason, url.host, response.status_code, retry_after), is_explicit
+    """What the answer says, and whether it speaks explicitly of the key."""
+    host = target.url.host
+    try:
+        answer = await call(method, target, headers, limit=time_left(limit))
+    except NoAnswerError as error:
+        reason = f"no answer in {limit:.1f} s" if error.is_late else error.reason
+        return Verification(Verdict.DOWN, reason, host), True
+    if answer.content is None:
+        return Verification(Verdict.UNKNOWN, "the answer is too long", host, answer.status), True
+    verdict, is_explicit = read(provider, answer.status, answer.content)
+    retry_after = _seconds(answer.headers.get("retry-after")) if answer.status in (429, 503) else None
+    return Verification(verdict, f"HTTP {answer.status}", host, answer.status, retry_after), is_explicit
 
 
 def _seconds(retry_after: str | None) -> float | None:
