@@ -32,7 +32,7 @@ outage: $(VENV)/installed ## Replay the four root causes of the outage, on Postg
 
 test: $(VENV)/installed ## Run the tests, with a real PostgreSQL
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile -m "not alone" $(ARGS)
+	$(BIN)/python -m coverage run -m pytest --numprocesses 4 --dist loadfile -m "not alone" $(ARGS)
 	$(BIN)/python -m coverage run -m pytest -m alone $(ARGS) || [ $$? = 5 ]  # none of them was asked for
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
@@ -41,7 +41,7 @@ reliability: $(VENV)/installed ## Play all faults, and write docs/reliability.md
 	HEALTHGUARD_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 unit: $(VENV)/installed ## Run the tests of single parts, on others: make unit PYTHON=python3.13 DJANGO=django~=6.0.0 VENV=.venv-6.0
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(UNITS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(UNITS) $(ARGS)
 
 # Apart from the tests' packages: uvicorn runs differently as soon as httptools and uvloop are there.
 $(BENCH_VENV)/installed: pyproject.toml constraints.txt

@@ -197,11 +197,8 @@ def test_a_hanging_check_hangs_nothing_else(site, kind, adaptor) -> None:
     assert reply.json["services"] == {"hangs": "unhealthy", "fine": "healthy"}
     assert {server.get("/api/health/live").status for _ in range(10)} == {200}
     assert server.get("/api/health/ready").status == 200
-    ends = time.monotonic() + 5
-    while server.threads() - threads > 2:
-        # Its own, and one more of Django's, which uses an executor of asyncio's that grows for a while.
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    # Its own, and those of asyncio's executor, which has one more whenever one is late to be idle, up to this many.
+    assert server.threads() - threads <= 1 + min(32, (os.cpu_count() or 1) + 4), "of 60 requests"
     assert server.stop() < 5, "no thread is joined"
 
 
