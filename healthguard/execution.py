@@ -117,24 +117,25 @@ async def _awaited(told: Awaitable[object]) -> object:
 
 def _await(told: Awaitable[object], limit: float, surroundings: Surroundings) -> object:
     """Wait for ``told`` in an event loop of its own, with executors of its own, all of them daemons."""
-    default, sensitive = surroundings.executor(_LOOP_THREADS), surroundings.executor(1)
 
     async def bounded() -> tuple[object, BaseException | None]:
+        # Made on this thread: under gevent what they wait with belongs to the thread that makes it.
+        default, sensitive = surroundings.executor(_LOOP_THREADS), surroundings.executor(1)
         asyncio.get_running_loop().set_default_executor(default)
-        async with ThreadSensitiveContext() as context:
-            SyncToAsync.context_to_thread_executor[context] = sensitive
-            # A little more than what is left, so that it is over time when it is cancelled.
-            return await asyncio.wait_for(_caught(told), limit + 0.01)
+        try:
+            async with ThreadSensitiveContext() as context:
+                SyncToAsync.context_to_thread_executor[context] = sensitive
+                # A little more than what is left, so that it is over time when it is cancelled.
+                return await asyncio.wait_for(_caught(told), limit + 0.01)
+        finally:
+            default.shutdown()
+            sensitive.shutdown()
 
     def run() -> tuple[object, BaseException | None]:
         with asyncio.Runner() as runner:
             return runner.run(bounded())
 
-    try:
-        value, error = _on_a_thread_of_the_system(run)
-    finally:
-        default.shutdown()
-        sensitive.shutdown()
+    value, error = _on_a_thread_of_the_system(run)
     if error is not None:
         raise error
     return value

@@ -22,6 +22,7 @@ from django.db import connections, transaction
 
 from healthguard.deadline import ending_in
 from healthguard.execution import Surroundings, result_of
+from healthguard.freshness import looking_anew
 from healthguard.service import CheckSource, ServiceNode
 from healthguard.status import CheckResult, Fault, Problem, ServiceReport, Status
 
@@ -67,16 +68,26 @@ class Run:
         service: what is run.
         patience: how long a request waits for it (seconds from its start).
         cuts: how many runs before it, one after the other, had to be cut.
+        is_anew: whether somebody has asked to look anew: then no check goes by what it remembers.
         is_inline: whether it runs on its caller's thread, and on that thread's database connections.
     """
 
-    def __init__(self, service: ServiceNode, patience: float = 0.0, cuts: int = 0, *, is_inline: bool = False) -> None:
+    def __init__(
+        self,
+        service: ServiceNode,
+        patience: float = 0.0,
+        cuts: int = 0,
+        *,
+        is_anew: bool = False,
+        is_inline: bool = False,
+    ) -> None:
         self.service = service
         self.patience = min(patience, service.timeout)
         self.cuts = cuts
         self.is_cut = False
         self.is_told = False
         """Whether its outcome is known. :attr:`done` follows at once, for those who wait for it."""
+        self.is_anew = is_anew
         self.is_inline = is_inline
         self.surroundings = Surroundings(service.timeout)
         self.started = time.monotonic()
@@ -114,7 +125,8 @@ class Run:
                 results.append(_not_run(source, blocked))
                 continue
             limit = max(0.0, self.ends - time.monotonic())
-            result = result_of(source, limit, None if self.is_inline else self.surroundings)
+            with looking_anew(self.is_anew):
+                result = result_of(source, limit, None if self.is_inline else self.surroundings)
             if time.monotonic() >= self.ends:
                 result = CheckResult(source.name, Status.UNHEALTHY, _timeout(self.service.timeout))
             results.append(result)
@@ -243,12 +255,13 @@ class Runner:
             for path in paths:
                 slot = self._slots[path]
                 if slot.run is None and (fresh or slot.is_due(now)):
-                    slot.run = Run(slot.service, deadline if fresh else slot.patience(now, deadline), slot.cuts)
+                    patience = deadline if fresh else slot.patience(now, deadline)
+                    slot.run = Run(slot.service, patience, slot.cuts, is_anew=fresh)
                     due.append((slot, slot.run))
                     self.version += 1
                 elif slot.run is not None and fresh:
                     # What is under way may have looked before the caller's change: it takes one more to tell.
-                    slot.next = slot.next or Run(slot.service, deadline, slot.cuts)
+                    slot.next = slot.next or Run(slot.service, deadline, slot.cuts, is_anew=True)
                 if (run := slot.next if fresh and slot.next else slot.run) is not None:
                     runs.append(run)
         # Not under the lock: of many services the first may have ended before the last is started.
@@ -265,7 +278,7 @@ class Runner:
         """Run the services at ``paths`` on this thread and on its database connections, whatever is fresh."""
         for path in paths:
             slot = self._slots[path]
-            run = Run(slot.service, is_inline=True)
+            run = Run(slot.service, is_anew=True, is_inline=True)
             with _rolled_back():
                 outcome = run.execute()
             self._end(slot, run, outcome)

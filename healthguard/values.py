@@ -56,8 +56,9 @@ _BOOLEAN_WORDS = frozenset({"true", "false"})
 _PLACEHOLDER_WORDS = frozenset(
     "mock dummy fake test example sample placeholder changeme replace your insert todo redacted".split()
 )
+_MOCKS = ("mock", "dummy", "fake", "placeholder", "changeme", "example", "sample", "redacted")
 _TEMPLATE = re.compile(
-    r"<[^<>]*> | \{\{.*\}\} | \{[\w\s.-]*\} | \$\{.*\} | \$\([\w\s./:-]+\) | \$[A-Za-z_]\w* | %\w+% | @\w+@",
+    r"<[^<>]+> | \{\{.+\}\} | \{[\w\s.-]+\} | \$\{.*\} | \$\([\w\s./:-]+\) | \$[A-Za-z_]\w* | %\w+% | @\w+@",
     re.VERBOSE | re.DOTALL,
 )
 _MASK = re.compile(r"[*xX#.?•●…_-]+")
@@ -231,6 +232,15 @@ def placeholder(value: str, *, prefixes: Iterable[str] = ()) -> Flaw | None:
     return None
 
 
+def suggests_a_placeholder(value: str, *, prefixes: Iterable[str] = ()) -> bool:
+    """Whether a part of ``value`` is, or begins with, a word that mocks are called by.
+
+    In a real key that is hardly ever so, but it may: it counts against what has no known form, and nobody vouches for.
+    """
+    tokens = _SEPARATOR.split(_without_prefix(value, prefixes).lower())
+    return any(token in _PLACEHOLDER_WORDS or token.startswith(_MOCKS) for token in tokens)
+
+
 def blank(value: str) -> Flaw | None:
     """Why ``value`` cannot be meant, whatever it is for: a template or a null word. None for anything else."""
     value = value.strip()
@@ -264,4 +274,4 @@ def keyed_hash(value: str, key: str, *, purpose: str) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "surrogatepass")

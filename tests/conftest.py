@@ -141,12 +141,14 @@ def public_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def result() -> Callable[[Any], CheckResult]:
-    """Run one check as the runner does, on the calling thread's connections."""
+    """Run one check as the runner does for ``?fresh=1``, on the calling thread's connections."""
     from healthguard.execution import result_of
+    from healthguard.freshness import looking_anew
     from healthguard.service import source_of
 
     def run(check: Any) -> CheckResult:
-        return result_of(source_of(check), 5.0)
+        with looking_anew():
+            return result_of(source_of(check), 5.0)
 
     return run
 

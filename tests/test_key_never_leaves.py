@@ -262,7 +262,7 @@ def test_a_place_where_it_cannot_be_asked(result, recorder, name, key, url) -> N
     server = recorder()
     with ending_in(4):
         told = result(AIProviderKey(at_url(name, url.format(port=server.port))))
-    assert told.problem.code in {"provider_down", "base_url_invalid"}
+    assert told.problem.code in {"provider_down", "misdeclared"}
     assert_without(key, told, *server.received)
 
 
@@ -434,7 +434,7 @@ def test_what_no_header_can_hold_is_neither_sent_nor_told(recorder, name, key, v
     server = recorder(good(name))
     provider = at_url(name, server.url)
     found = async_to_sync(verification.verify)(
-        provider, value.format(key=key), base_url=provider.base_url, variable=None, limit=4.0
+        provider, value.format(key=key), place=provider.place(), variable=None, limit=4.0
     )
     assert_without(key, repr(found))
     if value != "{key} ":

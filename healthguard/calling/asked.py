@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TypeAlias
 
+from healthguard.callables import value_of
 from healthguard.calling.answer import MAX_BODY, Answer, NoAnswerError
 from healthguard.calling.call import call
 from healthguard.calling.document import parsed
 from healthguard.calling.target import Target
 from healthguard.deadline import wait_limit
 from healthguard.exceptions import Unhealthy
+from healthguard.listing import listed
 from healthguard.status import Evidence, Fault
 
-Headers: TypeAlias = "Mapping[str, str | Callable[[], str]]"
-"""Header values by name; a callable is called when the call is made."""
+Headers: TypeAlias = "Mapping[str, str | Callable[[], str | Awaitable[str]]]"
+"""Header values by name; a callable is called when the call is made, and may ask a database."""
 
+_MAX_SPELLED_OUT = 3
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _HEADER_VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?)?")
 # The library sets them, from what is sent.
@@ -52,7 +56,7 @@ class Asked:
             Unhealthy: there is none, or one with another status.
         """
         content = None if body is None else json.dumps(body).encode()
-        sent = {name: self._header(name, value) for name, value in (headers or {}).items()}
+        sent = {name: await self._header(name, value) for name, value in (headers or {}).items()}
         try:
             answer = await call(self._method, self._target, sent, content, limit=wait_limit(self._seconds))
         except NoAnswerError as error:
@@ -93,9 +97,15 @@ class Asked:
             evidence={**self.evidence, "mismatches": dict(kinds)},
         )
 
-    def _header(self, name: str, value: str | Callable[[], str]) -> str:
+    async def _header(self, name: str, value: str | Callable[[], object]) -> str:
+        text: object = value
+        limit = wait_limit(self._seconds)
         try:
-            text: object = value() if callable(value) else value
+            if callable(value):
+                async with asyncio.timeout(limit):
+                    text = await value_of(value)
+        except TimeoutError:
+            raise self._no_header(name, f"cannot be had in {limit:.1f} s") from None
         except Exception as error:
             raise self._no_header(name, f"cannot be had ({type(error).__name__})") from None
         if not isinstance(text, str):
@@ -109,7 +119,7 @@ class Asked:
             "endpoint_header",
             f"The header {name} for {self.name} {what}.",
             fault=Fault.CONFIG,
-            hint="Look at what the declaration takes it from: is that variable mounted into this container, and whole?",
+            hint="Look at what the declaration takes it from: is that mounted into this container, and whole?",
             evidence=self.evidence,
         )
 
@@ -133,7 +143,8 @@ class Asked:
 
     def _status(self, answer: Answer, statuses: Collection[int]) -> Unhealthy:
         is_outage = answer.status >= 500 or answer.status == 429
-        right = " or ".join(map(str, sorted(statuses)))
+        names = [str(int(status)) for status in sorted(statuses)]
+        right = " or ".join(names) if len(names) <= _MAX_SPELLED_OUT else f"one of {listed(names)}"
         raised = f" (the application raised {answer.raised})" if answer.raised else ""
         return Unhealthy(
             "endpoint_status",
@@ -155,7 +166,10 @@ def _status_hint(status: int) -> str:
             "400 a Host that ALLOWED_HOSTS does not have."
         )
     if status >= 300:
-        return "Declare the address that it redirects to: redirects are not followed."
+        return (
+            "Declare the address that it leads to, for redirects are not followed; or send what it wants first, like a "
+            "login or a Host header."
+        )
     return "Compare expect_status in the declaration with what it does."
 
 
@@ -164,12 +178,19 @@ def flaws(url: object, headers: object) -> Iterator[str]:
 
     What cannot be meant is not shown: who knows what it is.
     """
+    has_user = False
     try:
-        Target.of(url)
+        has_user = bool(Target.of(url).url.userinfo)
     except ValueError:
         yield "It takes a path like '/api/v1/things', or an http or https URL."
-    if headers is None:
-        return
+    if headers is not None:
+        yield from header_flaws(headers)
+    if has_user and isinstance(headers, Mapping) and any(str(name).lower() == "authorization" for name in headers):
+        yield "The URL has a user, who is sent in the header Authorization, and headers has that too."
+
+
+def header_flaws(headers: object) -> Iterator[str]:
+    """What is wrong with declared headers, as sentences; no callable is called."""
     if not isinstance(headers, Mapping):
         yield "headers is a dict: a value, or a callable that gives it, by name."
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from healthguard.calling.answer import Answer, NoAnswerError
+from healthguard.calling.answer import Answer, NoAnswerError, unfolded
 from healthguard.calling.inside import call_inside
 from healthguard.calling.network import call_over_network
 from healthguard.calling.target import Target
@@ -49,7 +49,7 @@ async def call(
         # One limit for all of it, for a server that sends a byte a second keeps every single wait short.
         async with asyncio.timeout(limit):
             if target.is_inside:
-                return await call_inside(method, target.url, sent, content)
-            return await call_over_network(method, target.url, sent, content, limit)
+                return unfolded(await call_inside(method, target.url, sent, content, limit))
+            return unfolded(await call_over_network(method, target.url, sent, content, limit))
     except TimeoutError:
         raise NoAnswerError(f"no answer in {limit:.1f} s", is_late=True) from None

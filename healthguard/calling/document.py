@@ -17,7 +17,9 @@ class _Missing:
 
 
 MISSING = _Missing()
-_PATH = re.compile(r"\$|(\$\.)?[^.\s]+(\.[^.\s]+)*")
+# Not the brackets and stars of other languages of paths: as names they would just never be found.
+_PATH = re.compile(r"\$|(\$\.)?[^.\s$\[\]*]+(\.[^.\s$\[\]*]+)*")
+_MAX_DIGITS = 9
 
 
 def is_path(text: object) -> bool:
@@ -45,7 +47,7 @@ def at(document: object, path: str) -> object:
     for name in [] if path == "$" else path.removeprefix("$.").split("."):
         if isinstance(found, dict) and name in found:
             found = found[name]
-        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+        elif isinstance(found, list) and name.isdecimal() and len(name) <= _MAX_DIGITS and int(name) < len(found):
             found = found[int(name)]
         else:
             return MISSING
@@ -76,4 +78,4 @@ def mismatch(found: object, pattern: str) -> str | None:
     text = json.dumps(found) if isinstance(found, bool) else found
     if not isinstance(text, str):
         return kind(found)
-    return None if re.fullmatch(pattern, text) else f"{kind(found)} of another form"
+    return None if re.fullmatch(pattern, text, re.DOTALL) else f"{kind(found)} of another form"

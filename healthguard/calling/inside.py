@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connections
+from django.http.request import split_domain_port, validate_host
 from django.utils.module_loading import import_string
 
-from healthguard.calling.answer import MAX_BODY, Answer, acapped, capped
+from healthguard.calling.answer import MAX_BODY, Answer, TooLateError, acapped, capped
 from healthguard.own_connections import is_own
 
 if TYPE_CHECKING:
@@ -27,29 +29,37 @@ if TYPE_CHECKING:
 _Message = MutableMapping[str, Any]
 
 
-async def call_inside(method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None) -> Answer:
-    """Call the path ``url``; the caller bounds how long it takes.
+async def call_inside(
+    method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None, limit: float
+) -> Answer:
+    """Call the path ``url``; the caller bounds how long it takes, to ``limit`` (seconds).
 
     A synchronous application runs on the thread that this check's database connections belong to.
     """
     import httpx
 
+    ends = time.monotonic() + limit
     address = httpx.URL(scheme="https" if settings.SECURE_SSL_REDIRECT else "http", host=_allowed_host())
     request = httpx.Request(method, address.copy_with(raw_path=url.raw_path), headers=headers, content=content)
     try:
         application, is_async = _application()
         if is_async:
             return await _ask_asgi(application, request)
-        return await sync_to_async(_ask_wsgi)(application, request)
+        return await sync_to_async(_ask_wsgi)(application, request, ends)
+    except TooLateError:
+        raise
     except Exception as error:
         # Django turns the exceptions of views into answers; what comes this far a server turns into a 500.
         return Answer(500, raised=type(error).__name__)
 
 
 def _allowed_host() -> str:
-    """A host that the project's own middleware does not turn away."""
-    names = (allowed.removeprefix(".") for allowed in settings.ALLOWED_HOSTS)
-    return next((name for name in names if name != "*"), "localhost")
+    """A host that Django does not turn away."""
+    for allowed in settings.ALLOWED_HOSTS:
+        host, _ = split_domain_port(str(allowed).removeprefix("."))
+        if host and host != "*" and validate_host(host, settings.ALLOWED_HOSTS):
+            return host
+    return "localhost"
 
 
 def _application() -> tuple[Any, bool]:
@@ -90,7 +100,7 @@ def _forget(**_: object) -> None:
 setting_changed.connect(_forget)
 
 
-def _ask_wsgi(application: Any, request: httpx.Request) -> Answer:
+def _ask_wsgi(application: Any, request: httpx.Request, ends: float) -> Answer:
     import httpx
 
     def asked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -107,7 +117,7 @@ def _ask_wsgi(application: Any, request: httpx.Request) -> Answer:
     try:
         response = httpx.WSGITransport(asked, raise_app_exceptions=False).handle_request(request)
         try:
-            return Answer(response.status_code, capped(response.iter_raw()), response.headers)
+            return Answer(response.status_code, capped(response.iter_raw(), ends=ends), response.headers)
         finally:
             response.close()
     finally:

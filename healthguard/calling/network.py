@@ -7,6 +7,7 @@ import contextvars
 import functools
 import logging
 import socket
+import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ async def call_over_network(
     request = httpx.Request(method, url.copy_with(userinfo=b"", fragment=None), headers=headers, content=content)
     try:
         with _unlogged():
-            async with httpx.AsyncClient(verify=certificates(), timeout=limit) as client:
+            async with _client(limit) as client:
                 response = await client.send(request, stream=True, auth=auth, follow_redirects=False)
                 try:
                     # As it was sent: unfolded, a few bytes may become more than the cap in one chunk.
@@ -46,11 +47,39 @@ async def call_over_network(
                     await response.aclose()
     except httpx.TimeoutException:
         raise TimeoutError from None
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
+    except NoAnswerError:
+        raise
+    except Exception as error:
+        # Whatever comes: a port that is none, for one, comes as a group of exceptions.
         # Only the class: the text of h11's errors, for one, can hold a whole header line.
-        raise NoAnswerError(_reason(error)) from None
+        raise NoAnswerError(_reason(error) + _by_way(url)) from None
+
+
+def _client(limit: float) -> httpx.AsyncClient:
+    """A client as the environment wants it.
+
+    Raises:
+        NoAnswerError: there can be none.
+    """
+    import httpx
+
+    try:
+        trusted = certificates()
+    except OSError:
+        raise NoAnswerError("SSL_CERT_FILE or SSL_CERT_DIR names no certificates that can be read") from None
+    try:
+        return httpx.AsyncClient(verify=trusted, timeout=limit)
     except ImportError:
         raise NoAnswerError("the environment's SOCKS proxy needs httpx[socks]") from None
+    except (httpx.InvalidURL, ValueError):
+        raise NoAnswerError("HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be understood") from None
+
+
+def _by_way(url: httpx.URL) -> str:
+    """What to add where a proxy may be at fault."""
+    has_proxy = not {url.scheme, "all"}.isdisjoint(urllib.request.getproxies())
+    is_bypassed = has_proxy and urllib.request.proxy_bypass(url.host)
+    return ", by way of the environment's proxy" if has_proxy and not is_bypassed else ""
 
 
 def _reason(error: BaseException) -> str:

@@ -6,9 +6,12 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from django.utils.functional import Promise
+
 if TYPE_CHECKING:
     import httpx
 
+_MAX_PORT = 65535
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%\w+)?")
 
 
@@ -38,15 +41,17 @@ class Target:
         """
         import httpx
 
+        text = _plain(text)
         try:
             if not isinstance(text, str):
                 raise TypeError
             url = httpx.URL(text)
             shown = str(url.copy_with(userinfo=b"", query=None, fragment=None))
+            is_port = url.port is None or 0 < url.port <= _MAX_PORT
         except (httpx.InvalidURL, TypeError, ValueError):
             raise ValueError("not a URL") from None
-        is_path = not url.scheme and not url.netloc and text.startswith("/")
-        is_url = url.scheme in ("http", "https") and _HOST.fullmatch(url.host) is not None
+        is_path = not url.scheme and not url.netloc and text.startswith("/") and not text.startswith("//")
+        is_url = url.scheme in ("http", "https") and _HOST.fullmatch(url.host) is not None and is_port
         if not is_path and not is_url:
             raise ValueError("neither a path nor an http or https URL")
         return cls(url, shown)
@@ -56,12 +61,31 @@ class Target:
         """The target at ``path``, which may have a query, below an http or https URL.
 
         Raises:
-            ValueError: ``base_url`` is none. Nothing of it is in the text of the error.
+            ValueError: ``base_url`` is none, or ``path`` is no path. Nothing of it is in the text of the error.
         """
+        import httpx
+
         base = cls.of(base_url)
         if base.is_inside:
             raise ValueError("not an http or https URL")
         path, _, query = path.partition("?")
         place = base.url.path.rstrip("/") + path
-        url = base.url.copy_with(path=place, query=query.encode() or None, fragment=None)
+        try:
+            url = base.url.copy_with(path=place, query=query.encode() or None, fragment=None)
+        except httpx.InvalidURL:
+            raise ValueError("no path of a URL") from None
         return cls(url, str(url.copy_with(userinfo=b"", query=None)))
+
+
+def _plain(text: object) -> object:
+    """``text``, which may be lazy, as reverse_lazy() gives it to settings.
+
+    Raises:
+        ValueError: it cannot be had: there is no such URL pattern.
+    """
+    if not isinstance(text, Promise):
+        return text
+    try:
+        return str(text)
+    except Exception:
+        raise ValueError("not a URL") from None

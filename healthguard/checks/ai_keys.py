@@ -6,31 +6,42 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
 from health_check.base import HealthCheck
 
 from healthguard import values
+from healthguard.callables import value_of
 from healthguard.deadline import wait_limit
 from healthguard.exceptions import Unhealthy
 from healthguard.providers import (
-    DISTINCTIVE_PREFIXES,
     PROVIDERS,
     Place,
     Provider,
     Verdict,
     Verification,
-    has_a_form,
+    is_name,
     no_provider,
+    provider_flaws,
     provider_named,
     verify,
 )
-from healthguard.providers.inspection import Key, answer, corruption, judgement, looks, unaskable, unusual_form
-from healthguard.providers.remembered import asked_once, good_at
+from healthguard.providers.inspection import (
+    Key,
+    answer,
+    corruption,
+    judgement,
+    looks,
+    suspicion,
+    unaskable,
+    unusual_form,
+)
+from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, name_of, secret
 from healthguard.providers.sharing import shared
+from healthguard.service import SPREAD
 from healthguard.status import Evidence, Fault, Problem
 
 DEFAULT_LIMIT = 5.0
@@ -38,11 +49,12 @@ DEFAULT_LIMIT = 5.0
 DEFAULT_TTL = 300.0
 """How long an answer is held (seconds)."""
 
-KeySource: TypeAlias = "str | Callable[[], str | None] | None"
-"""Where a key is: the name of a variable or of a setting; a function that gives it; None for the provider's own."""
+KeySource: TypeAlias = "str | Callable[[], str | Awaitable[str | None] | None] | None"
+"""Where a key is: the name of a variable or of a setting; a function that gives it, and may ask a database; None for
+the provider's own variables."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_MAX_NAME = 64
+_MAX_TTL = 10 * 365 * 86400
 
 
 @dataclasses.dataclass
@@ -79,77 +91,110 @@ class AIProviderKey(HealthCheck):
         for problem in self.misdeclared():
             raise Unhealthy.of(problem)
         provider = self.provider if isinstance(self.provider, Provider) else PROVIDERS[self.provider]
-        key, variable = _key(provider, self.key)
         place = provider.place()
+        source, value, variable = await self._found(provider, place)
+        key = _key(provider, source, value, variable)
         if flaw := corruption(key):
             raise flaw
-        against = looks(key)
+        against: Unhealthy | None = looks(key)
         # A gateway gives out keys of its own, of any form: there only its own answer counts.
         if against is not None and not place.is_gateway:
             raise against
-        found: Mapping[str, Evidence] = key.evidence
-        if self.verify:
-            name = _name(key, place)
-            verification = await self._verification(key, variable, place, name)
-            if verification.verdict is Verdict.REJECTED and against is not None:
-                raise against
-            verdict = judgement(key, verification, good_at(name))
-            if verdict is not None:
-                raise verdict
-            found = {**found, **answer(verification)}
-        if not place.is_gateway and (warning := unusual_form(key)):
-            raise warning
-        return found
+        form = None if place.is_gateway else unusual_form(key)
+        against = against or (None if place.is_gateway else suspicion(key))
+        if not self.verify:
+            if found := against or form:
+                raise found
+            return key.evidence
+        name = name_of(provider, place, key.value)
+        verification, evidence = await self._verification(key, variable, place, name)
+        key = dataclasses.replace(key, evidence={**key.evidence, **evidence})
+        is_open = verification.verdict not in KNOWS_KEY
+        if against is not None and (verification.verdict is Verdict.REJECTED or (is_open and not place.is_gateway)):
+            raise against
+        if found := judgement(key, verification, good_at(name)) or form:
+            raise found
+        return {**key.evidence, **answer(verification)}
 
-    async def _verification(self, key: Key, variable: str | None, place: Place, name: str) -> Verification:
+    async def _found(self, provider: Provider, place: Place) -> tuple[str, object, str | None]:
+        """What the key's place is called, what is there, and the variable it is in, if it is in one."""
+        if not callable(self.key):
+            return _found(provider, self.key, skips_empty=provider.skips_empty or place.is_gateway)
+        try:
+            given = await value_of(self.key)
+        except Exception as error:
+            raise _missing(
+                provider, [], f"The function that gives the key of {provider.label} raises {type(error).__name__}."
+            ) from None
+        if given is None:
+            raise _missing(provider, [], f"The function that gives the key of {provider.label} gives none.")
+        return "the declared function", given, None
+
+    async def _verification(
+        self, key: Key, variable: str | None, place: Place, name: str
+    ) -> tuple[Verification, Mapping[str, Evidence]]:
+        """What came of asking, and what may be told of how."""
         if flaw := unaskable(key, place):
             raise flaw
         limit = wait_limit(min(DEFAULT_LIMIT, self.timeout.total_seconds()))
 
         async def ask() -> Verification:
             left = wait_limit(limit)
-            return await verify(key.provider, key.value, base_url=place.base_url, variable=variable, limit=left)
+            return await verify(key.provider, key.value, place=place, variable=variable, limit=left)
 
-        ask_once = functools.partial(asked_once, name, ask, limit=limit)
+        ttl = max(self.ttl, key.provider.ttl)
+        # A service asks a little before the ttl is over, each a little differently.
+        ask_once = functools.partial(asked_once, name, ask, hold=ttl * (1 - SPREAD), limit=limit)
         if self.share is None:
-            return await ask_once()
-        return await shared(self.share, name, ask_once, ttl=self.ttl, limit=limit)
+            return await ask_once(), {}
+        verification, is_shared = await shared(self.share, name, ask_once, ttl=ttl, limit=limit)
+        return verification, {"shared": is_shared}
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         if not isinstance(self.provider, Provider) and provider_named(self.provider) is None:
             yield Problem.misdeclared(*no_provider(self.provider, "AIProviderKey takes a provider's name."))
-        elif isinstance(self.provider, Provider) and not self.provider.variables and self.key is None:
+        elif isinstance(self.provider, Provider):
+            yield from map(Problem.misdeclared, provider_flaws(self.provider))
+        if isinstance(self.provider, Provider) and not self.provider.variables and self.key is None:
             yield Problem.misdeclared("A provider without variables needs to be told where its key is.")
         if not (self.key is None or callable(self.key) or _is_name(self.key)):
             yield Problem.misdeclared(
                 "AIProviderKey takes as its key the name of a variable or setting, or a function."
             )
-        if self.share is not None and self.share not in getattr(settings, "CACHES", {}):
+        if not isinstance(self.verify, bool):
+            yield Problem.misdeclared("AIProviderKey: verify is True or False.")
+        if self.share is not None and not isinstance(self.share, str):
+            yield Problem.misdeclared("AIProviderKey: share is the alias of a cache in CACHES.")
+        elif self.share is not None and self.share not in getattr(settings, "CACHES", {}):
             yield Problem.misdeclared(f"AIProviderKey: there is no cache {self.share!r} in CACHES.")
-        if isinstance(self.ttl, bool) or not isinstance(self.ttl, int | float) or not 0 <= self.ttl < float("inf"):
+        if isinstance(self.ttl, bool) or not isinstance(self.ttl, int | float) or not 0 <= self.ttl <= _MAX_TTL:
             yield Problem.misdeclared("AIProviderKey takes its ttl in seconds.")
 
 
 def _is_name(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and len(value) <= _MAX_NAME
-        and _NAME.fullmatch(value) is not None
-        and not value.startswith(DISTINCTIVE_PREFIXES)
-        and not has_a_form(value)
-    )
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None and is_name(value)
 
 
-def _key(provider: Provider, declared: KeySource) -> tuple[Key, str | None]:
-    """The key, and the variable it is in, if it is in one.
+def _key(provider: Provider, source: str, given: object, variable: str | None) -> Key:
+    """The key.
 
     Raises:
         Unhealthy: there is none, or an empty one.
     """
-    source, value, variable = _found(provider, declared)
+    value = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
+    if isinstance(value, Promise):
+        value = str(value)
     evidence: dict[str, Evidence] = {"provider": provider.name, "variable" if variable else "source": source}
     remedy = f"the Secret that {variable} is mounted from" if variable else f"what {source} is taken from"
+    if not isinstance(value, str):
+        raise Unhealthy(
+            "key_not_text",
+            f"{source} gives a {type(value).__name__}, and no text.",
+            fault=Fault.CONFIG,
+            hint=f"A key is one text: look at {remedy}.",
+            evidence=evidence,
+        )
     if not value:
         raise Unhealthy(
             "key_empty",
@@ -158,32 +203,26 @@ def _key(provider: Provider, declared: KeySource) -> tuple[Key, str | None]:
             hint=values.EMPTY.remedy,
             evidence=evidence,
         )
-    evidence["fingerprint"] = values.fingerprint(value, _secret_key())
-    return Key(provider, value, source, remedy, evidence), variable
+    evidence["fingerprint"] = values.fingerprint(value, secret())
+    return Key(provider, value, source, remedy, evidence)
 
 
-def _found(provider: Provider, declared: KeySource) -> tuple[str, str, str | None]:
-    """What the key's place is called, the key, and the variable it is in, if it is in one."""
-    if callable(declared):
-        try:
-            given = declared()
-        except Exception as error:
-            raise _missing(
-                provider, [], f"The function that gives the key of {provider.label} raises {type(error).__name__}."
-            ) from None
-        if given is None:
-            raise _missing(provider, [], f"The function that gives the key of {provider.label} gives none.")
-        return "the declared function", str(given), None
+def _found(provider: Provider, declared: str | None, *, skips_empty: bool) -> tuple[str, object, str | None]:
+    """What the key's place is called, what is there, and the variable it is in, if it is in one.
+
+    Raises:
+        Unhealthy: there is nothing.
+    """
     names = provider.variables if declared is None else (declared,)
     present = [name for name in names if name in os.environ]
     if present:
-        filled = [name for name in present if os.environ[name]] if provider.skips_empty else present
+        filled = [name for name in present if os.environ[name]] if skips_empty else present
         variable = (filled or present)[0]
         return variable, os.environ[variable], variable
     if declared is not None:
         value = _setting(declared)
         if value is not None:
-            return f"the setting {declared}", str(value), None
+            return f"the setting {declared}", value, None
         raise _missing(provider, [declared], f"No key for {provider.label}: {declared} is no variable and no setting.")
     raise _missing(provider, names, f"No key for {provider.label}: {' and '.join(names)} are not set.")
 
@@ -200,17 +239,9 @@ def _missing(provider: Provider, names: Sequence[str], message: str) -> Unhealth
 def _setting(path: str) -> object:
     found: object = settings
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+        try:
+            found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+        except Exception:
+            # A stranger's property: what it cannot give is not there.
+            return None
     return found
-
-
-def _name(key: Key, place: Place) -> str:
-    """What tells this key apart from others, for those that remember it or share it; nobody can make it out of that."""
-    return values.keyed_hash(f"{key.provider.name}\0{place.base_url}\0{key.value}", _secret_key(), purpose="key")
-
-
-def _secret_key() -> str:
-    try:
-        return str(settings.SECRET_KEY)
-    except (ImproperlyConfigured, AttributeError):
-        return ""

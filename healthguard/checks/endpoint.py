@@ -15,7 +15,7 @@ from healthguard.calling import Asked, Headers, Target, flaws
 from healthguard.calling.document import MISSING, at, is_path, kind, mismatch
 from healthguard.deadline import wait_limit
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers import PROVIDERS, Provider, no_provider, provider_named
+from healthguard.providers import PROVIDERS, Provider, no_provider, provider_flaws, provider_named
 from healthguard.providers.vended import Vended
 from healthguard.status import Evidence, Problem
 
@@ -60,7 +60,7 @@ class HTTPEndpoint(_Endpoint):
         json: what to send as the body, in JSON; None to send none.
         expect_status: the status that is right, or several.
         expect: regular expressions for the whole of the values in the JSON answer, by their paths: names and positions
-            with dots between, like ``"items.0.name"``.
+            with dots between, like ``"items.0.name"``; ``"$"`` for the whole answer. A dot in one fits a line break.
     """
 
     url: str = dataclasses.field(repr=False)
@@ -98,8 +98,10 @@ class HTTPEndpoint(_Endpoint):
         except (TypeError, ValueError, RecursionError):
             yield self._misdeclared("What json holds cannot be written as JSON.")
         statuses = _statuses(self.expect_status)
-        if not statuses or not all(type(status) is int and 100 <= status <= 599 for status in statuses):
+        if not statuses or not all(map(_is_status, statuses)):
             yield self._misdeclared("expect_status is an HTTP status, or a list of them.")
+        if self.expect and self.method == "HEAD":
+            yield self._misdeclared("An answer to HEAD has no body in which to find what is expected.")
         if self.expect is not None and not isinstance(self.expect, Mapping):
             yield self._misdeclared("expect is a dict: a regular expression by JSON path.")
         else:
@@ -108,12 +110,19 @@ class HTTPEndpoint(_Endpoint):
     def _misdeclared_expect(self, expect: Mapping[str, str]) -> Iterator[Problem]:
         for path, pattern in expect.items():
             if not is_path(path):
-                yield self._misdeclared("A path in expect is not like 'items.0.name'.")
+                hint = "It takes names and positions, with dots between, and no brackets."
+                yield self._misdeclared("A path in expect is not like 'items.0.name'.", hint)
                 continue
             try:
+                if not isinstance(pattern, str):
+                    raise TypeError
                 re.compile(pattern)
             except (re.error, TypeError, RecursionError, OverflowError):
                 yield self._misdeclared(f"What is expected at {path} is not a regular expression.")
+
+
+def _is_status(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and 100 <= given <= 599
 
 
 def _statuses(declared: object) -> Collection[Any]:
@@ -127,8 +136,9 @@ class CredentialExchange(_Endpoint):
     """What vends the keys of AI providers vends real ones: whole, no mocks, the right provider's, not expired.
 
     It is asked as a customer asks: ``{"providers": ["anthropic"], "ttl_minutes": 60}`` in a POST, to be answered with
-    200 and ``{"credentials": {"anthropic": {"api_key": "…", "expires_at": "…"}}}``; ``expires_at`` is ISO 8601, may be
-    absent, and is UTC where it does not say.
+    200 or 201 and ``{"credentials": {"anthropic": {"api_key": "…", "expires_at": "…"}}}``. ``expires_at`` is ISO 8601
+    and may be absent; where it names no time zone it is UTC, or TIME_ZONE in a project of yours with USE_TZ=False.
+    ``{"anthropic": "…"}``, a key alone, will do too.
 
     Args:
         url: its path in this project, which is called in this process; or its URL.
@@ -160,7 +170,7 @@ class CredentialExchange(_Endpoint):
         asked = Asked("POST", self.url, self.timeout.total_seconds())
         names = [provider.name for provider in providers]
         wanted = {"providers": names, "ttl_minutes": self.ttl_minutes}
-        document = asked.document(await asked.answer(self.headers, wanted, [200]))
+        document = asked.document(await asked.answer(self.headers, wanted, [200, 201]))
         credentials = at(document, "credentials")
         if not isinstance(credentials, dict):
             raise asked.mismatch({"credentials": kind(credentials)})
@@ -180,7 +190,9 @@ class CredentialExchange(_Endpoint):
             yield self._misdeclared("providers is a list of names of AI providers, at least one.")
         else:
             for given in self.providers:
-                if not isinstance(given, Provider) and (not isinstance(given, str) or provider_named(given) is None):
+                if isinstance(given, Provider):
+                    yield from map(self._misdeclared, provider_flaws(given))
+                elif provider_named(given) is None:
                     yield self._misdeclared(*no_provider(given, "A name in providers is none of an AI provider."))
         minutes = self.ttl_minutes
         if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes <= 0:

@@ -11,7 +11,7 @@ from health_check.base import HealthCheck
 
 from healthguard import values
 from healthguard.exceptions import Unhealthy
-from healthguard.providers import DISTINCTIVE_PREFIXES
+from healthguard.providers import DISTINCTIVE_PREFIXES, is_name
 from healthguard.status import Evidence, Fault, Problem
 
 _KNOWN_PREFIXES = (
@@ -54,9 +54,7 @@ class EnvironmentVariable(HealthCheck):
             if self.min_bytes <= 0:
                 return
             raise self._problem("empty", values.EMPTY.what, values.EMPTY.remedy)
-        # A word that a pattern spells out is meant, whatever it looks like.
-        is_meant = self.pattern is not None and re.fullmatch(self.pattern, value) is not None
-        if not is_meant and (flaw := self._flaw(value)):
+        if flaw := self._flaw(value):
             raise self._problem(flaw.kind, flaw.what, flaw.remedy)
         size = len(os.fsencode(value))
         if size < self.min_bytes:
@@ -75,11 +73,11 @@ class EnvironmentVariable(HealthCheck):
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
-        if not values.is_plain_name(self.name, prefixes=_KNOWN_PREFIXES):
+        if not isinstance(self.name, str) or not is_name(self.name):
             # It is not shown: it may be the value, by mistake.
             yield Problem.misdeclared("EnvironmentVariable takes the name of a variable, not its value.")
             return
-        if not isinstance(self.min_bytes, int):
+        if not isinstance(self.min_bytes, int) or isinstance(self.min_bytes, bool):
             yield Problem.misdeclared(f"min_bytes for {self.name} is not a whole number.")
         try:
             re.compile(self.pattern or "")
@@ -87,6 +85,9 @@ class EnvironmentVariable(HealthCheck):
             yield Problem.misdeclared(f"The pattern for {self.name} is not a regular expression.")
 
     def _flaw(self, value: str) -> values.Flaw | None:
+        if value in _spelled_out(self.pattern or ""):
+            # It is meant, whatever it looks like.
+            return None
         return values.corruption(value, names=[self.name], prefixes=_KNOWN_PREFIXES) or (
             values.placeholder(value) if values.names_a_secret(self.name) else values.blank(value)
         )
@@ -96,3 +97,9 @@ class EnvironmentVariable(HealthCheck):
         if size is not None:
             evidence |= {"bytes": size, "min_bytes": self.min_bytes}
         return Unhealthy(f"variable_{code}", f"{self.name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence)
+
+
+def _spelled_out(pattern: str) -> set[str]:
+    """The words that a pattern like ``^(none|debug|info)$`` has between its bars."""
+    words = re.split(r"\(\?:|[()|^$]", pattern)
+    return {re.sub(r"\\(\W)", r"\1", word) for word in words} - {""}

@@ -69,7 +69,7 @@ class SecretKey(HealthCheck):
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
-        if not isinstance(self.min_bytes, int):
+        if not isinstance(self.min_bytes, int) or isinstance(self.min_bytes, bool) or self.min_bytes < 0:
             yield Problem.misdeclared("min_bytes of SecretKey is not a whole number.")
 
     def _key(self) -> str:

@@ -3,11 +3,12 @@
 from healthguard.providers.catalog import (
     DISTINCTIVE_PREFIXES,
     PROVIDERS,
-    has_a_form,
+    is_name,
     no_provider,
     provider_named,
     provider_of,
 )
+from healthguard.providers.declaration import provider_flaws
 from healthguard.providers.provider import BEARER, Answers, Place, Provider, Request
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification, verify
@@ -22,8 +23,9 @@ __all__ = [
     "Request",
     "Verdict",
     "Verification",
-    "has_a_form",
+    "is_name",
     "no_provider",
+    "provider_flaws",
     "provider_named",
     "provider_of",
     "verify",

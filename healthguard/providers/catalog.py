@@ -48,7 +48,6 @@ ANTHROPIC = Provider(
 
 # OpenAI reports missing scopes, a wrong data residency host and a blocked address as 401 too; only invalid_api_key
 # means a bad key. A country it does not serve is 403: it says nothing of the key.
-_OPENAI_NO_FUNDS = "credit_balance_exhausted|insufficient_quota|.*_spend_limit_exceeded|.*_usage_limit_exceeded"
 _OPENAI_RESTRICTED = ".*(missing scopes|insufficient permissions|ip .*not authorized|member of an organization).*"
 _OPENAI_BODIES = r"([\w-]{74}T3BlbkFJ[\w-]{74}|[\w-]{58}T3BlbkFJ[\w-]{58}|[\w-]{20}T3BlbkFJ[\w-]{20})"
 
@@ -73,8 +72,6 @@ OPENAI = Provider(
         Answers(Verdict.UNKNOWN, 401),
         Answers(Verdict.UNKNOWN, 403, "error.code", "unsupported_country_region_territory"),
         Answers(Verdict.RESTRICTED, 403, "error.message", ".*(missing scopes|insufficient permissions).*"),
-        Answers(Verdict.NO_FUNDS, 429, "error.code", _OPENAI_NO_FUNDS),
-        Answers(Verdict.NO_FUNDS, 429, "error.type", _OPENAI_NO_FUNDS),
     ),
 )
 
@@ -108,6 +105,7 @@ GEMINI = Provider(
         Answers(Verdict.RESTRICTED, 403, "error.details.reason", "API_KEY_.*_BLOCKED|SERVICE_DISABLED"),
         Answers(Verdict.UNKNOWN, 401, "error.details.reason", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
     ),
+    rejected_hint="Does it begin with AIza? Such keys are not taken any more since September 2026.",
 )
 
 MISTRAL = Provider(
@@ -243,6 +241,8 @@ HUGGINGFACE = Provider(
     distinctive=("hf_", "api_org_"),
     request=Request("/api/whoami-v2"),
     proofs=("name",),
+    # It limits the rate of this very request strictly.
+    ttl=3600.0,
 )
 
 REPLICATE = Provider(
@@ -315,6 +315,7 @@ PROVIDERS: dict[str, Provider] = {
 }
 
 _MAX_NAME = 20
+_MIN_KEY = 20
 DISTINCTIVE_PREFIXES = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive)
 
 
@@ -330,12 +331,18 @@ def no_provider(given: object, otherwise: str) -> tuple[str, str]:
         given: what was declared. It may be a key, by mistake: what cannot be a name is not shown.
         otherwise: what to say then.
     """
-    is_name = values.is_plain_name(given, prefixes=DISTINCTIVE_PREFIXES) and len(str(given)) <= _MAX_NAME
+    can_be_shown = values.is_plain_name(given, prefixes=DISTINCTIVE_PREFIXES) and len(str(given)) <= _MAX_NAME
     near = difflib.get_close_matches(str(given), PROVIDERS, 1)
     return (
-        f"There is no AI provider {given!r}." if is_name and not has_a_form(str(given)) else otherwise,
+        f"There is no AI provider {given!r}." if can_be_shown and not has_a_form(str(given)) else otherwise,
         f"{f'Did you mean {near[0]!r}? ' if near else ''}Known are: {', '.join(sorted(PROVIDERS))}.",
     )
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` can be a name, and is no key that was put in its place by mistake."""
+    is_key = text.startswith(DISTINCTIVE_PREFIXES) and ("-" in text or len(text) >= _MIN_KEY)
+    return values.is_plain_name(text) and not is_key and not has_a_form(text)
 
 
 def has_a_form(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from healthguard import values
 from healthguard.exceptions import Degraded, Unhealthy
@@ -12,7 +12,7 @@ from healthguard.providers.catalog import DISTINCTIVE_PREFIXES, provider_of
 from healthguard.providers.provider import Place, Provider
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification
-from healthguard.status import Evidence, Fault
+from healthguard.status import Evidence, Fault, Problem
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,17 +57,9 @@ def looks(key: Key) -> Unhealthy | None:
 
 def _looks(key: Key) -> Iterator[Unhealthy]:
     if flaw := values.placeholder(key.value, prefixes=key.provider.prefixes):
-        yield Unhealthy(
-            "key_placeholder",
-            f"{key.source} {flaw.what}: customers would be handed a key that does not work.",
-            fault=Fault.CONFIG,
-            hint=f"Put a real {key.title} key into {key.remedy}.",
-            evidence=key.evidence,
-        )
-    owner = provider_of(key.value)
-    # A key without a prefix of its own begins with another's now and then.
-    is_own = bool(key.provider.formats) and key.provider.has_format(key.value)
-    if owner is not None and owner.name != key.provider.name and not is_own:
+        yield _placeholder(key, flaw.what)
+    owner = _owner(key)
+    if owner is not None:
         yield Unhealthy(
             "key_wrong_provider",
             f"{key.source} holds a key of {owner.label}, not of {key.title}.",
@@ -75,7 +67,7 @@ def _looks(key: Key) -> Iterator[Unhealthy]:
             hint="Look at which Secret or which of its keys each variable is mounted from: they may be swapped.",
             evidence={**key.evidence, "key_of": owner.name},
         )
-    expires_at = key.provider.expires_at(key.value) if key.provider.expires_at is not None else None
+    expires_at = _expires_at(key)
     if expires_at is not None and expires_at <= datetime.datetime.now(datetime.UTC):
         yield Unhealthy(
             "key_expired",
@@ -84,6 +76,52 @@ def _looks(key: Key) -> Iterator[Unhealthy]:
             hint=f"Put a new {key.title} key into {key.remedy}; what makes such short-lived keys has to renew them.",
             evidence={**key.evidence, "expired_at": expires_at.isoformat()},
         )
+
+
+def _placeholder(key: Key, what: str) -> Unhealthy:
+    return Unhealthy(
+        "key_placeholder",
+        f"{key.source} {what}: customers would be handed a key that does not work.",
+        fault=Fault.CONFIG,
+        hint=f"Put a real {key.title} key into {key.remedy}.",
+        evidence=key.evidence,
+    )
+
+
+def _owner(key: Key) -> Provider | None:
+    """The other provider whose key it is; None if it is none's, or may well be its own."""
+    own, other = key.provider, provider_of(key.value)
+    if other is None or other.name == own.name:
+        return None
+    if not own.formats and not own.prefixes:
+        # Nothing is known of how its keys look: a second account with that provider, say.
+        return None
+    # A key without a prefix of its own begins with another's now and then.
+    is_own = bool(own.formats) and own.has_format(key.value)
+    longest = {provider.name: _longest(provider.prefixes, key.value) for provider in (own, other)}
+    return None if is_own or longest[own.name] >= longest[other.name] else other
+
+
+def _longest(prefixes: Iterable[str], key: str) -> int:
+    return max((len(prefix) for prefix in prefixes if key.startswith(prefix)), default=0)
+
+
+def _expires_at(key: Key) -> datetime.datetime | None:
+    """When the key expires, as its own text tells.
+
+    Raises:
+        Unhealthy: the provider's function for it does not work.
+    """
+    if key.provider.expires_at is None:
+        return None
+    try:
+        at = key.provider.expires_at(key.value)
+        return at and (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
+    except Exception as error:
+        # Not its text, which may hold the key.
+        raise Unhealthy.of(
+            Problem.misdeclared(f"expires_at of {key.provider!r} does not work ({type(error).__name__}).")
+        ) from None
 
 
 def unaskable(key: Key, place: Place) -> Unhealthy | None:
@@ -98,6 +136,18 @@ def unaskable(key: Key, place: Place) -> Unhealthy | None:
         hint=f"Mount {name} into this container: {key.title} answers at an address of each customer's own.",
         evidence=key.evidence,
     )
+
+
+def suspicion(key: Key) -> Unhealthy | None:
+    """What speaks for a mock, and proves nothing: a word in what looks like none of the provider's keys.
+
+    Who knows that the provider takes the key need not ask.
+    """
+    if key.provider.has_format(key.value):
+        return None
+    if not values.suggests_a_placeholder(key.value, prefixes=key.provider.prefixes):
+        return None
+    return _placeholder(key, "looks like a mock or a placeholder, and not as its keys do")
 
 
 def unusual_form(key: Key) -> Degraded | None:
@@ -165,8 +215,9 @@ _MEANINGS = {
         Degraded,
         "provider_down",
         Fault.OUTAGE,
-        "{title} does not answer ({reason} from {host}): nothing new is known of the key: {source}.{last}",
-        "Look at the provider's status page, and whether this pod may reach it (DNS, egress, proxy).",
+        "{title} does not answer at {host} ({reason}): nothing new is known of the key: {source}.{last}",
+        "Look at the provider's status page, whether this pod may reach it (DNS, egress, proxy, certificates), and "
+        "whether {base_urls} is right.",
     ),
     Verdict.UNKNOWN: _Meaning(
         Degraded,
@@ -204,7 +255,7 @@ def judgement(key: Key, verification: Verification, good_at: float | None = None
         "host": verification.host,
         "last": last,
         "rejected_hint": f"{provider.rejected_hint} " if provider.rejected_hint else "",
-        "base_urls": " or ".join(provider.base_url_variables) or "the base URL",
+        "base_urls": " or ".join(provider.place_variables) or "the base URL",
     }
     return meaning.raises(
         meaning.code,

@@ -9,11 +9,19 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from healthguard.providers.verdict import Verdict
 
 BEARER: Mapping[str, str] = MappingProxyType({"authorization": "Bearer {key}"})
 """How most providers take a key."""
+TEMPLATE = re.compile(r"\{([A-Za-z_]\w*(?:\|[A-Za-z_]\w*)*)\}")
+"""What stands for an environment variable, or for the first set of several, in a base URL."""
+_LEADS_AWAY = re.compile(r"[/?#@\\\s]")
+_WORD = re.compile(r"[A-Za-z]{1,32}|\w{1,6}", re.ASCII)
+_NOWHERE = "\0"
+# Of a longer text the beginning tells: a pattern with two gaps takes the square of its length, and nothing ends it.
+_MAX_TEXT = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,9 +36,9 @@ class Request:
     """
 
     path: str = "/models"
-    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: BEARER)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: BEARER, repr=False)
     method: str = "GET"
-    base_url: str | None = None
+    base_url: str | None = dataclasses.field(default=None, repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Answers:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Provider:
     """An AI provider, or a gateway that stands in for one.
 
@@ -89,6 +97,7 @@ class Provider:
         answers: how it differs from the default reading; the first that fits counts.
         rejected_hint: what to look at where it rejects a key, if that is more than the key.
         expires_at: when a key expires, where its text tells.
+        ttl: how long an answer about a key is held at least, where the provider takes few questions (seconds).
     """
 
     name: str
@@ -108,6 +117,11 @@ class Provider:
     answers: tuple[Answers, ...] = ()
     rejected_hint: str = ""
     expires_at: Callable[[str], datetime.datetime | None] | None = None
+    ttl: float = 0.0
+
+    def __repr__(self) -> str:
+        # A base URL and header lines may hold secrets, and a name may be a key by mistake.
+        return f"Provider({self.name!r})" if _can_be_shown(self.name) else "Provider(?)"
 
     @property
     def label(self) -> str:
@@ -137,12 +151,35 @@ class Provider:
             value = _first_set(names)
             if value is None:
                 missing.append(names[0])
+            elif match.start() > 0 and _LEADS_AWAY.search(value):
+                # What should be a part of a host's name would name another host, which would be sent the key.
+                return _NOWHERE
             return value or ""
 
-        own = re.sub(r"\{([A-Z_|]+)\}", filled, self.base_url)
+        own = TEMPLATE.sub(filled, self.base_url)
         if given is not None:
-            return Place(given, self.is_gateway or given.rstrip("/") != own.rstrip("/"))
-        return Place(own, self.is_gateway, tuple(missing))
+            return Place(given, self.is_gateway or not _is_at(given, own))
+        return Place("" if _NOWHERE in own else own, self.is_gateway, tuple(missing))
+
+    @property
+    def place_variables(self) -> tuple[str, ...]:
+        """The environment variables that say where it answers."""
+        made_of = (name for names in TEMPLATE.findall(self.base_url) for name in names.split("|"))
+        return (*self.base_url_variables, *made_of)
+
+
+def _can_be_shown(name: object) -> bool:
+    """Whether it is made of words, and of numbers that are too short to be secrets."""
+    return isinstance(name, str) and all(_WORD.fullmatch(part) for part in re.split(r"[-_.]", name))
+
+
+def _is_at(given: str, own: str) -> bool:
+    """Whether a URL is at the provider's own host, or at one below it: a region's."""
+    try:
+        host, own_host = urlsplit(given).hostname, urlsplit(own).hostname
+    except ValueError:
+        return False
+    return bool(host) and bool(own_host) and f".{host}".endswith(f".{own_host}")
 
 
 def _first_set(variables: Iterable[str]) -> str | None:
@@ -154,12 +191,12 @@ class Place:
     """Where to ask.
 
     Args:
-        base_url: the URL that the request's path follows.
+        base_url: the URL that the request's path follows; may be none at all, by mistake.
         is_gateway: whether that is not the provider itself: then keys may be of any form.
         missing: the environment variables that it should be made of and that are not set.
     """
 
-    base_url: str
+    base_url: str = dataclasses.field(repr=False)
     is_gateway: bool
     missing: tuple[str, ...] = ()
 
@@ -168,8 +205,10 @@ def at(body: object, path: str) -> Iterator[object]:
     """What ``path`` leads to in a parsed JSON body; through every member of a list on the way."""
     name, _, rest = path.partition(".")
     if isinstance(body, list):
+        # Not through lists of lists, which nobody sends, and which may be nested deeper than one can go.
         for member in body:
-            yield from at(member, path)
+            if isinstance(member, dict):
+                yield from at(member, path)
     elif isinstance(body, dict) and name in body:
         if rest:
             yield from at(body[name], rest)
@@ -179,5 +218,5 @@ def at(body: object, path: str) -> Iterator[object]:
 
 def _text(value: object) -> str | None:
     if isinstance(value, str):
-        return value
+        return value[:_MAX_TEXT]
     return json.dumps(value) if isinstance(value, bool | int | float) else None

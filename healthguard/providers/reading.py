@@ -7,25 +7,35 @@ import json
 from healthguard.providers.provider import Answers, Provider, at
 from healthguard.providers.verdict import Verdict
 
+_BILLING = r"insufficient_(quota|balance|credits?|funds)|billing_\w+|\w*credit\w*_exhausted|\w*(spend|usage)_limit\w*"
 _DEFAULTS = (
     Answers(Verdict.REJECTED, 401, is_explicit=False),
     Answers(Verdict.NO_FUNDS, 402),
     # That something is forbidden says nothing of the key: so is a region.
     Answers(Verdict.RESTRICTED, 403, "error.type", ".*permission.*"),
     Answers(Verdict.RESTRICTED, 403, "error.code", ".*permission.*|.*scope.*"),
-    Answers(Verdict.NO_FUNDS, 429, "error.code", "insufficient_quota|.*credit.*exhausted.*|.*spend_limit.*"),
+    *(Answers(Verdict.NO_FUNDS, status, "error.code", _BILLING) for status in (400, 429)),
+    *(Answers(Verdict.NO_FUNDS, status, "error.type", _BILLING) for status in (400, 429)),
     Answers(Verdict.RATE_LIMITED, 429),
 )
 
 
-def read(provider: Provider, status: int, content: bytes) -> tuple[Verdict, bool]:
+def read(provider: Provider, status: int, content: bytes, *, stands_in: bool = False) -> tuple[Verdict, bool]:
     """The verdict, and whether the answer speaks explicitly of the key.
+
+    Args:
+        provider: whose key it is.
+        status: the HTTP status.
+        content: the body.
+        stands_in: whether something else answers in the provider's place, a gateway: what a status alone means is
+            then as by default, for the provider's own habits are not known to be its.
 
     What no row knows is unknown: an edge, a proxy or a captive portal answers for the provider more often than one
     would think.
     """
     body = _parsed(content)
-    for answers in (*provider.answers, *_DEFAULTS):
+    own = (answers for answers in provider.answers if answers.field or not stands_in)
+    for answers in (*own, *_DEFAULTS):
         if answers.fits(status, body):
             return answers.verdict, answers.is_explicit
     if 200 <= status < 300:

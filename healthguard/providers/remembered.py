@@ -1,4 +1,4 @@
-"""What this process knows of the keys that it has asked about: one call at a time, and none while it must wait."""
+"""What this process knows of the keys that it has asked about: one call at a time, and none before its time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from healthguard import values
+from healthguard.freshness import looks_anew
+from healthguard.providers.provider import Place, Provider
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification
 
@@ -16,6 +22,8 @@ KNOWS_KEY = frozenset({Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS})
 """The verdicts that show that the provider knows the key."""
 TRUSTED_SECONDS = 24 * 3600.0
 """How long a good verification is told of while the provider is in trouble (seconds)."""
+MAX_KEYS = 1000
+"""Of how many keys something is remembered; of more, for they are made anew all the time, of those used last."""
 _TURN_SECONDS = 0.01
 
 
@@ -28,7 +36,8 @@ class _Known:
         last: what came of asking last.
         began: when that was begun (``time.monotonic()`` seconds).
         not_before: when the provider may be asked again (``time.monotonic()`` seconds).
-        good_at: when the provider last knew the key (``time.time()`` seconds); None if it never did.
+        good_at: when the provider last knew the key (``time.time()`` seconds); None if it has rejected it since, or
+            never knew it.
     """
 
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
@@ -38,20 +47,43 @@ class _Known:
     good_at: float | None = None
 
 
-_known: dict[str, _Known] = {}
-# A process that was forked has none of the threads that hold these locks.
-os.register_at_fork(after_in_child=_known.clear)
+class _Memory:
+    """The keys' states, by their names, those used last at the end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+
+    def of(self, name: str) -> _Known:
+        """The state of a key; a new one for a key that was not asked about."""
+        with self._lock:
+            known = self._known[name] = self._known.pop(name) if name in self._known else _Known()
+            if len(self._known) > MAX_KEYS:
+                del self._known[next(other for other, state in self._known.items() if not state.lock.locked())]
+            return known
+
+    def forget(self) -> None:
+        """Forget all of them. A process that was forked has none of the threads that hold their locks."""
+        self._lock = threading.Lock()
+        self._known = {}
 
 
-async def asked_once(name: str, ask: Callable[[], Awaitable[Verification]], *, limit: float) -> Verification:
-    """What ``ask`` gives; what another call gives that began later than this one; or, while backing off, the last.
+_memory = _Memory()
+os.register_at_fork(after_in_child=_memory.forget)
+
+
+async def asked_once(
+    name: str, ask: Callable[[], Awaitable[Verification]], *, hold: float, limit: float
+) -> Verification:
+    """What ``ask`` gives; or, where it was given not long ago, or while backing off, what it gave last.
 
     Args:
         name: tells the keys apart; a keyed hash, for it is kept.
         ask: asks the provider.
+        hold: for how long the last answer is good enough, unless the run is to look anew (seconds).
         limit: how long to wait for another call (seconds).
     """
-    known = _of(name)
+    known = _memory.of(name)
     came = time.monotonic()
     while not known.lock.acquire(blocking=False):
         if time.monotonic() - came > limit:
@@ -59,7 +91,7 @@ async def asked_once(name: str, ask: Callable[[], Awaitable[Verification]], *, l
         # Not the lock's own wait, which would stop the loop: the other call may be on it.
         await asyncio.sleep(_TURN_SECONDS)
     try:
-        if known.last is not None and (known.began > came or time.monotonic() < known.not_before):
+        if known.last is not None and _is_good_enough(known, came, hold):
             return known.last
         known.began = time.monotonic()
         known.last = verification = await ask()
@@ -69,25 +101,45 @@ async def asked_once(name: str, ask: Callable[[], Awaitable[Verification]], *, l
         known.lock.release()
 
 
+def _is_good_enough(known: _Known, came: float, hold: float) -> bool:
+    now = time.monotonic()
+    if known.began > came or now < known.not_before:
+        return True
+    return not looks_anew() and now - known.began < hold
+
+
+def name_of(provider: Provider, place: Place, key: str) -> str:
+    """What tells a key apart from others, for those that remember it or share it: nobody can make the key out of it."""
+    return values.keyed_hash(f"{provider.name}\0{place.base_url}\0{key}", secret(), purpose="key")
+
+
+def secret() -> str:
+    """What the hashes of keys are keyed with: SECRET_KEY; nothing where there is none."""
+    try:
+        return str(settings.SECRET_KEY)
+    except (ImproperlyConfigured, AttributeError):
+        return ""
+
+
 def good_at(name: str) -> float | None:
     """When the provider last knew the key (``time.time()`` seconds); None if that is too long ago, or never was."""
-    at = _of(name).good_at
+    at = _memory.of(name).good_at
     return at if at is not None and time.time() - at < TRUSTED_SECONDS else None
 
 
-def learn(name: str, verification: Verification, at: float) -> None:
-    """Take over what another process has found at ``at`` (``time.time()`` seconds)."""
-    known = _of(name)
-    if verification.verdict in KNOWS_KEY and at > (known.good_at or 0.0):
-        known.good_at = at
-
-
-def _of(name: str) -> _Known:
-    return _known.setdefault(name, _Known())
+def learn(name: str, verification: Verification, at: float | None) -> None:
+    """Take over what another process has found, which knows of the key as good at ``at`` (``time.time()`` seconds)."""
+    known = _memory.of(name)
+    if verification.verdict is Verdict.REJECTED:
+        known.good_at = None
+    elif at is not None:
+        known.good_at = max(at, known.good_at or 0.0)
 
 
 def _note(known: _Known, verification: Verification) -> None:
     if verification.verdict in KNOWS_KEY:
         known.good_at = time.time()
+    elif verification.verdict is Verdict.REJECTED:
+        known.good_at = None
     if verification.retry_after is not None:
         known.not_before = time.monotonic() + verification.retry_after

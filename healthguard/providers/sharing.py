@@ -1,7 +1,7 @@
 """One verification for a whole fleet, through a Django cache that all of its processes share.
 
-Who gets to put the claim into the cache asks the provider; the claim lasts for one ttl. The others read what was found.
-A cache that is down, slow or empty costs no more than that each process asks for itself.
+Who gets to put the claim into the cache asks the provider; once it has told, the claim lasts for one ttl. The
+others read what was found. A cache that is down, slow or empty costs no more than that each process asks for itself.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import math
 import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from healthguard.providers.remembered import TRUSTED_SECONDS, learn
+from healthguard.freshness import looks_anew
+from healthguard.providers.remembered import good_at, learn
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification
 
@@ -24,6 +26,10 @@ T = TypeVar("T")
 CACHE_SECONDS = 0.5
 """How long one call of the cache may take (seconds)."""
 _TURN_SECONDS = 0.05
+_WAITING_SHARE = 0.75
+# How far the clocks of a fleet's machines may be apart (seconds).
+_CLOCKS_DIFFER = 60.0
+_MAX_TEXT = 300
 
 # Threads that a cache has not given back, by its alias: while there is one, that cache is not asked.
 _hanging: dict[str, threading.Thread] = {}
@@ -36,40 +42,46 @@ class _NoCacheError(Exception):
 
 async def shared(
     alias: str, name: str, ask: Callable[[], Awaitable[Verification]], *, ttl: float, limit: float
-) -> Verification:
+) -> tuple[Verification, bool]:
     """What the fleet knows of a key; or what ``ask`` gives, if it is this process's turn or the cache is of no help.
 
     Args:
         alias: the cache's, in CACHES.
         name: tells the keys apart: a keyed hash, for it is seen by whoever sees the cache.
-        ask: asks the provider.
+        ask: asks the provider, and remembers what it said.
         ttl: for how long nobody else asks (seconds).
         limit: how long to wait for what another process is about to find (seconds).
+
+    Returns:
+        that, and whether the cache did its part.
     """
     key = f"healthguard:key:{name}"
-    # The other half is for asking, should nobody have found anything.
-    ends = time.monotonic() + limit / 2
+    claim = f"{key}:claim"
+    # The rest is for asking, should nobody have found anything.
+    ends = time.monotonic() + limit * _WAITING_SHARE
     try:
         cache = _cache(alias)
-        is_ours = await _call(alias, lambda: cache.add(f"{key}:claim", 1, timeout=ttl))
-        if not is_ours:
-            while time.monotonic() < ends:
-                found = _read(await _call(alias, lambda: cache.get(key)))
-                if found is not None:
-                    verification, at = found
-                    learn(name, verification, at)
-                    return verification
-                await asyncio.sleep(_TURN_SECONDS)
-            # Whoever claimed it has found nothing in all that time.
+        # For as long as asking may take, so that who dies in the middle of it stands in nobody's way.
+        while not looks_anew() and not await _call(alias, lambda: cache.add(claim, 1, timeout=math.ceil(limit) or 1)):
+            found = _read(await _call(alias, lambda: cache.get(key)))
+            if found is not None:
+                learn(name, *found)
+                return found[0], True
+            if time.monotonic() + _TURN_SECONDS >= ends:
+                break
+            await asyncio.sleep(_TURN_SECONDS)
     except _NoCacheError:
-        return await ask()
+        return await ask(), False
     verification = await ask()
+    wait = max(ttl, verification.retry_after or 0.0)
+    entry = {**dataclasses.asdict(verification), "verdict": str(verification.verdict), "good_at": good_at(name)}
     try:
-        entry = {**dataclasses.asdict(verification), "verdict": str(verification.verdict), "at": time.time()}
-        await _call(alias, lambda: cache.set(key, entry, timeout=TRUSTED_SECONDS))
+        # Both go by the cache's own clock, the finding first: where it has gone, the claim is about to.
+        await _call(alias, lambda: cache.set(key, entry, timeout=wait))
+        await _call(alias, lambda: cache.set(claim, 1, timeout=wait))
     except _NoCacheError:
-        pass
-    return verification
+        return verification, False
+    return verification, True
 
 
 def _cache(alias: str) -> Any:
@@ -101,7 +113,7 @@ async def _call(alias: str, call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             outcome = (answered.set_result, call())
-        except Exception:
+        except BaseException:
             # Not the error itself, which may hold the cache's address.
             outcome = (answered.set_exception, _NoCacheError())  # type: ignore[assignment]
         finally:
@@ -124,11 +136,15 @@ async def _call(alias: str, call: Callable[[], T]) -> T:
         raise _NoCacheError from None
 
 
-def _read(entry: Any) -> tuple[Verification, float] | None:
-    """What another process has put there; None for anything else."""
+def _read(entry: Any) -> tuple[Verification, float | None] | None:
+    """What another process has put there, and when the provider last knew the key; None for anything else."""
     try:
-        status, wait = entry["http_status"], entry["retry_after"]
-        verification = Verification(Verdict(entry["verdict"]), str(entry["reason"]), str(entry["host"]), status, wait)
-        return verification, float(entry["at"])
-    except (TypeError, KeyError, ValueError):
+        verdict, reason, host = Verdict(entry["verdict"]), entry["reason"], entry["host"]
+        status, at = entry["http_status"], entry["good_at"]
+        is_told = all(isinstance(text, str) and len(text) <= _MAX_TEXT for text in (reason, host))
+        is_known = is_told and (status is None or 100 <= status <= 999)
+        is_time = at is None or 0 < float(at) <= time.time() + _CLOCKS_DIFFER
+    except Exception:
+        # Whatever is there, others may have written it.
         return None
+    return (Verification(verdict, reason, host, status), at) if is_known and is_time else None

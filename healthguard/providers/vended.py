@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from typing import TypeVar
+
+from django.conf import settings
+from django.utils import timezone
 
 from healthguard import values
 from healthguard.calling import Asked
 from healthguard.calling.document import MISSING, is_text, kind
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers.inspection import Key, corruption, judgement, looks, unaskable, unusual_form
+from healthguard.providers.inspection import Key, corruption, judgement, looks, suspicion, unaskable, unusual_form
 from healthguard.providers.provider import Place, Provider
+from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, name_of
 from healthguard.providers.verification import Verification, verify
 from healthguard.status import Evidence, Fault
 
 _Told = TypeVar("_Told", Unhealthy, Degraded)
 _EXPIRY_HINT = (
-    "Look at how the exchange sets expires_at, at the clock of its machine, and at what renews the credentials."
+    "Look at how the exchange sets expires_at (has it a time zone?), at the clock of its machine, and at what renews "
+    "the credentials."
 )
+_DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
+# For how long a provider's word on a key is good enough, should the same be vended again (seconds).
+_HOLD = 270.0
 
 
 class Vended:
@@ -50,58 +59,89 @@ class Vended:
         """
         path = f"credentials.{self.name}"
         if self._found is MISSING or self._found is None:
-            return self._problem("key_missing", "vends nothing", self._mounted)
-        if not isinstance(self._found, dict):
+            return self._problem("key_missing", f"nothing for {self.name}", self._mounted)
+        if is_text(self._found):
+            value, expires_at = self._found, None
+        elif isinstance(self._found, dict):
+            value, expires_at = self._found.get("api_key", MISSING), self._found.get("expires_at")
+        else:
             return self._asked.mismatch({path: kind(self._found)})
-        value = self._found.get("api_key")
-        if value is None:
-            return self._problem("key_missing", "vends no api_key", self._mounted)
+        if value is None or (value is MISSING and not self._found):
+            return self._problem("key_missing", f"no api_key for {self.name}", self._mounted)
         if not isinstance(value, str) or not is_text(value):
             return self._asked.mismatch({f"{path}.api_key": kind(value)})
         if not value:
-            return self._problem("key_empty", "vends an empty key (0 bytes)", f"{self._mounted} {values.EMPTY.remedy}")
+            hint = f"{self._mounted} {values.EMPTY.remedy}"
+            return self._problem("key_empty", f"an empty key (0 bytes) for {self.name}", hint)
         remedy = f"the Secret that {self._variable} is mounted from" if self._variable else "what it is taken from"
         key = Key(self._provider, value, f"what {self._asked.name} vends for {self.name}", remedy, self._evidence)
-        return self._looks(key) or self._expiry(self._found.get("expires_at")) or await self._word(key, limit)
+        found = corruption(key) or self._looks(key) or self._expiry(expires_at) or await self._word(key, limit)
+        return found and _sentence(found)
 
     def _looks(self, key: Key) -> Unhealthy | None:
-        # A gateway of one's own gives out keys of any form.
-        against = corruption(key) or (None if self._provider.is_gateway else looks(key))
-        if against is not None and against.problem.code == "key_placeholder":
-            # What vends a mock where it has no key is the likeliest of all: it is how the outage began.
-            hint = f"{self._mounted} {against.problem.hint}"
-            against = Unhealthy.of(dataclasses.replace(against.problem, hint=hint))
-        return against and _sentence(against)
+        # A gateway of one's own gives out keys of any form. One that the environment names is no matter of customers.
+        return None if self._provider.is_gateway else self._blamed(looks(key))
+
+    def _blamed(self, against: Unhealthy | None) -> Unhealthy | None:
+        """With what to look at first: what vends a mock where it has no key is how the outage began."""
+        if against is None or against.problem.code != "key_placeholder":
+            return against
+        hint = f"{self._mounted} {against.problem.hint}"
+        return Unhealthy.of(dataclasses.replace(against.problem, hint=hint))
 
     def _expiry(self, expires_at: object) -> Unhealthy | None:
         if expires_at is None:
             return None
         try:
-            if not isinstance(expires_at, str):
-                raise TypeError
-            at = datetime.datetime.fromisoformat(expires_at)
-            at = (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
+            at = self._time(expires_at)
         except (TypeError, ValueError, OverflowError):
-            what = "vends a credential whose expires_at is no ISO 8601 time"
+            what = f"for {self.name} a credential whose expires_at is no ISO 8601 time"
             return self._problem("credential_expiry_unreadable", what, _EXPIRY_HINT)
         if at > datetime.datetime.now(datetime.UTC):
             return None
-        what = f"vends a credential that expired at {at:%Y-%m-%d %H:%M} UTC"
+        what = f"for {self.name} a credential that expired at {at:%Y-%m-%d %H:%M} {at.tzname()}"
         return self._problem("credential_expired", what, _EXPIRY_HINT)
+
+    def _time(self, text: object) -> datetime.datetime:
+        """The moment that ``text`` names; of a day alone its end.
+
+        Raises:
+            TypeError, ValueError, OverflowError: it names none.
+        """
+        if not isinstance(text, str):
+            raise TypeError
+        at = datetime.datetime.fromisoformat(text)
+        if _DAY.fullmatch(text):
+            at += datetime.timedelta(days=1)
+        if at.tzinfo is not None:
+            return at
+        is_local = self._asked.is_inside and not settings.USE_TZ
+        return at.replace(tzinfo=timezone.get_default_timezone() if is_local else datetime.UTC)
 
     async def _word(self, key: Key, limit: float | None) -> Unhealthy | Degraded | None:
         """What the provider has to say, and then the form."""
-        place = self._provider.place()
         told: Unhealthy | Degraded | None = None
+        is_known = False
         if limit is not None:
-            told = unaskable(key, place) or judgement(key, await self._asked_about(key, place, limit))
-        if told is None and not place.is_gateway:
-            told = unusual_form(key)
-        return told and _sentence(told)
+            place = self._provider.place()
+            if flaw := unaskable(key, place):
+                return flaw
+            name = name_of(self._provider, place, key.value)
+            verification = await self._asked_about(key, place, name, limit)
+            is_known = verification.verdict in KNOWS_KEY
+            told = judgement(key, verification, good_at(name))
+            if isinstance(told, Unhealthy) and place.is_gateway and not self._provider.is_gateway:
+                told = _not_the_customers(told, self._provider)
+        if self._provider.is_gateway:
+            return told
+        against = None if is_known else self._blamed(suspicion(key))
+        return against or told or unusual_form(key)
 
-    async def _asked_about(self, key: Key, place: Place, limit: float) -> Verification:
-        variable = self._variable
-        return await verify(key.provider, key.value, base_url=place.base_url, variable=variable, limit=limit)
+    async def _asked_about(self, key: Key, place: Place, name: str, limit: float) -> Verification:
+        async def ask() -> Verification:
+            return await verify(key.provider, key.value, place=place, variable=self._variable, limit=limit)
+
+        return await asked_once(name, ask, hold=max(_HOLD, key.provider.ttl), limit=limit)
 
     @property
     def _mounted(self) -> str:
@@ -115,8 +155,15 @@ class Vended:
         )
 
     def _problem(self, code: str, what: str, hint: str) -> Unhealthy:
-        message = f"{self._asked.name} {what} for {self.name}."
+        message = f"{self._asked.name} vends {what}."
         return Unhealthy(code, message, fault=Fault.CONFIG, hint=hint, evidence=self._evidence)
+
+
+def _not_the_customers(rejection: Unhealthy, provider: Provider) -> Degraded:
+    """Where the environment names a gateway, its word counts for this process; customers may ask the provider."""
+    names = " or ".join(provider.place_variables)
+    hint = f"{names} names a gateway for this process: if customers are to use it too, it must take what is vended."
+    return Degraded.of(dataclasses.replace(rejection.problem, hint=hint))
 
 
 def _sentence(error: _Told) -> _Told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import email.utils
 import math
@@ -10,10 +11,11 @@ from collections.abc import Mapping
 
 from healthguard.calling import NoAnswerError, Target, call
 from healthguard.deadline import ending_in, time_left
-from healthguard.providers.provider import Provider
+from healthguard.providers.provider import Place, Provider
 from healthguard.providers.reading import read
 from healthguard.providers.verdict import Verdict
 
+_PAUSE_SECONDS = 0.5
 MAX_RETRY_AFTER = 3600.0
 """What a provider may ask for at most (seconds): whatever it says, it is asked again some day."""
 
@@ -37,35 +39,40 @@ class Verification:
     retry_after: float | None = None
 
 
-async def verify(provider: Provider, key: str, *, base_url: str, variable: str | None, limit: float) -> Verification:
+async def verify(provider: Provider, key: str, *, place: Place, variable: str | None, limit: float) -> Verification:
     """Ask ``provider`` about ``key``.
 
     Args:
         provider: whose key it is.
         key: the key; one run of printable ASCII.
-        base_url: where to ask.
+        place: where to ask.
         variable: where the key comes from, for providers that treat variables differently.
         limit: how long it may take in all (seconds), from the look-up of the name to the last byte.
 
-    A 401 that does not speak explicitly of the key is asked once more before it counts.
+    A 401 that does not speak explicitly of the key is asked once more before it counts, a moment later.
     """
     request = provider.request_for(key, variable)
-    if request.base_url is not None and base_url == provider.base_url:
-        base_url = request.base_url
+    own = request.base_url if place.base_url == provider.base_url else None
     try:
-        target = Target.over_network(base_url, request.path)
+        target = Target.over_network(own or place.base_url, request.path)
     except ValueError:
         return Verification(Verdict.NOT_ASKED, "the base URL is not an http or https URL", "?")
-    headers = {name: line.format(key=key) for name, line in request.headers.items()}
+    headers = {name: line.replace("{key}", key) for name, line in request.headers.items()}
+    stands_in = place.is_gateway and not provider.is_gateway
+
+    async def ask() -> tuple[Verification, bool]:
+        return await _ask(provider, request.method, target, headers, limit=limit, stands_in=stands_in)
+
     with ending_in(limit):
-        verification, is_explicit = await _ask(provider, request.method, target, headers, limit)
+        verification, is_explicit = await ask()
         if verification.verdict is Verdict.REJECTED and not is_explicit:
-            verification, _ = await _ask(provider, request.method, target, headers, limit)
+            await asyncio.sleep(min(_PAUSE_SECONDS, time_left(limit) / 4))
+            verification, _ = await ask()
         return verification
 
 
 async def _ask(
-    provider: Provider, method: str, target: Target, headers: Mapping[str, str], limit: float
+    provider: Provider, method: str, target: Target, headers: Mapping[str, str], *, limit: float, stands_in: bool
 ) -> tuple[Verification, bool]:
     """What the answer says, and whether it speaks explicitly of the key."""
     host = target.url.host
@@ -76,7 +83,7 @@ async def _ask(
         return Verification(Verdict.DOWN, reason, host), True
     if answer.content is None:
         return Verification(Verdict.UNKNOWN, "the answer is too long", host, answer.status), True
-    verdict, is_explicit = read(provider, answer.status, answer.content)
+    verdict, is_explicit = read(provider, answer.status, answer.content, stands_in=stands_in)
     retry_after = _seconds(answer.headers.get("retry-after")) if answer.status in (429, 503) else None
     return Verification(verdict, f"HTTP {answer.status}", host, answer.status, retry_after), is_explicit
 

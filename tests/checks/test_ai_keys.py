@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import gzip
 import json
 import logging
+import pathlib
+import threading
+import time
+import tracemalloc
+import zlib
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import override_settings
+from django.utils.translation import gettext_lazy
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from example_project.deployment import anthropic_key, openai_key
+from healthguard.calling.network import certificates
 from healthguard.checks import AIProviderKey
+from healthguard.providers import PROVIDERS
 from healthguard.status import Fault, Status
 
 KEYS = {"anthropic": anthropic_key(), "openai": openai_key()}
@@ -201,11 +212,20 @@ ANTHROPIC_CASES = [
     indirect=["name"],
 )
 def test_every_answer_is_read_as_the_provider_means_it(result, answering, name, status, body, code) -> None:
-    answering(status, body)
-    told = result(AIProviderKey(name))
+    url = answering(status, body).url_for("").rstrip("/")
+    told = result(AIProviderKey(dataclasses.replace(PROVIDERS[name], base_url=url)))
     assert told.problem is not None
     assert told.problem.code == code
     assert told.status is (Status.UNHEALTHY if code == "key_rejected" else Status.DEGRADED)
+
+
+@pytest.mark.parametrize("body", [{"error": {"type": "auth_error", "code": "401"}}, {"detail": "Unauthorized"}, b"no"])
+def test_a_gateways_401_is_no_habit_of_the_providers(result, answering, name, body) -> None:
+    """OpenAI's own says nothing of the key where it does not say so explicitly. LiteLLM's is asked for again."""
+    server = answering(401, body)
+    told = result(AIProviderKey(name))
+    assert (told.status, told.problem.code) == (Status.UNHEALTHY, "key_rejected")
+    assert len(server.log) == 2
 
 
 @pytest.mark.parametrize("name", ["anthropic"], indirect=True)
@@ -314,3 +334,206 @@ def test_the_fingerprint_with_any_secret_key(result, name, provider) -> None:
 
 def test_its_repr_holds_no_key(name) -> None:
     assert KEYS[name] not in repr(AIProviderKey(name))
+
+
+# Answers that are hard to read.
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (401, {"error": {"message": "ip " * 300_000}}, "provider_unclear"),
+        (429, {"error": {"code": "credit" * 150_000}}, "provider_rate_limited"),
+        (401, b'{"error":' + b"[" * 1200 + b"]" * 1200 + b"}", "provider_unclear"),
+        (200, b'{"data":' * 300 + b"[]" + b"}" * 300, "provider_unclear"),
+    ],
+)
+@pytest.mark.parametrize("name", ["openai"], indirect=True)
+def test_an_answer_does_not_stop_the_process(result, answering, name, status, body, code) -> None:
+    """A regular expression keeps all threads from running, and no timeout ends it."""
+    itself = dataclasses.replace(PROVIDERS[name], base_url=answering(status, body).url_for("").rstrip("/"))
+    pauses: list[float] = []
+    ended = threading.Event()
+
+    def tick() -> None:
+        last = time.monotonic()
+        while not ended.wait(0.01):
+            pauses.append(time.monotonic() - last)
+            last = time.monotonic()
+        pauses.append(time.monotonic() - last)
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    told = result(AIProviderKey(itself))
+    ended.set()
+    ticker.join()
+    assert (told.status, told.problem.code) == (Status.DEGRADED, code)
+    assert max(pauses) < 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "fold"), [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("deflate", zlib.compress)]
+)
+@pytest.mark.parametrize("name", ["openai"], indirect=True)
+def test_a_server_that_compresses_though_it_is_asked_not_to(result, answering, name, encoding, fold) -> None:
+    server = answering(200, fold(b'{"data": []}'), {"Content-Encoding": encoding})
+    assert result(AIProviderKey(name)).status is Status.HEALTHY
+    server.clear()
+    answering(401, fold(b'{"error": {"code": "invalid_api_key"}}'), {"Content-Encoding": encoding})
+    assert result(AIProviderKey(name)).problem.code == "key_rejected"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(b"[" * 50_000_000),
+        gzip.compress(gzip.compress(b"0" * 100_000_000)),
+        b"not compressed at all",
+        gzip.compress(b'{"data": []}')[:-12],
+        b"",
+    ],
+    ids=["much", "twice", "plain", "cut", "empty"],
+)
+@pytest.mark.parametrize("name", ["openai"], indirect=True)
+def test_what_unfolds_to_too_much_or_to_nothing_tells_nothing(result, answering, name, body) -> None:
+    answering(200, body, {"Content-Encoding": "gzip, gzip" if body[:2] == b"" else "gzip"})
+    tracemalloc.start()
+    try:
+        assert result(AIProviderKey(name)).problem.code == "provider_unclear"
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+# The environment's own faults.
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "tells"),
+    [
+        ("HTTP_PROXY", "ftp://proxy.invalid", "HTTP_PROXY"),
+        ("HTTP_PROXY", "http://proxy:bad", "HTTP_PROXY"),
+        ("HTTP_PROXY", "http://no-such-proxy.invalid:3128", "no such host name, by way of the environment's proxy"),
+        ("HTTP_PROXY", "http://127.0.0.1:1", "ConnectionRefusedError, by way of the environment's proxy"),
+        ("HTTP_PROXY", "http://127.0.0.1:99999", "by way of the environment's proxy"),
+        ("SSL_CERT_FILE", "/no/such/file", "SSL_CERT_FILE"),
+        ("SSL_CERT_FILE", "/dev/null", "SSL_CERT_FILE"),
+    ],
+)
+@pytest.mark.parametrize("name", ["openai"], indirect=True)
+def test_what_the_environment_says_of_networks_is_named(result, answering, monkeypatch, name, variable, value, tells):
+    answering(200, {"data": []})
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv(variable, value)
+    certificates.cache_clear()
+    told = result(AIProviderKey(name))
+    certificates.cache_clear()
+    assert (told.status, told.problem.code) == (Status.DEGRADED, "provider_down")
+    assert tells in told.problem.message
+
+
+@pytest.mark.parametrize("port", [99999, 65536])
+def test_a_port_that_is_none(result, monkeypatch, name, port) -> None:
+    monkeypatch.setenv(BASES[name], f"http://127.0.0.1:{port}")
+    assert result(AIProviderKey(name)).problem.code == "base_url_invalid"
+
+
+# Where the key is, and what stands there.
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (KEYS["anthropic"].encode, None),
+        (lambda: gettext_lazy(KEYS["anthropic"]), None),
+        (lambda: [KEYS["anthropic"]], "key_not_text"),
+        (lambda: 12345, "key_not_text"),
+        (lambda: False, "key_not_text"),
+        (lambda: pathlib.Path(KEYS["anthropic"]), "key_not_text"),
+        (lambda: b"\xff" + KEYS["anthropic"].encode(), "key_corrupted"),
+        (lambda: "\ud800" + KEYS["anthropic"], "key_corrupted"),
+        (lambda: None, "key_missing"),
+        (lambda: "", "key_empty"),
+        (lambda: 1 / 0, "key_missing"),
+    ],
+)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_a_function_gives(result, given, code, is_async) -> None:
+    async def later() -> object:
+        return given()
+
+    told = result(AIProviderKey("anthropic", key=later if is_async else given, verify=False))
+    assert (told.problem and told.problem.code) == code
+    assert KEYS["anthropic"] not in repr(told)
+
+
+@pytest.mark.parametrize("value", [[KEYS["anthropic"]], 5, lambda: KEYS["anthropic"], {"key": KEYS["anthropic"]}])
+def test_a_setting_that_is_no_text(result, value) -> None:
+    with override_settings(OUR_KEY=value):
+        told = result(AIProviderKey("anthropic", key="OUR_KEY", verify=False)).problem
+    assert (told.code, told.fault) == ("key_not_text", Fault.CONFIG)
+    assert KEYS["anthropic"] not in repr(told)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_key_that_stands_in_the_database(result, is_async) -> None:
+    """A function may ask it: it is called where that is allowed, on the connections of the run."""
+    Group.objects.create(name=KEYS["anthropic"])
+
+    async def found_later() -> str:
+        return (await Group.objects.aget()).name
+
+    def found() -> str:
+        return Group.objects.get().name
+
+    check = AIProviderKey("anthropic", key=found_later if is_async else found, verify=False)
+    assert result(check).status is Status.HEALTHY
+
+
+@pytest.mark.parametrize("has_gateway", [False, True])
+def test_an_emptied_variable_where_a_gateway_takes_another(result, monkeypatch, provider, has_gateway) -> None:
+    """Gateways have their users empty ANTHROPIC_API_KEY, lest the SDK send it beside the token."""
+    provider.keys = {"token-of-the-gateway"}
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token-of-the-gateway")
+    if not has_gateway:
+        monkeypatch.delenv("ANTHROPIC_BASE_URL")
+    told = result(AIProviderKey("anthropic", verify=has_gateway))
+    assert (told.problem and told.problem.code) == (None if has_gateway else "key_empty")
+
+
+# Mocks that are long, or made with chance.
+
+MOCKS = [
+    "mock-anthropic-key-550e8400-e29b-41d4-a716-446655440000",
+    "mock_anthropic_5f3a9c1d7b2e4f60918273645a5b6c7d",
+    "fake_key_" + "a1b2c3d4" * 4,
+    "mockkey-1",
+    "mock123",
+    "sk-ant-mock-key-for-development-environment-2025-v1",
+]
+
+
+@pytest.mark.parametrize("mock", MOCKS)
+def test_a_mock_is_a_mock_where_nobody_says_otherwise(result, httpserver, monkeypatch, mock) -> None:
+    """A word alone is no proof; with a form that no key has, it is enough, until the provider takes the key."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", mock)
+    assert result(AIProviderKey("anthropic", verify=False)).problem.code == "key_placeholder"
+    itself = dataclasses.replace(PROVIDERS["anthropic"], base_url=httpserver.url_for("").rstrip("/"))
+    for status, body, codes in (
+        (200, {"data": []}, {"key_format", "key_placeholder"}),
+        (500, {}, {"key_placeholder"}),
+        (401, {"error": {"type": "authentication_error"}}, {"key_placeholder"}),
+    ):
+        httpserver.clear()
+        httpserver.expect_request("/v1/models").respond_with_json(body, status)
+        assert result(AIProviderKey(itself)).problem.code in codes
+
+
+def test_a_new_form_with_a_word_in_it_is_no_mock_once_the_provider_takes_it(result, httpserver, monkeypatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-sample07-8fJ2kQ91xZpL0vTq8fJ2kQ91xZpL0vTq")
+    itself = dataclasses.replace(PROVIDERS["anthropic"], base_url=httpserver.url_for("").rstrip("/"))
+    httpserver.expect_request("/v1/models").respond_with_json({"data": []})
+    told = result(AIProviderKey(itself))
+    assert (told.status, told.problem.code) == (Status.DEGRADED, "key_format")

@@ -497,7 +497,7 @@ def test_a_redirect_is_not_followed(problem, httpserver) -> None:
     told = problem(HTTPEndpoint(httpserver.url_for("/old"), headers={"x-api-key": "key"}))
     assert (told.code, told.fault) == ("endpoint_status", Fault.CONFIG)
     assert [request.path for request, _ in httpserver.log] == ["/old"]
-    assert "redirects are not followed" in told.hint
+    assert "for redirects are not followed" in told.hint
 
 
 @pytest.mark.parametrize("is_drip", [True, False])

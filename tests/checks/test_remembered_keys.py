@@ -1,21 +1,32 @@
-"""What a process knows of a key: one call at a time, none before the provider wants one, when it was last good."""
+"""What a process, or a fleet, knows of a key: one call at a time, none before its time, and when it was last good."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import email.utils
+import os
 import threading
 import time
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import Client, RequestFactory
+from health_check.views import HealthCheckView
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from example_project.deployment import anthropic_key
 from healthguard import Service
-from healthguard.checks import AIProviderKey
-from healthguard.service import SPREAD, place
-from healthguard.status import Status
+from healthguard.checks import AIProviderKey, CredentialExchange
+from healthguard.execution import result_of
+from healthguard.freshness import looking_anew
+from healthguard.providers import PROVIDERS, Verdict, Verification
+from healthguard.providers.remembered import _memory, name_of
+from healthguard.service import SPREAD, place, source_of
+from healthguard.status import CheckResult, Status
 
 MODELS = {"data": []}
 
@@ -26,6 +37,70 @@ def asked(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", httpserver.url_for("").rstrip("/"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     return httpserver
+
+
+def run(check: AIProviderKey | CredentialExchange) -> CheckResult:
+    """Run it as a probe does, which may go by what is remembered."""
+    return result_of(source_of(check), 5.0)
+
+
+def test_however_many_probes_and_services_one_key_is_asked_about_once(asked, client, healthguard_settings) -> None:
+    """django-health-check's own view runs its checks for every request; and several services may need one key."""
+    asked.expect_request("/v1/models").respond_with_json(MODELS)
+    view = HealthCheckView.as_view(checks=[(AIProviderKey, {"provider": "anthropic"})])
+    for _ in range(5):
+        response = async_to_sync(view)(RequestFactory().get("/", headers={"accept": "application/json"}))
+        assert response.status_code == 200
+    assert len(asked.log) == 1
+    healthguard_settings({"chat": AIProviderKey("anthropic"), "search": AIProviderKey("anthropic")})
+    assert client.get("/api/health").status_code == 200
+    assert len(asked.log) == 1
+    assert run(AIProviderKey("anthropic", ttl=0)).status is Status.HEALTHY
+    assert len(asked.log) == 2, "of a ttl that is over it is asked"
+
+
+def test_who_asks_to_look_anew_is_told_anew(asked, healthguard_settings) -> None:
+    asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
+    asked.expect_ordered_request("/v1/models").respond_with_data("{}", 402)
+    healthguard_settings({"chat": AIProviderKey("anthropic")}, DETAILS_TOKENS=["t0ken-" * 6], INLINE=False)
+    statuses = []
+    for query in ("", "", "?fresh=1"):
+        reply = Client().get(f"/api/health{query}", headers={"Authorization": f"Bearer {'t0ken-' * 6}"})
+        statuses.append(reply.json()["services"]["chat"])
+    assert statuses == ["healthy", "healthy", "degraded"]
+
+
+def test_what_is_vended_is_asked_about_once_too(asked) -> None:
+    """And where the provider wants to be left alone, it is."""
+    key = os.environ["ANTHROPIC_API_KEY"]
+    asked.expect_request("/exchange").respond_with_json({"credentials": {"anthropic": {"api_key": key}}})
+    asked.expect_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": "3600"})
+    exchange = CredentialExchange(asked.url_for("/exchange"), ["anthropic"], verify=True)
+    for _ in range(5):
+        with looking_anew():
+            assert run(exchange).problem.code == "provider_rate_limited"
+    assert [request.path for request, _ in asked.log].count("/v1/models") == 1
+
+
+def test_a_rejection_is_the_last_word(result, asked) -> None:
+    """What was verified before it is no comfort any more."""
+    asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
+    rejected = {"error": {"type": "authentication_error"}}
+    asked.expect_ordered_request("/v1/models").respond_with_json(rejected, 401)
+    asked.expect_ordered_request("/v1/models").respond_with_data("", 500)
+    assert result(AIProviderKey("anthropic")).status is Status.HEALTHY
+    assert result(AIProviderKey("anthropic")).problem.code == "key_rejected"
+    told = result(AIProviderKey("anthropic")).problem
+    assert (told.code, "last_verified_at" in told.evidence) == ("provider_down", False)
+
+
+def test_keys_that_are_made_anew_all_the_time_are_forgotten(asked) -> None:
+    place_ = PROVIDERS["anthropic"].place()
+    names = [name_of(PROVIDERS["anthropic"], place_, f"key-{number}") for number in range(3000)]
+    for name in names:
+        _memory.of(name)
+    assert len(_memory._known) <= 1000
+    assert names[-1] in _memory._known
 
 
 def test_one_call_at_a_time_for_one_key(result, asked) -> None:
@@ -103,3 +178,138 @@ def test_a_fleet_does_not_ask_in_step() -> None:
     assert all(300 * (1 - SPREAD) <= ttl <= 300 for ttl in ttls)
     assert len(set(ttls)) > 90
     assert place(Service(AIProviderKey("anthropic"), ttl=300), ("one",)).ttl == 300
+
+
+# Shared with a fleet.
+
+
+@pytest.fixture
+def cache(settings):
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": backend}, "fleet": {"BACKEND": backend, "LOCATION": "fleet"}}
+    yield caches["fleet"]
+    caches["fleet"].clear()
+
+
+def in_another_process(check: AIProviderKey) -> CheckResult:
+    """Run it where nothing is remembered."""
+    _memory.forget()
+    return run(check)
+
+
+def test_what_the_fleet_found_too_long_ago_is_not_its_word_any_more(asked, cache) -> None:
+    """It was real last night, and no pod has run since. Now it is revoked, and only one of the new pods asks."""
+    answers = [Response('{"data": []}', 200), Response('{"error": {"type": "authentication_error"}}', 401)]
+
+    def answer(request: object) -> Response:
+        time.sleep(0.0 if len(answers) == 2 else 0.8)
+        return answers.pop(0)
+
+    asked.expect_request("/v1/models").respond_with_handler(answer)
+    check = AIProviderKey("anthropic", share="fleet", ttl=1)
+    assert in_another_process(check).status is Status.HEALTHY
+    time.sleep(1.2)
+    _memory.forget()
+    told: list[CheckResult] = []
+    threads = [threading.Thread(target=lambda: told.append(run(check))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert [result.problem and result.problem.code for result in told] == ["key_rejected"] * 3
+    assert not answers
+
+
+def test_a_provider_that_wants_to_be_left_alone_is_left_alone_by_the_fleet(asked, cache) -> None:
+    asked.expect_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": "60"})
+    check = AIProviderKey("anthropic", share="fleet", ttl=1)
+    for _ in range(4):
+        assert in_another_process(check).problem.code == "provider_rate_limited"
+        time.sleep(0.4)
+    assert len(asked.log) == 1
+
+
+def test_a_slow_provider_is_not_asked_by_all_at_once(asked, cache) -> None:
+    def answer(request: object) -> Response:
+        time.sleep(2)
+        return Response('{"data": []}')
+
+    asked.expect_request("/v1/models").respond_with_handler(answer)
+    told: list[CheckResult] = []
+    checks = [AIProviderKey("anthropic", share="fleet") for _ in range(6)]
+    threads = [threading.Thread(target=lambda check=check: told.append(run(check))) for check in checks]
+    for thread in threads:
+        thread.start()
+        _memory.forget()
+    for thread in threads:
+        thread.join()
+    assert [result.status for result in told] == [Status.HEALTHY] * 6
+    assert len(asked.log) == 1
+
+
+def test_when_the_key_was_last_good_is_told_to_the_fleet(asked, cache) -> None:
+    asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
+    asked.expect_ordered_request("/v1/models").respond_with_data("", 500)
+    check = AIProviderKey("anthropic", share="fleet", ttl=1)
+    assert run(check).status is Status.HEALTHY
+    time.sleep(1.1)
+    assert "last_verified_at" in run(check).problem.evidence
+    assert "last_verified_at" in in_another_process(check).problem.evidence
+    assert len(asked.log) == 2
+
+
+class _Raises:
+    def __getitem__(self, name: str) -> object:
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"good_at": 1e20},
+        {"good_at": float("inf")},
+        {"good_at": 10**400},
+        {"good_at": "soon"},
+        {"good_at": time.time() + 400 * 86400},
+        {"reason": "x" * 80_000},
+        {"reason": 5},
+        {"host": None},
+        {"http_status": "200"},
+        {"verdict": "splendid"},
+        {"verdict": ["real"]},
+        None,
+        "real",
+        b"real",
+        [],
+        _Raises(),
+    ],
+)
+def test_what_others_have_put_into_the_cache_turns_nobody_red(asked, cache, change) -> None:
+    asked.expect_request("/v1/models").respond_with_data("", 500)
+    name = name_of(PROVIDERS["anthropic"], PROVIDERS["anthropic"].place(), os.environ["ANTHROPIC_API_KEY"])
+    entry = dataclasses.asdict(Verification(Verdict.REAL, "HTTP 200", "there", 200)) | {"good_at": None}
+    cache.set(f"healthguard:key:{name}", entry | change if isinstance(change, dict) else change)
+    cache.set(f"healthguard:key:{name}:claim", 1, timeout=30)
+    told = in_another_process(AIProviderKey("anthropic", share="fleet"))
+    assert (told.status, told.problem.code) == (Status.DEGRADED, "provider_down")
+    assert "last_verified_at" not in told.problem.evidence
+    assert len(asked.log) == 1
+
+
+def test_a_cache_that_does_nothing_is_told(asked, settings, cache) -> None:
+    asked.expect_request("/v1/models").respond_with_json(MODELS)
+    assert run(AIProviderKey("anthropic", share="fleet")).evidence["shared"] is True
+    settings.CACHES = {**settings.CACHES, "fleet": {"BACKEND": "tests.checks.test_remembered_keys.BrokenCache"}}
+    told = in_another_process(AIProviderKey("anthropic", share="fleet"))
+    assert (told.status, told.evidence["shared"]) == (Status.HEALTHY, False)
+
+
+class BrokenCache(LocMemCache):
+    """It ends the thread that asks it."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__("broken", {})
+
+    def add(self, *args: object, **options: object) -> bool:
+        raise SystemExit("s3cret")
