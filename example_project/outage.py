@@ -30,15 +30,13 @@ class Cause:
 
     Args:
         title: what went wrong.
-        service: the service that must tell it.
-        code: the code it must be told with.
+        told: the services that must tell it, each with the code it must be told with.
         environment: what of the environment is broken; None for a variable that is not set.
         statement: what is done to the database.
     """
 
     title: str
-    service: str
-    code: str
+    told: dict[str, str]
     environment: dict[str, str | None] = dataclasses.field(default_factory=dict)
     statement: str = ""
 
@@ -47,27 +45,23 @@ def causes(server: Postgres) -> Iterator[Cause]:
     """The root causes, in the order of the post-mortem."""
     yield Cause(
         "1. The AI keys are not mounted: customers get mock keys",
-        "ai_providers.anthropic",
-        "key_missing",
+        {"ai_providers.anthropic": "key_missing", "credentials": "key_placeholder"},
         {"ANTHROPIC_API_KEY": None},
     )
     yield Cause(
         "2. Four tables do not exist",
-        "database",
-        "table_missing",
+        {"database": "table_missing"},
         statement=f"DROP TABLE {', '.join(TABLES)} CASCADE",
     )
     yield Cause(
         "2. Columns of customers do not exist",
-        "database",
-        "column_missing",
+        {"database": "column_missing"},
         statement="ALTER TABLE customers DROP COLUMN metadata, DROP COLUMN admin_level",
     )
-    yield Cause("3. SECRET_KEY is empty (0 bytes)", "django_config", "secret_key_empty", {"SECRET_KEY": ""})
+    yield Cause("3. SECRET_KEY is empty (0 bytes)", {"django_config": "secret_key_empty"}, {"SECRET_KEY": ""})
     yield Cause(
         f"4. DATABASE_URL names {LANDING}, which has the same tables",
-        "database",
-        "wrong_database",
+        {"database": "wrong_database"},
         {"DATABASE_URL": server.url_of(LANDING)},
     )
 
@@ -78,13 +72,11 @@ class Replay:
     Args:
         server: where the databases are.
         environment: the healthy environment.
-        api_key: a customer's key.
     """
 
-    def __init__(self, server: Postgres, environment: dict[str, str], api_key: str) -> None:
+    def __init__(self, server: Postgres, environment: dict[str, str]) -> None:
         self.server = server
         self.environment = environment
-        self.api_key = api_key
         self.failures = 0
         self._running: Server | None = None
 
@@ -138,7 +130,7 @@ class Replay:
 
     def _vended(self, server: Server) -> str:
         body = json.dumps({"providers": ["anthropic"], "ttl_minutes": 60}).encode()
-        headers = {"x-api-key": self.api_key, "Content-Type": "application/json"}
+        headers = {"x-api-key": self.environment["EXCHANGE_API_KEY"], "Content-Type": "application/json"}
         status, content = server.get("/api/v1/credentials/exchange", headers, body)
         if status != 200:
             return f"a customer gets: HTTP {status}"
@@ -172,7 +164,8 @@ def _is_healthy(answer: dict[str, Any]) -> bool:
 
 def _tells(answer: dict[str, Any], cause: Cause) -> bool:
     told = {(path, check["code"], check["fault"]) for path, check in _failing(answer)}
-    return answer["status"] == "unhealthy" and (cause.service, cause.code, "config") in told
+    wanted = {(service, code, "config") for service, code in cause.told.items()}
+    return answer["status"] == "unhealthy" and wanted <= told
 
 
 def main() -> int:
@@ -191,7 +184,8 @@ def main() -> int:
             simulator.start()
             print("Preparing the databases …", flush=True)
             manage(environment, "migrate", "--verbosity=0")
-            replay = Replay(server, environment, manage(environment, "seed_demo"))
+            environment["EXCHANGE_API_KEY"] = manage(environment, "seed_demo")
+            replay = Replay(server, environment)
             server.create(LANDING, template=PLATFORM)
             try:
                 for cause in causes(server):

@@ -86,15 +86,13 @@ HEALTHGUARD: dict[str, Any] = {
         },
         "django_config": Service(SecretKey(min_bytes=64), EnvironmentVariable("SECRET_KEY")),
         "analytics": RequiredTables(["analytics_events"]),
+        # As a customer does: to ask needs a customer's key. Each time it is asked it writes a row into analytics_events.
+        "credentials": CredentialExchange(
+            "/api/v1/credentials/exchange",
+            ["anthropic", "openai"],
+            headers={"x-api-key": lambda: os.environ["EXCHANGE_API_KEY"]},
+        ),
     },
     "DETAILS_TOKENS": [os.environ["HEALTHGUARD_TOKEN"]] if "HEALTHGUARD_TOKEN" in os.environ else [],
     "DRAIN_FILE": os.environ.get("DRAIN_FILE"),
 }
-
-# As a customer does: to ask needs a customer's key. Each time it is asked it writes a row into analytics_events.
-if "EXCHANGE_API_KEY" in os.environ:
-    HEALTHGUARD["SERVICES"]["credentials"] = CredentialExchange(
-        "/api/v1/credentials/exchange",
-        ["anthropic", "openai"],
-        headers={"x-api-key": lambda: os.environ["EXCHANGE_API_KEY"]},
-    )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import inspect
 import json
 import re
-import sys
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar, cast
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync
 from django.db import Error as DatabaseError
@@ -25,7 +23,7 @@ from healthguard.own_connections import OwnConnections
 from healthguard.redaction import redact
 from healthguard.service import CheckSource
 from healthguard.status import NO_EVIDENCE, CheckResult, Evidence, Fault, Problem, Status
-from healthguard.threads import DaemonExecutor
+from healthguard.threads import DaemonExecutor, call_where_no_loop_runs
 
 T = TypeVar("T")
 
@@ -135,7 +133,7 @@ def _await(told: Awaitable[object], limit: float, surroundings: Surroundings) ->
         with asyncio.Runner() as runner:
             return runner.run(bounded())
 
-    value, error = _on_a_thread_of_the_system(run)
+    value, error = call_where_no_loop_runs(run)
     if error is not None:
         raise error
     return value
@@ -147,24 +145,6 @@ async def _caught(told: Awaitable[object]) -> tuple[object, BaseException | None
         return await told, None
     except BaseException as error:
         return None, error
-
-
-def _on_a_thread_of_the_system(call: Callable[[], T]) -> T:
-    """Call it where asyncio's running loop is nobody else's.
-
-    Under gevent all threads are greenlets of one, and asyncio knows of one running loop a thread of the system: to
-    whatever else runs in the process, a request that asks the database, it would seem to run inside ours.
-    """
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("threading"):
-        return call()
-    from gevent.threadpool import ThreadPool
-
-    pool = ThreadPool(1)
-    try:
-        return cast("T", pool.apply(contextvars.copy_context().run, (call,)))
-    finally:
-        pool.kill()
 
 
 def _passed(source: CheckSource, told: object) -> CheckResult:

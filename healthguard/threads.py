@@ -1,19 +1,62 @@
-"""An executor that nobody has to wait for.
+"""Threads of the system, and an executor of such that nobody has to wait for.
 
 The threads of concurrent.futures are joined when the interpreter exits, so that one hanging call keeps a worker from
 ending. These are daemons: what hangs in them is left behind.
+
+Under gevent all of a process's threads are greenlets of one thread of the system, and asyncio knows of one running loop
+a thread of the system: to whatever else runs there, a request that asks the database, it would seem to run inside ours.
+So there these are threads of the system all the same.
 """
 
 from __future__ import annotations
 
+import contextvars
+import importlib
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
+
+
+def _gevents_patches() -> Any:
+    """What knows of gevent's patches; None where threads are threads."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey if monkey is not None and monkey.is_module_patched("threading") else None
+
+
+def _original(module: str, name: str) -> Any:
+    patches = _gevents_patches()
+    return patches.get_original(module, name) if patches else getattr(importlib.import_module(module), name)
+
+
+def start(work: Callable[[], None], name: str) -> None:
+    """Let ``work`` run on a daemon thread of the system.
+
+    Raises:
+        RuntimeError: the process can start none.
+    """
+    if _gevents_patches() is None:
+        threading.Thread(target=work, name=name, daemon=True).start()
+        return
+    _original("_thread", "start_new_thread")(contextvars.copy_context().run, (work,))
+
+
+def call_where_no_loop_runs(call: Callable[[], T]) -> T:
+    """Call it here; under gevent on a thread of the system, where asyncio's running loop is nobody else's."""
+    if _gevents_patches() is None:
+        return call()
+    from gevent.threadpool import ThreadPool
+
+    pool = ThreadPool(1)
+    try:
+        return cast("T", pool.apply(contextvars.copy_context().run, (call,)))
+    finally:
+        pool.kill()
 
 
 class DaemonExecutor(ThreadPoolExecutor):
@@ -31,7 +74,7 @@ class DaemonExecutor(ThreadPoolExecutor):
         super().__init__(max_workers)
         self._limit = max_workers
         self._surroundings = surroundings
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = _original("queue", "SimpleQueue")()
         self._started = 0
         self._idle = threading.Semaphore(0)
         self._unfinished: set[Future[Any]] = set()
@@ -63,7 +106,7 @@ class DaemonExecutor(ThreadPoolExecutor):
 
     def _start_thread(self) -> None:
         try:
-            threading.Thread(target=self._work, name="healthguard-executor", daemon=True).start()
+            start(self._work, "healthguard-executor")
         except RuntimeError:
             # The process may have no more threads. Those that there are will do it.
             if not self._started:

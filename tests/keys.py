@@ -90,3 +90,14 @@ def forms(provider: Provider) -> list[tuple[str, str]]:
 def fits(pattern: str, key: str) -> bool:
     """Whether ``key`` is of the form."""
     return re.fullmatch(pattern, key) is not None
+
+
+MOCKS = [
+    "mock-anthropic-key-550e8400-e29b-41d4-a716-446655440000",
+    "mock_anthropic_5f3a9c1d7b2e4f60918273645a5b6c7d",
+    "fake_key_" + "a1b2c3d4" * 4,
+    "mockkey-1",
+    "mock123",
+    "sk-ant-mock-key-for-development-environment-2025-v1",
+]
+"""Mocks that are long, or made with chance, as applications make them."""

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from example_project.deployment import anthropic_key, healthy_environment
+from healthguard.checks import CredentialExchange
 from tests.sites import SERVERS, Site
 
 TOKEN = "details-token-0123456789"
@@ -41,6 +42,10 @@ async def asynchronous(request):
     await sync_to_async(database)(request)
     return JsonResponse({"host": request.get_host()})
 
+async def async_alone(request):
+    await asyncio.sleep(0.01)
+    return JsonResponse({})
+
 def slow(request):
     with pathlib.Path(os.environ["KEY_FILE"] + ".slow").open("a") as asked:
         asked.write("x")
@@ -54,7 +59,7 @@ urlpatterns = [
     path("api/health", include("healthguard.urls")),
     path("api/v1/credentials/exchange", exchange),
     path("guarded", guarded), path("database", database), path("async", asynchronous),
-    path("slow", slow), path("slow-async", slow_async),
+    path("async-alone", async_alone), path("slow", slow), path("slow-async", slow_async),
 ]
 """
 SETTINGS = """
@@ -127,8 +132,24 @@ def test_the_outage_in_the_example(example, simulator, kind) -> None:
 
 
 def test_the_example_without_a_customers_key(example) -> None:
+    """What nobody can ask about is not well."""
     del example.environment["EXCHANGE_API_KEY"]
-    assert "credentials" not in settled(example.serve()).json
+    (told,) = settled(example.serve(), "/api/health/credentials").json["checks"]
+    assert (told["code"], told["fault"]) == ("endpoint_header", "config")
+    assert "mounted into this container" in told["hint"]
+
+
+def test_the_example_is_asked_from_outside(example, simulator, result) -> None:
+    """As a monitor elsewhere asks it, over the network."""
+    example.environment |= simulator.base_urls
+    url, headers = EXCHANGE, {"x-api-key": example.environment["EXCHANGE_API_KEY"]}
+    for key, code in ((example.environment["ANTHROPIC_API_KEY"], None), ("", "key_placeholder")):
+        example.environment["ANTHROPIC_API_KEY"] = key
+        server = example.serve()
+        url = f"http://127.0.0.1:{server.port}{EXCHANGE}"
+        told = result(CredentialExchange(url, ["anthropic", "openai"], headers))
+        assert (told.problem and told.problem.code) == code
+        server.stop()
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -239,3 +260,57 @@ def test_a_project_with_an_asgi_application_alone(served, site) -> None:
     asks = "from healthguard.respond import Request, respond; print(respond(Request('GET', '')).status)"
     done = site.manage("shell", "--verbosity=0", "-c", asks)
     assert done.stdout.strip() == "200", done.stderr
+
+
+def test_under_gevent_endpoints_are_asked_as_under_any_server(served, site, simulator) -> None:
+    """All its threads are one of the system's, in which a loop of asyncio seems to run to whatever else does."""
+    simulator.keys = {(site.folder / "key").read_text()}
+    site.environment |= {
+        "ANTHROPIC_API_KEY": next(iter(simulator.keys)),
+        "ANTHROPIC_BASE_URL": simulator.base_urls["ANTHROPIC_BASE_URL"].replace("127.0.0.1", "localhost"),
+        "NO_PROXY": "localhost",
+    }
+    server = served(
+        "gunicorn-gevent",
+        """
+        SERVICES["itself"] = HTTPEndpoint("/api/health/live")
+        SERVICES["exchange"] = CredentialExchange("/api/v1/credentials/exchange", ["anthropic"])
+        SERVICES["database"] = HTTPEndpoint("/database", expect={"atomic": "false"})
+        SERVICES["async"] = HTTPEndpoint("/async-alone")
+        SERVICES["key"] = AIProviderKey("anthropic")
+        """,
+    )
+    for _ in range(3):
+        reply = settled(server)
+        assert set(reply.json["services"].values()) == {"healthy"}, reply.json
+        reply = server.get("/api/health?fresh=1", headers=DETAILS)
+    assert "Traceback" not in server.log
+
+
+SLOW_STREAM = """
+import os, pathlib, time
+from django.http import StreamingHttpResponse
+from django.urls import include, path
+
+def drip(request):
+    def parts():
+        while not pathlib.Path(os.environ["KEY_FILE"] + ".fast").exists():
+            time.sleep(0.2)
+            yield b" "
+        yield b"{}"
+    return StreamingHttpResponse(parts())
+
+urlpatterns = [path("api/health", include("healthguard.urls")), path("drip", drip)]
+"""
+
+
+@pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
+def test_a_view_that_streams_slowly_is_let_go(served, site, kind) -> None:
+    settings = 'SERVICES["drip"] = Service(HTTPEndpoint("/drip"), timeout=1, ttl=0.2, stale_for=2)'
+    server = served(kind, settings, site_urls=SLOW_STREAM)
+    assert server.until("/api/health/drip", 503, headers=DETAILS)
+    time.sleep(3)
+    (site.folder / "key.fast").touch()
+    changed = time.monotonic()
+    server.until("/api/health/drip", 200, headers=DETAILS)
+    assert time.monotonic() - changed < 4

@@ -21,6 +21,7 @@ SERVICES = {
     "ai_providers": {"anthropic": "healthy", "openai": "healthy"},
     "django_config": "healthy",
     "analytics": "healthy",
+    "credentials": "healthy",
 }
 
 
@@ -111,6 +112,7 @@ def healthy(postgres) -> Iterator[Deployment]:
     environment["EXPECTED_DATABASE"] = EXPECTED
     simulator.keys = provider_keys(environment)
     manage(environment, "migrate", "--verbosity=0")
+    environment["EXCHANGE_API_KEY"] = manage(environment, "seed_demo")
     yield Deployment(environment, simulator)
     simulator.stop()
     postgres.drop(EXPECTED)
@@ -133,22 +135,24 @@ def running(healthy) -> Iterator[Deployment]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "service"),
+    ("changes", "code", "services"),
     [
-        ({"ANTHROPIC_API_KEY": None}, "key_missing", "ai_providers.anthropic"),
-        ({"OPENAI_API_KEY": None}, "key_missing", "ai_providers.openai"),
-        ({"ANTHROPIC_API_KEY": ""}, "key_empty", "ai_providers.anthropic"),
-        ({"ANTHROPIC_API_KEY": "mock-anthropic-key"}, "key_placeholder", "ai_providers.anthropic"),
-        ({"ANTHROPIC_API_KEY": anthropic_key()}, "key_rejected", "ai_providers.anthropic"),
-        ({"ANTHROPIC_API_KEY": anthropic_key() + "\n"}, "key_corrupted", "ai_providers.anthropic"),
-        ({"SECRET_KEY": ""}, "secret_key_empty", "django_config"),
-        ({"SECRET_KEY": secrets.token_urlsafe(64)[:10]}, "secret_key_too_short", "django_config"),
-        ({"SECRET_KEY": secrets.token_urlsafe(64)[:49]}, "secret_key_too_short", "django_config"),
+        ({"ANTHROPIC_API_KEY": None}, "key_missing", ["ai_providers.anthropic", "credentials"]),
+        ({"OPENAI_API_KEY": None}, "key_missing", ["ai_providers.openai", "credentials"]),
+        ({"ANTHROPIC_API_KEY": ""}, "key_empty", ["ai_providers.anthropic", "credentials"]),
+        ({"ANTHROPIC_API_KEY": "mock-anthropic-key"}, "key_placeholder", ["ai_providers.anthropic", "credentials"]),
+        ({"ANTHROPIC_API_KEY": anthropic_key()}, "key_rejected", ["ai_providers.anthropic"]),
+        ({"ANTHROPIC_API_KEY": anthropic_key() + "\n"}, "key_corrupted", ["ai_providers.anthropic", "credentials"]),
+        ({"EXCHANGE_API_KEY": None}, "endpoint_header", ["credentials"]),
+        ({"EXCHANGE_API_KEY": "not-a-customers"}, "endpoint_status", ["credentials"]),
+        ({"SECRET_KEY": ""}, "secret_key_empty", ["django_config"]),
+        ({"SECRET_KEY": secrets.token_urlsafe(64)[:10]}, "secret_key_too_short", ["django_config"]),
+        ({"SECRET_KEY": secrets.token_urlsafe(64)[:49]}, "secret_key_too_short", ["django_config"]),
     ],
 )
-def test_a_deploy_into_a_broken_environment(deployment, changes, code, service) -> None:
+def test_a_deploy_into_a_broken_environment(deployment, changes, code, services) -> None:
     deployment.deploy(**changes)
-    deployment.must_tell(code, service)
+    deployment.must_tell(code, *services)
     assert (deployment.plain(), deployment.plain("/ready"), deployment.plain("/live")) == (503, 503, 200)
     deployment.deploy()
     deployment.must_be_well()
@@ -173,12 +177,12 @@ def test_a_database_url_that_names_another_database_with_the_same_tables(deploym
 @pytest.mark.parametrize(
     ("statements", "code", "services"),
     [
-        (["ALTER TABLE api_keys RENAME TO gone"], "table_missing", ["database"]),
-        (["ALTER TABLE customers RENAME TO gone"], "table_missing", ["database"]),
-        (["ALTER TABLE analytics_events RENAME TO gone"], "table_missing", ["database", "analytics"]),
+        (["ALTER TABLE api_keys RENAME TO gone"], "table_missing", ["database", "credentials"]),
+        (["ALTER TABLE customers RENAME TO gone"], "table_missing", ["database", "credentials"]),
+        (["ALTER TABLE analytics_events RENAME TO gone"], "table_missing", ["database", "analytics", "credentials"]),
         (["ALTER TABLE fun_with_flags_toggles RENAME TO gone"], "table_missing", ["database"]),
         (["DROP TABLE fun_with_flags_toggles"], "table_missing", ["database"]),
-        (["ALTER TABLE customers DROP COLUMN metadata"], "column_missing", ["database"]),
+        (["ALTER TABLE customers DROP COLUMN metadata"], "column_missing", ["database", "credentials"]),
         (["ALTER TABLE customers ALTER COLUMN metadata TYPE json"], "column_type", ["database"]),
         (["ALTER TABLE customers ALTER COLUMN monthly_limit TYPE bigint"], "column_type", ["database"]),
         (["DELETE FROM django_migrations WHERE app = 'vending'"], "migrations_pending", ["database"]),
@@ -236,8 +240,7 @@ def test_a_provider_in_trouble_is_degraded_and_still_200(running, mode) -> None:
 
 
 def test_the_exchange_hands_out_what_it_was_given(running) -> None:
-    key = manage(running.environment, "seed_demo")
-    headers = {"x-api-key": key, "Content-Type": "application/json"}
+    headers = {"x-api-key": running.environment["EXCHANGE_API_KEY"], "Content-Type": "application/json"}
     status, body = running._server.get(
         "/api/v1/credentials/exchange", headers, b'{"providers": ["anthropic"], "ttl_minutes": 60}'
     )
@@ -259,5 +262,5 @@ def test_the_exchange_hands_out_what_it_was_given(running) -> None:
     ],
 )
 def test_the_exchange_tells_a_mistake(running, key, body, status) -> None:
-    headers = {"x-api-key": key or manage(running.environment, "seed_demo"), "Content-Type": "application/json"}
+    headers = {"x-api-key": key or running.environment["EXCHANGE_API_KEY"], "Content-Type": "application/json"}
     assert running._server.get("/api/v1/credentials/exchange", headers, body)[0] == status

@@ -25,6 +25,7 @@ from healthguard.calling.network import certificates
 from healthguard.checks import AIProviderKey
 from healthguard.providers import PROVIDERS
 from healthguard.status import Fault, Status
+from tests.keys import MOCKS
 
 KEYS = {"anthropic": anthropic_key(), "openai": openai_key()}
 VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
@@ -504,15 +505,6 @@ def test_an_emptied_variable_where_a_gateway_takes_another(result, monkeypatch, 
 
 
 # Mocks that are long, or made with chance.
-
-MOCKS = [
-    "mock-anthropic-key-550e8400-e29b-41d4-a716-446655440000",
-    "mock_anthropic_5f3a9c1d7b2e4f60918273645a5b6c7d",
-    "fake_key_" + "a1b2c3d4" * 4,
-    "mockkey-1",
-    "mock123",
-    "sk-ant-mock-key-for-development-environment-2025-v1",
-]
 
 
 @pytest.mark.parametrize("mock", MOCKS)

@@ -7,6 +7,8 @@ import dataclasses
 import datetime
 import json
 import logging
+import os
+import zoneinfo
 
 import pytest
 from django.http import JsonResponse
@@ -19,6 +21,7 @@ from example_project.deployment import anthropic_key, openai_key
 from healthguard.checks import CredentialExchange
 from healthguard.providers import PROVIDERS, Provider
 from healthguard.status import Fault, Status
+from tests.keys import MOCKS
 
 KEYS = {"anthropic": anthropic_key(), "openai": openai_key()}
 VARIABLES = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
@@ -26,6 +29,7 @@ PATH = "/api/v1/credentials/exchange"
 BOTH = ["anthropic", "openai"]
 NOW = datetime.datetime.now(datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
+CHICAGO = zoneinfo.ZoneInfo("America/Chicago")
 
 vended: object = None
 
@@ -309,3 +313,66 @@ def test_an_unknown_provider_is_told_with_the_one_that_was_meant(problem) -> Non
     told = problem(CredentialExchange(PATH, ["antropic"]))
     assert "'antropic'" in told.message
     assert "'anthropic'" in told.hint
+
+
+# Other forms of the answer, and of the time.
+
+
+def test_a_key_alone_and_a_201_will_do(result, httpserver) -> None:
+    httpserver.expect_request(PATH).respond_with_json({"credentials": KEYS}, 201)
+    assert result(CredentialExchange(httpserver.url_for(PATH), BOTH)).status is Status.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "settings", "code"),
+    [
+        # As Django writes a time in a project with USE_TZ=False.
+        (lambda: (NOW + HOUR).astimezone(CHICAGO).replace(tzinfo=None).isoformat(), {"USE_TZ": False}, None),
+        (
+            lambda: (NOW - HOUR).astimezone(CHICAGO).replace(tzinfo=None).isoformat(),
+            {"USE_TZ": False},
+            "credential_expired",
+        ),
+        (lambda: (NOW + HOUR).replace(tzinfo=None).isoformat(), {"USE_TZ": True}, None),
+        (lambda: f"{NOW:%Y-%m-%d}", {}, None),
+        (lambda: f"{NOW + 48 * HOUR:%Y%m%d}", {}, None),
+        (lambda: "9999-12-31T23:59:59-14:00", {}, None),
+    ],
+)
+def test_a_time_that_can_be_read_in_two_ways(result, monkeypatch, expires_at, settings, code) -> None:
+    answer = {"credentials": {"anthropic": {"api_key": KEYS["anthropic"], "expires_at": expires_at()}}}
+    monkeypatch.setitem(globals(), "vended", answer)
+    with override_settings(TIME_ZONE="America/Chicago", **settings):
+        told = result(CredentialExchange(PATH, ["anthropic"]))
+    assert (told.problem and told.problem.code) == code
+
+
+# Mocks, and what the environment has to do with them.
+
+
+@pytest.mark.parametrize("mock", MOCKS)
+@pytest.mark.parametrize("has_gateway", [False, True])
+def test_a_long_mock_is_a_mock(problem, vending, monkeypatch, mock, has_gateway) -> None:
+    if has_gateway:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
+    told = problem(CredentialExchange(vending(credentials(anthropic=mock)), ["anthropic"]))
+    assert told.code == "key_placeholder"
+    assert told.hint.startswith("Look whether ANTHROPIC_API_KEY is mounted")
+
+
+def test_an_unusual_form_is_told_though_the_environment_names_a_gateway(result, vending, monkeypatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
+    told = result(CredentialExchange(vending(credentials(anthropic="dev-anthropic-7f3a")), ["anthropic"]))
+    assert (told.status, told.problem.code) == (Status.DEGRADED, "key_format")
+
+
+@pytest.mark.parametrize("is_the_provider", [True, False])
+def test_what_a_gateway_says_of_a_key_is_no_matter_of_the_customers(result, vending, provider, is_the_provider) -> None:
+    provider.keys = set()
+    anthropic = PROVIDERS["anthropic"]
+    if is_the_provider:
+        anthropic = dataclasses.replace(anthropic, base_url=os.environ.pop("ANTHROPIC_BASE_URL"))
+    told = result(CredentialExchange(vending(credentials(**KEYS)), [anthropic], verify=True))
+    assert told.problem.code == "key_rejected"
+    assert told.status is (Status.UNHEALTHY if is_the_provider else Status.DEGRADED)
+    assert ("ANTHROPIC_BASE_URL" in told.problem.hint) is not is_the_provider

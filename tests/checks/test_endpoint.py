@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
 import threading
 import time
+from http import HTTPStatus
 
 import pytest
 import trustme
+from django.contrib.auth.models import Group
 from django.core.handlers.asgi import ASGIHandler
 from django.db import connection
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import override_settings
-from django.urls import path
+from django.urls import path, reverse_lazy
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
@@ -109,7 +112,7 @@ def odd_header(request):
 
 
 urlpatterns = [
-    path("things", things),
+    path("things", things, name="the-things"),
     path("things/grün", echo),
     path("echo", echo),
     path("status/<int:code>", status),
@@ -674,3 +677,94 @@ def test_its_repr_tells_two_apart() -> None:
     assert repr(HTTPEndpoint("/a?b=c")) == "HTTPEndpoint('/a')"
     assert repr(HTTPEndpoint("https://u:p@example.com/a?b")) == "HTTPEndpoint('https://example.com/a')"
     assert HTTPEndpoint("/a?b=c").labels == {"check": "HTTPEndpoint", "url": "/a"}
+
+
+# Headers that are made for each call.
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_header_out_of_the_database(result, is_async) -> None:
+    Group.objects.create(name="k3y")
+
+    async def found_later() -> str:
+        return (await Group.objects.aget()).name
+
+    def found() -> str:
+        return Group.objects.get().name
+
+    headers = {"x-api-key": found_later if is_async else found}
+    assert result(HTTPEndpoint("/echo", headers=headers, expect={"key": "k3y"})).status is Status.HEALTHY
+
+
+def test_a_header_that_takes_too_long(problem) -> None:
+    with ending_in(1):
+        told = problem(HTTPEndpoint("/things", headers={"x-api-key": lambda: time.sleep(1.2) or "x"}))
+    assert told.code == "endpoint_header"
+    assert "cannot be had in 0.8 s" in told.message
+
+
+# Declarations.
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url": "http://127.0.0.1:99999/"},
+        {"url": "http://127.0.0.1:0/"},
+        {"url": "///host/path"},
+        {"url": "//host/path"},
+        {"url": reverse_lazy("no-such-pattern")},
+        {"url": "http://user:pw@127.0.0.1/", "headers": {"authorization": "Bearer x"}},
+        *({"expect": {path: "x"}} for path in ("items[0].name", "$.items[0].name", "$[0]", "$a", "items.*.name", "")),
+        {"expect": {"status": b"ok"}},
+        {"expect": {"status": None}},
+        {"method": "HEAD", "expect": {"status": "ok"}},
+        {"expect_status": True},
+        {"expect_status": [200, 20]},
+    ],
+)
+def test_what_else_cannot_be_meant(problem, options) -> None:
+    told = problem(HTTPEndpoint(**{"url": "/things", **options}))
+    assert (told.code, told.fault) == ("misdeclared", Fault.CONFIG)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url": reverse_lazy("the-things")},
+        {"expect_status": HTTPStatus.OK},
+        {"expect_status": {HTTPStatus.OK, 204}},
+        {"expect_status": range(200, 300)},
+        {"expect": {"items." + "9" * 5000: "x"}},
+    ],
+)
+def test_what_is_meant(result, options) -> None:
+    told = result(HTTPEndpoint(**{"url": "/things", **options})).problem
+    assert told is None or (told.code, "missing" in told.message) == ("endpoint_mismatch", "expect" in options)
+
+
+def test_many_statuses_are_not_all_told(problem) -> None:
+    assert len(problem(HTTPEndpoint("/things", expect_status=range(300, 600))).message) < 250
+
+
+def test_a_text_of_several_lines_fits_a_dot(result, httpserver) -> None:
+    httpserver.expect_request("/pem").respond_with_json({"certificate": "-----BEGIN\nMII\n-----END"})
+    url = httpserver.url_for("/pem")
+    assert result(HTTPEndpoint(url, expect={"certificate": "-----BEGIN.+"})).status is Status.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host"),
+    [
+        (["", "shop.example"], "shop.example"),
+        (["shop.example:8000", "other.example"], "other.example"),
+        (["bad host", ".shop.example"], "shop.example"),
+        (["*"], "localhost"),
+        (["[::1]"], "[::1]"),
+    ],
+)
+def test_the_host_is_one_that_django_takes(result, allowed, host) -> None:
+    with override_settings(ALLOWED_HOSTS=allowed):
+        told = result(HTTPEndpoint("/echo", expect={"host": re.escape(host)}))
+    assert told.problem is None

@@ -95,3 +95,31 @@ def test_a_declared_pattern_outranks_the_guess(result, monkeypatch) -> None:
 def test_a_broken_pattern_is_told(problem, monkeypatch) -> None:
     monkeypatch.setenv("GUARDED", "x")
     assert problem(EnvironmentVariable("GUARDED", "(")).code == "misdeclared"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "value", "code"),
+    [
+        ("STRIPE_SECRET_KEY", r"sk_(test|live)_\w+", "sk_test_xxxxxxxxxxxxxxxxxxxx", "variable_placeholder"),
+        ("OUR_API_KEY", r"^sk-.+$", "sk-your-api-key-here", "variable_placeholder"),
+        ("OUR_API_KEY", r".{20,}", "Bearer sk-8fJ2kQ91xZpL0vTq", "variable_corrupted"),
+        ("OUR_API_KEY", ".+", '"sk-8fJ2kQ91xZpL0vTq"', "variable_corrupted"),
+        ("OUR_API_KEY", r"^\S+$", "changeme", "variable_placeholder"),
+        ("DATABASE_URL", ".+", "$(PG_URL)", "variable_corrupted"),
+        ("SAMESITE", "^(Strict|Lax|None)$", "None", None),
+        ("LOG_LEVEL", "none|debug|info", "none", None),
+        ("LOG_LEVEL", r"^(?:debug|none)$", "none", None),
+        ("LOG_LEVEL", "[a-z]+", "none", "variable_placeholder"),
+        ("DEMO_TOKEN", r"^a\.test|real$", "a.test", None),
+    ],
+)
+def test_a_pattern_excuses_only_what_it_spells_out(result, monkeypatch, name, pattern, value, code) -> None:
+    monkeypatch.setenv(name, value)
+    told = result(EnvironmentVariable(name, pattern))
+    assert (told.problem and told.problem.code) == code
+
+
+@pytest.mark.parametrize(("name", "value"), [("hf_home", "/models"), ("gsk_url", "x"), ("EXTRA_OPTIONS", "{}")])
+def test_names_that_begin_like_keys_and_values_that_are_empty_objects(result, monkeypatch, name, value) -> None:
+    monkeypatch.setenv(name, value)
+    assert result(EnvironmentVariable(name)).status is Status.HEALTHY
