@@ -86,7 +86,7 @@ HEALTHGUARD: dict[str, Any] = {
         },
         "django_config": Service(SecretKey(min_bytes=64), EnvironmentVariable("SECRET_KEY")),
         "analytics": RequiredTables(["analytics_events"]),
-        # As a customer does: to ask needs a customer's key. Each time it is asked it writes a row into analytics_events.
+        # As a customer does, with a customer's key. Each time it is asked it writes a row into analytics_events.
         "credentials": CredentialExchange(
             "/api/v1/credentials/exchange",
             ["anthropic", "openai"],

@@ -55,7 +55,9 @@ class EnvironmentVariable(HealthCheck):
                 return
             raise self._problem("empty", values.EMPTY.what, values.EMPTY.remedy)
         if flaw := self._flaw(value):
-            raise self._problem(flaw.kind, flaw.what, flaw.remedy)
+            is_word = flaw.kind is values.Kind.PLACEHOLDER and not values.names_a_secret(self.name)
+            remedy = f"{flaw.remedy} If it is meant, spell it out in pattern: '^(…|…)$'." if is_word else flaw.remedy
+            raise self._problem(flaw.kind, flaw.what, remedy)
         size = len(os.fsencode(value))
         if size < self.min_bytes:
             raise self._problem(
