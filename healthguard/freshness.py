@@ -1,24 +1,27 @@
-"""Whether a run is to look anew, or may go by what a check remembers from an earlier one."""
+"""How old an answer may be: a service's, and what a check remembers of an earlier run so as not to look again."""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Iterator
 
-_is_anew: contextvars.ContextVar[bool] = contextvars.ContextVar("healthguard_looks_anew", default=False)
+SPREAD = 0.1
+"""How much shorter at most a ttl becomes that a check asks for (a share): each service's by chance."""
+_max_age: contextvars.ContextVar[float] = contextvars.ContextVar("healthguard_max_age", default=math.inf)
 
 
 @contextlib.contextmanager
-def looking_anew(is_anew: bool = True) -> Iterator[None]:
-    """Whatever runs inside looks anew, if ``is_anew``."""
-    token = _is_anew.set(is_anew)
+def going_by(seconds: float) -> Iterator[None]:
+    """Whatever runs inside may go by what is no older than ``seconds``; by nothing where they are 0."""
+    token = _max_age.set(seconds)
     try:
         yield
     finally:
-        _is_anew.reset(token)
+        _max_age.reset(token)
 
 
-def looks_anew() -> bool:
-    """Whether somebody has asked to look anew."""
-    return _is_anew.get()
+def max_age() -> float:
+    """How old it may be at most (seconds); without an end where nobody has said."""
+    return _max_age.get()

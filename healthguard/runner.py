@@ -22,7 +22,7 @@ from django.db import connections, transaction
 
 from healthguard.deadline import ending_in
 from healthguard.execution import Surroundings, result_of
-from healthguard.freshness import looking_anew
+from healthguard.freshness import SPREAD, going_by
 from healthguard.service import CheckSource, ServiceNode
 from healthguard.status import CheckResult, Fault, Problem, ServiceReport, Status
 
@@ -125,7 +125,7 @@ class Run:
                 results.append(_not_run(source, blocked))
                 continue
             limit = max(0.0, self.ends - time.monotonic())
-            with looking_anew(self.is_anew):
+            with going_by(0.0 if self.is_anew else self.service.ttl * (1 - SPREAD)):
                 result = result_of(source, limit, None if self.is_inline else self.surroundings)
             if time.monotonic() >= self.ends:
                 result = CheckResult(source.name, Status.UNHEALTHY, _timeout(self.service.timeout))

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from health_check.base import HealthCheck
 
 from healthguard.exceptions import Unhealthy
+from healthguard.freshness import SPREAD
 from healthguard.status import Fault, Problem
 
 CheckSpec: TypeAlias = "HealthCheck | type[HealthCheck] | str | tuple[type[HealthCheck] | str, Mapping[str, Any]]"
@@ -23,8 +24,6 @@ ReadyPolicy: TypeAlias = Literal["startup", "always", "never"]
 
 DEFAULT_TTL = 5.0
 """How long a result is fresh where neither the service nor a check says (seconds)."""
-SPREAD = 0.1
-"""How much shorter at most a ttl becomes that a check asks for (a share): each service's by chance."""
 DEFAULT_STALE_FOR = 60.0
 """How much longer it may be served while the next run is under way (seconds)."""
 

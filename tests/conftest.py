@@ -143,11 +143,11 @@ def public_folder() -> Iterator[Path]:
 def result() -> Callable[[Any], CheckResult]:
     """Run one check as the runner does for ``?fresh=1``, on the calling thread's connections."""
     from healthguard.execution import result_of
-    from healthguard.freshness import looking_anew
+    from healthguard.freshness import going_by
     from healthguard.service import source_of
 
     def run(check: Any) -> CheckResult:
-        with looking_anew():
+        with going_by(0):
             return result_of(source_of(check), 5.0)
 
     return run

@@ -39,9 +39,8 @@ from healthguard.providers.inspection import (
     unaskable,
     unusual_form,
 )
-from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, name_of, secret
+from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, hold_of, name_of, secret
 from healthguard.providers.sharing import shared
-from healthguard.service import SPREAD
 from healthguard.status import Evidence, Fault, Problem
 
 DEFAULT_LIMIT = 5.0
@@ -142,12 +141,12 @@ class AIProviderKey(HealthCheck):
             left = wait_limit(limit)
             return await verify(key.provider, key.value, place=place, variable=variable, limit=left)
 
-        ttl = max(self.ttl, key.provider.ttl)
-        # A service asks a little before the ttl is over, each a little differently.
-        ask_once = functools.partial(asked_once, name, ask, hold=ttl * (1 - SPREAD), limit=limit)
+        ask_once = functools.partial(asked_once, name, ask, hold=hold_of(key.provider, self.ttl), limit=limit)
         if self.share is None:
             return await ask_once(), {}
-        verification, is_shared = await shared(self.share, name, ask_once, ttl=ttl, limit=limit)
+        verification, is_shared = await shared(
+            self.share, name, ask_once, ttl=max(self.ttl, key.provider.ttl), limit=limit
+        )
         return verification, {"shared": is_shared}
 
     def misdeclared(self) -> Iterator[Problem]:

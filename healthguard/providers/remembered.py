@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from healthguard import values
-from healthguard.freshness import looks_anew
+from healthguard.freshness import SPREAD, max_age
 from healthguard.providers.provider import Place, Provider
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification
@@ -80,7 +80,7 @@ async def asked_once(
     Args:
         name: tells the keys apart; a keyed hash, for it is kept.
         ask: asks the provider.
-        hold: for how long the last answer is good enough, unless the run is to look anew (seconds).
+        hold: for how long the last answer is good enough (seconds).
         limit: how long to wait for another call (seconds).
     """
     known = _memory.of(name)
@@ -105,7 +105,18 @@ def _is_good_enough(known: _Known, came: float, hold: float) -> bool:
     now = time.monotonic()
     if known.began > came or now < known.not_before:
         return True
-    return not looks_anew() and now - known.began < hold
+    return now - known.began < hold
+
+
+def hold_of(provider: Provider, ttl: float) -> float:
+    """For how long an answer about a key is good enough for this run (seconds).
+
+    Args:
+        provider: whose key it is.
+        ttl: how long the check wants it held (seconds); a service asks a little before that is over.
+    """
+    age = max_age()
+    return max(provider.ttl, min(ttl * (1 - SPREAD), age)) if age else 0.0
 
 
 def name_of(provider: Provider, place: Place, key: str) -> str:

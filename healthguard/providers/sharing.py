@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from healthguard.freshness import looks_anew
+from healthguard.freshness import max_age
 from healthguard.providers.remembered import good_at, learn
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification
@@ -62,7 +62,7 @@ async def shared(
     try:
         cache = _cache(alias)
         # For as long as asking may take, so that who dies in the middle of it stands in nobody's way.
-        while not looks_anew() and not await _call(alias, lambda: cache.add(claim, 1, timeout=math.ceil(limit) or 1)):
+        while max_age() and not await _call(alias, lambda: cache.add(claim, 1, timeout=math.ceil(limit) or 1)):
             found = _read(await _call(alias, lambda: cache.get(key)))
             if found is not None:
                 learn(name, *found)

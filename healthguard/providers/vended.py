@@ -16,7 +16,7 @@ from healthguard.calling.document import MISSING, is_text, kind
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers.inspection import Key, corruption, judgement, looks, suspicion, unaskable, unusual_form
 from healthguard.providers.provider import Place, Provider
-from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, name_of
+from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, hold_of, name_of
 from healthguard.providers.verification import Verification, verify
 from healthguard.status import Evidence, Fault
 
@@ -27,7 +27,7 @@ _EXPIRY_HINT = (
 )
 _DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
 # For how long a provider's word on a key is good enough, should the same be vended again (seconds).
-_HOLD = 270.0
+_TTL = 300.0
 
 
 class Vended:
@@ -141,7 +141,7 @@ class Vended:
         async def ask() -> Verification:
             return await verify(key.provider, key.value, place=place, variable=self._variable, limit=limit)
 
-        return await asked_once(name, ask, hold=max(_HOLD, key.provider.ttl), limit=limit)
+        return await asked_once(name, ask, hold=hold_of(key.provider, _TTL), limit=limit)
 
     @property
     def _mounted(self) -> str:

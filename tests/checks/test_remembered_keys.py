@@ -22,10 +22,10 @@ from example_project.deployment import anthropic_key
 from healthguard import Service
 from healthguard.checks import AIProviderKey, CredentialExchange
 from healthguard.execution import result_of
-from healthguard.freshness import looking_anew
+from healthguard.freshness import SPREAD, going_by
 from healthguard.providers import PROVIDERS, Verdict, Verification
 from healthguard.providers.remembered import _memory, name_of
-from healthguard.service import SPREAD, place, source_of
+from healthguard.service import place, source_of
 from healthguard.status import CheckResult, Status
 
 MODELS = {"data": []}
@@ -59,6 +59,18 @@ def test_however_many_probes_and_services_one_key_is_asked_about_once(asked, cli
     assert len(asked.log) == 2, "of a ttl that is over it is asked"
 
 
+@pytest.mark.parametrize("declared", ["check", "service"])
+def test_the_provider_is_asked_once_a_ttl_and_each_ttl(asked, healthguard_settings, declared) -> None:
+    asked.expect_request("/v1/models").respond_with_json(MODELS)
+    check = AIProviderKey("anthropic", ttl=1) if declared == "check" else AIProviderKey("anthropic")
+    healthguard_settings({"chat": Service(check, ttl=1 if declared == "service" else None)}, INLINE=False)
+    ends = time.monotonic() + 4.5
+    while time.monotonic() < ends:
+        assert Client().get("/api/health").status_code == 200
+        time.sleep(0.02)
+    assert 4 <= len(asked.log) <= 5
+
+
 def test_who_asks_to_look_anew_is_told_anew(asked, healthguard_settings) -> None:
     asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
     asked.expect_ordered_request("/v1/models").respond_with_data("{}", 402)
@@ -77,7 +89,7 @@ def test_what_is_vended_is_asked_about_once_too(asked) -> None:
     asked.expect_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": "3600"})
     exchange = CredentialExchange(asked.url_for("/exchange"), ["anthropic"], verify=True)
     for _ in range(5):
-        with looking_anew():
+        with going_by(0):
             assert run(exchange).problem.code == "provider_rate_limited"
     assert [request.path for request, _ in asked.log].count("/v1/models") == 1
 
