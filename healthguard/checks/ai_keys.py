@@ -16,7 +16,7 @@ from health_check.base import HealthCheck
 from healthguard import values
 from healthguard.callables import value_of
 from healthguard.deadline import wait_limit
-from healthguard.exceptions import Unhealthy
+from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers import (
     PROVIDERS,
     Place,
@@ -95,22 +95,23 @@ class AIProviderKey(HealthCheck):
         key = _key(provider, source, value, variable)
         if flaw := corruption(key):
             raise flaw
-        against: Unhealthy | None = looks(key)
+        form: Degraded | None = None
+        doubt = looks(key)
         # A gateway gives out keys of its own, of any form: there only its own answer counts.
-        if against is not None and not place.is_gateway:
-            raise against
-        form = None if place.is_gateway else unusual_form(key)
-        against = against or (None if place.is_gateway else suspicion(key))
+        if not place.is_gateway:
+            if doubt is not None:
+                raise doubt
+            doubt, form = suspicion(key), unusual_form(key)
         if not self.verify:
-            if found := against or form:
+            if not place.is_gateway and (found := doubt or form):
                 raise found
             return key.evidence
         name = name_of(provider, place, key.value)
         verification, evidence = await self._verification(key, variable, place, name)
         key = dataclasses.replace(key, evidence={**key.evidence, **evidence})
-        is_open = verification.verdict not in KNOWS_KEY
-        if against is not None and (verification.verdict is Verdict.REJECTED or (is_open and not place.is_gateway)):
-            raise against
+        is_left_open = verification.verdict not in KNOWS_KEY and not place.is_gateway
+        if doubt is not None and (is_left_open or verification.verdict is Verdict.REJECTED):
+            raise doubt
         if found := judgement(key, verification, good_at(name)) or form:
             raise found
         return {**key.evidence, **answer(verification)}

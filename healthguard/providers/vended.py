@@ -17,6 +17,7 @@ from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers.inspection import Key, corruption, judgement, looks, suspicion, unaskable, unusual_form
 from healthguard.providers.provider import Place, Provider
 from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, hold_of, name_of
+from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification, verify
 from healthguard.status import Evidence, Fault
 
@@ -130,7 +131,8 @@ class Vended:
             verification = await self._asked_about(key, place, name, limit)
             is_known = verification.verdict in KNOWS_KEY
             told = judgement(key, verification, good_at(name))
-            if isinstance(told, Unhealthy) and place.is_gateway and not self._provider.is_gateway:
+            is_the_environments = place.is_gateway and not self._provider.is_gateway
+            if told is not None and verification.verdict is Verdict.REJECTED and is_the_environments:
                 told = _not_the_customers(told, self._provider)
         if self._provider.is_gateway:
             return told
@@ -159,7 +161,7 @@ class Vended:
         return Unhealthy(code, message, fault=Fault.CONFIG, hint=hint, evidence=self._evidence)
 
 
-def _not_the_customers(rejection: Unhealthy, provider: Provider) -> Degraded:
+def _not_the_customers(rejection: Unhealthy | Degraded, provider: Provider) -> Degraded:
     """Where the environment names a gateway, its word counts for this process; customers may ask the provider."""
     names = " or ".join(provider.place_variables)
     hint = f"{names} names a gateway for this process: if customers are to use it too, it must take what is vended."

@@ -504,6 +504,13 @@ def test_an_emptied_variable_where_a_gateway_takes_another(result, monkeypatch, 
     assert (told.problem and told.problem.code) == (None if has_gateway else "key_empty")
 
 
+@pytest.mark.parametrize("key", ["changeme", "ollama", "mock-anthropic-key"])
+def test_keys_of_a_gateway_that_is_not_asked_are_of_any_form(result, name, monkeypatch, key) -> None:
+    monkeypatch.setenv(BASES[name], "http://llm.internal")
+    monkeypatch.setenv(VARIABLES[name], key)
+    assert result(AIProviderKey(name, verify=False)).status is Status.HEALTHY
+
+
 # Mocks that are long, or made with chance.
 
 
