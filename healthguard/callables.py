@@ -10,5 +10,6 @@ from asgiref.sync import sync_to_async
 
 async def value_of(function: Callable[[], object]) -> object:
     """What ``function`` gives, which may be asynchronous; otherwise it is called where it may ask a database."""
-    given = function() if inspect.iscoroutinefunction(function) else await sync_to_async(function)()
+    is_async = any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))
+    given = function() if is_async else await sync_to_async(function)()
     return await given if inspect.isawaitable(given) else given

@@ -11,10 +11,12 @@ So there these are threads of the system all the same.
 from __future__ import annotations
 
 import contextvars
+import functools
 import importlib
 import queue
 import sys
 import threading
+import types
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -30,6 +32,7 @@ def _gevents_patches() -> Any:
 
 
 def _original(module: str, name: str) -> Any:
+    """What waits as the system does: gevent's own, used by several threads of the system, lose a wake-up at times."""
     patches = _gevents_patches()
     return patches.get_original(module, name) if patches else getattr(importlib.import_module(module), name)
 
@@ -43,7 +46,21 @@ def start(work: Callable[[], None], name: str) -> None:
     if _gevents_patches() is None:
         threading.Thread(target=work, name=name, daemon=True).start()
         return
-    _original("_thread", "start_new_thread")(contextvars.copy_context().run, (work,))
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            _end_hub()
+
+    _original("_thread", "start_new_thread")(run, ())
+
+
+def _end_hub() -> None:
+    """Close what gevent opens on a thread on which something waits: nobody else would."""
+    import gevent
+
+    gevent.get_hub().destroy(destroy_loop=True)
 
 
 def call_where_no_loop_runs(call: Callable[[], T]) -> T:
@@ -52,11 +69,31 @@ def call_where_no_loop_runs(call: Callable[[], T]) -> T:
         return call()
     from gevent.threadpool import ThreadPool
 
+    _import_what_checks_import()
     pool = ThreadPool(1)
     try:
         return cast("T", pool.apply(contextvars.copy_context().run, (call,)))
     finally:
         pool.kill()
+
+
+@functools.cache
+def _import_what_checks_import() -> None:
+    """Import on one thread what several would import at once: the locks of imports are gevent's too."""
+    for name in ("httpx", "httpcore", "anyio._backends._asyncio", "encodings.idna", "sniffio"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            # httpcore looks for sniffio at every request, and does without. This it is told without a lock.
+            sys.modules.setdefault(name, cast("types.ModuleType", None))
+
+
+class _Future(Future[T]):
+    """A future that threads of the system may share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition = threading.Condition(_original("_thread", "RLock")())
 
 
 class DaemonExecutor(ThreadPoolExecutor):
@@ -76,7 +113,8 @@ class DaemonExecutor(ThreadPoolExecutor):
         self._surroundings = surroundings
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = _original("queue", "SimpleQueue")()
         self._started = 0
-        self._idle = threading.Semaphore(0)
+        self._idle = 0
+        self._counting = _original("_thread", "allocate_lock")()
         self._unfinished: set[Future[Any]] = set()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -85,7 +123,7 @@ class DaemonExecutor(ThreadPoolExecutor):
         Raises:
             RuntimeError: the process cannot start a thread, and there is none yet.
         """
-        future: Future[T] = Future()
+        future: Future[T] = _Future()
 
         def call() -> None:
             if not future.set_running_or_notify_cancel():
@@ -97,12 +135,19 @@ class DaemonExecutor(ThreadPoolExecutor):
             else:
                 future.set_result(result)
 
-        if not self._idle.acquire(blocking=False) and self._started < self._limit:
+        if not self._take_idle() and self._started < self._limit:
             self._start_thread()
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
         self._calls.put(call)
         return future
+
+    def _take_idle(self) -> bool:
+        """Whether there is a thread that waits for a call; it is counted as busy from here on."""
+        with self._counting:
+            is_one_idle = self._idle > 0
+            self._idle -= is_one_idle
+        return is_one_idle
 
     def _start_thread(self) -> None:
         try:
@@ -118,7 +163,8 @@ class DaemonExecutor(ThreadPoolExecutor):
         with self._surroundings():
             while (call := self._calls.get()) is not None:
                 call()
-                self._idle.release()
+                with self._counting:
+                    self._idle += 1
 
     @property
     def is_done(self) -> bool:

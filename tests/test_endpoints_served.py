@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -314,3 +315,38 @@ def test_a_view_that_streams_slowly_is_let_go(served, site, kind) -> None:
     changed = time.monotonic()
     server.until("/api/health/drip", 200, headers=DETAILS)
     assert time.monotonic() - changed < 4
+
+
+def test_under_gevent_many_checks_at_once_and_nothing_is_left(served, site, postgres, database) -> None:
+    """Imports, waiting threads, descriptors, connections: what is gevent's belongs to one thread of the system."""
+    site.environment |= {f"KEY{number}": anthropic_key() for number in range(8)}
+    # The first names nobody, so that asking takes a name's look-up, and all of them ask at once.
+    site.environment |= {"ANTHROPIC_BASE_URL": "http://localhost:9", "NO_PROXY": "localhost"}
+    server = served(
+        "gunicorn-gevent",
+        """
+        CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "the_cache"}}
+        for number in range(8):
+            SERVICES[f"key{number}"] = AIProviderKey("anthropic", key=f"KEY{number}")
+        SERVICES["shared"] = AIProviderKey("anthropic", key="KEY0", share="default")
+        SERVICES["database"] = HTTPEndpoint("/database")
+        """,
+    )
+    assert site.manage("createcachetable").returncode == 0
+    reply = settled(server)
+    statuses = dict(reply.json["services"])
+    assert statuses.pop("database") == "healthy", reply.json
+    assert set(statuses.values()) == {"degraded"}, reply.json
+    reply = server.get("/api/health?fresh=1", headers=DETAILS)
+    assert reply.json["shared"]["checks"][0]["evidence"]["shared"] is True, reply.json["shared"]
+    (worker,) = server.workers()
+    descriptors = worker.num_fds()
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda _: server.get("/api/health?fresh=1", headers=DETAILS), range(40)))
+    assert {status for reply in replies for status in reply.json["services"].values()} <= {"healthy", "degraded"}
+    ends = time.monotonic() + 10
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+    while worker.num_fds() - descriptors > 10 or worker.num_threads() > 30 or postgres.execute(count) != [(0,)]:
+        assert time.monotonic() < ends, (descriptors, worker.num_fds(), worker.num_threads(), postgres.execute(count))
+        time.sleep(0.1)
+    assert "Traceback" not in server.log

@@ -102,11 +102,11 @@ class Asked:
         limit = wait_limit(self._seconds)
         try:
             if callable(value):
-                async with asyncio.timeout(limit):
+                async with asyncio.timeout(limit) as bound:
                     text = await value_of(value)
-        except TimeoutError:
-            raise self._no_header(name, f"cannot be had in {limit:.1f} s") from None
         except Exception as error:
+            if isinstance(error, TimeoutError) and bound.expired():
+                raise self._no_header(name, f"cannot be had in {limit:.1f} s") from None
             raise self._no_header(name, f"cannot be had ({type(error).__name__})") from None
         if not isinstance(text, str):
             raise self._no_header(name, "is no text")

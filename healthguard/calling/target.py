@@ -68,10 +68,10 @@ class Target:
         base = cls.of(base_url)
         if base.is_inside:
             raise ValueError("not an http or https URL")
-        path, _, query = path.partition("?")
-        place = base.url.path.rstrip("/") + path
+        # As it is written: what is escaped in it stays so.
+        raw = base.url.raw_path.partition(b"?")[0].rstrip(b"/")
         try:
-            url = base.url.copy_with(path=place, query=query.encode() or None, fragment=None)
+            url = base.url.copy_with(raw_path=raw + path.encode() or b"/", fragment=None)
         except httpx.InvalidURL:
             raise ValueError("no path of a URL") from None
         return cls(url, str(url.copy_with(userinfo=b"", query=None)))

@@ -106,7 +106,7 @@ class AIProviderKey(HealthCheck):
             if not place.is_gateway and (found := doubt or form):
                 raise found
             return key.evidence
-        name = name_of(provider, place, key.value)
+        name = name_of(provider, place, key.value, variable)
         verification, evidence = await self._verification(key, variable, place, name)
         key = dataclasses.replace(key, evidence={**key.evidence, **evidence})
         is_left_open = verification.verdict not in KNOWS_KEY and not place.is_gateway

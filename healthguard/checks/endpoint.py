@@ -194,6 +194,8 @@ class CredentialExchange(_Endpoint):
                     yield from map(self._misdeclared, provider_flaws(given))
                 elif provider_named(given) is None:
                     yield self._misdeclared(*no_provider(given, "A name in providers is none of an AI provider."))
+        if not isinstance(self.verify, bool):
+            yield self._misdeclared("verify is True or False.")
         minutes = self.ttl_minutes
         if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes <= 0:
             yield self._misdeclared("ttl_minutes is a whole number of minutes.")

@@ -14,6 +14,8 @@ from healthguard.exceptions import Unhealthy
 from healthguard.providers import DISTINCTIVE_PREFIXES, is_name
 from healthguard.status import Evidence, Fault, Problem
 
+# No variable has a dash in its name, whatever a shell may say.
+_DASHED = tuple(prefix for prefix in DISTINCTIVE_PREFIXES if "-" in prefix)
 _KNOWN_PREFIXES = (
     *values.COMMON_PREFIXES,
     *DISTINCTIVE_PREFIXES,
@@ -66,28 +68,33 @@ class EnvironmentVariable(HealthCheck):
                 "Put the real value in its place.",
                 size,
             )
-        if self.pattern is not None and re.search(self.pattern, value) is None:
+        if self._pattern is not None and re.search(self._pattern, value) is None:
             raise self._problem(
                 "mismatch",
                 "does not have the declared form",
                 "Compare the value with the pattern in the declaration.",
             )
 
+    @property
+    def _pattern(self) -> str | None:
+        """The pattern as a text, for one may declare it compiled."""
+        return self.pattern.pattern if isinstance(self.pattern, re.Pattern) else self.pattern
+
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
-        if not isinstance(self.name, str) or not is_name(self.name):
+        if not isinstance(self.name, str) or not is_name(self.name) or self.name.startswith(_DASHED):
             # It is not shown: it may be the value, by mistake.
             yield Problem.misdeclared("EnvironmentVariable takes the name of a variable, not its value.")
             return
         if not isinstance(self.min_bytes, int) or isinstance(self.min_bytes, bool):
             yield Problem.misdeclared(f"min_bytes for {self.name} is not a whole number.")
         try:
-            re.compile(self.pattern or "")
-        except (re.error, TypeError):
+            re.compile(self._pattern or "")
+        except (re.error, TypeError, RecursionError, OverflowError):
             yield Problem.misdeclared(f"The pattern for {self.name} is not a regular expression.")
 
     def _flaw(self, value: str) -> values.Flaw | None:
-        if value in _spelled_out(self.pattern or ""):
+        if value in _spelled_out(self._pattern or ""):
             # It is meant, whatever it looks like.
             return None
         return values.corruption(value, names=[self.name], prefixes=_KNOWN_PREFIXES) or (

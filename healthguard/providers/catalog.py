@@ -341,7 +341,7 @@ def no_provider(given: object, otherwise: str) -> tuple[str, str]:
 
 def is_name(text: str) -> bool:
     """Whether ``text`` can be a name, and is no key that was put in its place by mistake."""
-    is_key = text.startswith(DISTINCTIVE_PREFIXES) and ("-" in text or len(text) >= _MIN_KEY)
+    is_key = text.startswith(DISTINCTIVE_PREFIXES) and len(text) >= _MIN_KEY
     return values.is_plain_name(text) and not is_key and not has_a_form(text)
 
 

@@ -28,7 +28,9 @@ def provider_flaws(provider: Provider) -> Iterator[str]:
 
 def _flaws(provider: Provider) -> Iterator[str]:
     if not isinstance(provider.name, str) or not is_name(provider.name):
-        yield "name is a plain name of at most 64 characters."
+        yield "name is a plain name of at most 64 characters, and nothing that looks like a key."
+    if not _is_text(provider.title) or not _is_text(provider.rejected_hint):
+        yield "title and rejected_hint are texts."
     for name in _LISTS:
         yield from _list_flaws(name, getattr(provider, name))
     yield from _place_flaws("base_url", provider.base_url)
@@ -57,10 +59,11 @@ def _list_flaws(name: str, given: object) -> Iterator[str]:
 
 
 def _place_flaws(name: str, base_url: object) -> Iterator[str]:
-    # In the place of a variable what may be its value: the beginning of a URL, or a part of a host's name.
+    # In the place of a variable what may be its value: the beginning of a URL, an address, a part of a name, a port.
     text = base_url
     if isinstance(base_url, str):
-        text = TEMPLATE.sub(lambda match: "a" if match.start() else "http://a", base_url)
+        text = re.sub(rf"\[{TEMPLATE.pattern}\]", "[::1]", base_url)
+        text = TEMPLATE.sub(lambda match: "1" if match.start() else "http://a", text)
     try:
         Target.over_network(text, "/")
     except ValueError:
@@ -77,6 +80,8 @@ def _request_flaws(name: str, request: object) -> Iterator[str]:
         yield f"{name} has a method that is none of HTTP's."
     if request.base_url is not None:
         yield from _place_flaws(f"The base_url of {name}", request.base_url)
+        if _is_text(request.base_url) and TEMPLATE.search(str(request.base_url)):
+            yield f"The base_url of {name} has a {{NAME}} in it, which is filled in that of the provider only."
     headers = request.headers
     if not isinstance(headers, Mapping) or not all(map(_is_text, headers.values())):
         yield f"{name} has headers that are no dict of texts."
@@ -110,7 +115,9 @@ def _is_list(given: object, kind: type[T]) -> TypeGuard[Collection[T]]:
 
 def _is_pattern(given: object) -> bool:
     try:
-        re.compile(given)  # type: ignore[call-overload]
+        if not isinstance(given, str):
+            raise TypeError
+        re.compile(given)
     except (re.error, TypeError, RecursionError, OverflowError):
         return False
     return True

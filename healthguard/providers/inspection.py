@@ -71,7 +71,7 @@ def _looks(key: Key) -> Iterator[Unhealthy]:
     if expires_at is not None and expires_at <= datetime.datetime.now(datetime.UTC):
         yield Unhealthy(
             "key_expired",
-            f"{key.source} expired at {expires_at:%Y-%m-%d %H:%M} UTC, as the key itself tells.",
+            f"{key.source} expired at {expires_at:%Y-%m-%d %H:%M} {expires_at.tzname()}, as the key itself tells.",
             fault=Fault.CONFIG,
             hint=f"Put a new {key.title} key into {key.remedy}; what makes such short-lived keys has to renew them.",
             evidence={**key.evidence, "expired_at": expires_at.isoformat()},
@@ -116,7 +116,7 @@ def _expires_at(key: Key) -> datetime.datetime | None:
         return None
     try:
         at = key.provider.expires_at(key.value)
-        return at and (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
+        return at and (at if at.tzinfo else at.replace(tzinfo=datetime.UTC))
     except Exception as error:
         # Not its text, which may hold the key.
         raise Unhealthy.of(

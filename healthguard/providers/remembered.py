@@ -20,6 +20,9 @@ from healthguard.providers.verification import Verification
 
 KNOWS_KEY = frozenset({Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS})
 """The verdicts that show that the provider knows the key."""
+TELLS_OF_KEY = KNOWS_KEY | {Verdict.REJECTED}
+"""The verdicts that say something of the key."""
+_BRIEFLY = 30.0
 TRUSTED_SECONDS = 24 * 3600.0
 """How long a good verification is told of while the provider is in trouble (seconds)."""
 MAX_KEYS = 1000
@@ -93,8 +96,10 @@ async def asked_once(
     try:
         if known.last is not None and _is_good_enough(known, came, hold):
             return known.last
-        known.began = time.monotonic()
-        known.last = verification = await ask()
+        began = time.monotonic()
+        # It may be cancelled: then nothing is known that was not before.
+        verification = await ask()
+        known.last, known.began = verification, began
         _note(known, verification)
         return verification
     finally:
@@ -105,7 +110,8 @@ def _is_good_enough(known: _Known, came: float, hold: float) -> bool:
     now = time.monotonic()
     if known.began > came or now < known.not_before:
         return True
-    return now - known.began < hold
+    assert known.last is not None
+    return now - known.began < held(known.last, hold)
 
 
 def hold_of(provider: Provider, ttl: float) -> float:
@@ -119,9 +125,12 @@ def hold_of(provider: Provider, ttl: float) -> float:
     return max(provider.ttl, min(ttl * (1 - SPREAD), age)) if age else 0.0
 
 
-def name_of(provider: Provider, place: Place, key: str) -> str:
-    """What tells a key apart from others, for those that remember it or share it: nobody can make the key out of it."""
-    return values.keyed_hash(f"{provider.name}\0{place.base_url}\0{key}", secret(), purpose="key")
+def name_of(provider: Provider, place: Place, key: str, variable: str | None) -> str:
+    """What tells a question apart: the key, which nobody can make out of it, and all that it is asked with."""
+    request = provider.request_for(key, variable)
+    asked = (place.base_url, request.method, request.base_url, request.path, sorted(request.headers.items()))
+    question = (provider.name, asked, provider.proofs, provider.answers, provider.is_gateway, place.is_gateway)
+    return values.keyed_hash(f"{question!r}\0{key}", secret(), purpose="key")
 
 
 def secret() -> str:
@@ -130,6 +139,20 @@ def secret() -> str:
         return str(settings.SECRET_KEY)
     except (ImproperlyConfigured, AttributeError):
         return ""
+
+
+def held(verification: Verification, ttl: float) -> float:
+    """For how long what came of asking is held (seconds): briefly, where it says nothing of the key.
+
+    That a name cannot be looked up in one pod is not to be told to a fleet for an hour.
+    """
+    return ttl if verification.verdict in TELLS_OF_KEY else min(ttl, _BRIEFLY)
+
+
+def age(name: str) -> float:
+    """How long ago the provider was asked last (seconds); 0 if nothing is known of it any more."""
+    known = _memory.of(name)
+    return time.monotonic() - known.began if known.last is not None else 0.0
 
 
 def good_at(name: str) -> float | None:

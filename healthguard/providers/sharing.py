@@ -11,15 +11,15 @@ import contextlib
 import dataclasses
 import math
 import os
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from healthguard.freshness import max_age
-from healthguard.providers.remembered import good_at, learn
+from healthguard.providers.remembered import age, good_at, held, learn
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification
+from healthguard.threads import start
 
 T = TypeVar("T")
 
@@ -31,8 +31,16 @@ _WAITING_SHARE = 0.75
 _CLOCKS_DIFFER = 60.0
 _MAX_TEXT = 300
 
-# Threads that a cache has not given back, by its alias: while there is one, that cache is not asked.
-_hanging: dict[str, threading.Thread] = {}
+
+@dataclasses.dataclass
+class _Asking:
+    """A call of a cache that is under way, or over."""
+
+    is_over: bool = False
+
+
+# The calls that have not come back in time, by the cache's alias: while there is one, that cache is not asked.
+_hanging: dict[str, _Asking] = {}
 os.register_at_fork(after_in_child=_hanging.clear)
 
 
@@ -73,7 +81,7 @@ async def shared(
     except _NoCacheError:
         return await ask(), False
     verification = await ask()
-    wait = max(ttl, verification.retry_after or 0.0)
+    wait = max(held(verification, ttl) - age(name), verification.retry_after or 0.0)
     entry = {**dataclasses.asdict(verification), "verdict": str(verification.verdict), "good_at": good_at(name)}
     try:
         # Both go by the cache's own clock, the finding first: where it has gone, the claim is about to.
@@ -99,7 +107,7 @@ async def _call(alias: str, call: Callable[[], T]) -> T:
     Raises:
         _NoCacheError: it raises, or takes too long; or the last one is still hanging.
     """
-    if (hanging := _hanging.get(alias)) is not None and hanging.is_alive():
+    if (hanging := _hanging.get(alias)) is not None and not hanging.is_over:
         raise _NoCacheError
     from django.db import connections
 
@@ -116,20 +124,21 @@ async def _call(alias: str, call: Callable[[], T]) -> T:
         except BaseException:
             # Not the error itself, which may hold the cache's address.
             outcome = (answered.set_exception, _NoCacheError())  # type: ignore[assignment]
-        finally:
-            # A cache in the database has opened one of this thread's own.
-            connections.close_all()
         # Nobody may be waiting any more.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(tell, *outcome)
+        # A cache in the database has opened one of this thread's own. What it raises is of no more use to anybody.
+        with contextlib.suppress(Exception):
+            connections.close_all()
+        asking.is_over = True
 
-    thread = threading.Thread(target=run, name="healthguard-cache", daemon=True)
+    asking = _Asking()
     try:
-        thread.start()
+        start(run, "healthguard-cache")
         async with asyncio.timeout(CACHE_SECONDS):
             return await answered
     except TimeoutError:
-        _hanging[alias] = thread
+        _hanging[alias] = asking
         raise _NoCacheError from None
     except RuntimeError:
         # The process can start no thread.

@@ -13,6 +13,7 @@ from django.utils import timezone
 from healthguard import values
 from healthguard.calling import Asked
 from healthguard.calling.document import MISSING, is_text, kind
+from healthguard.deadline import wait_limit
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers.inspection import Key, corruption, judgement, looks, suspicion, unaskable, unusual_form
 from healthguard.providers.provider import Place, Provider
@@ -109,11 +110,12 @@ class Vended:
         Raises:
             TypeError, ValueError, OverflowError: it names none.
         """
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not is_text(text):
             raise TypeError
-        at = datetime.datetime.fromisoformat(text)
+        # RFC 3339 takes a small z too.
+        at = datetime.datetime.fromisoformat(text.upper())
         if _DAY.fullmatch(text):
-            at += datetime.timedelta(days=1)
+            at = at.replace(hour=23, minute=59, second=59)
         if at.tzinfo is not None:
             return at
         is_local = self._asked.is_inside and not settings.USE_TZ
@@ -127,7 +129,7 @@ class Vended:
             place = self._provider.place()
             if flaw := unaskable(key, place):
                 return flaw
-            name = name_of(self._provider, place, key.value)
+            name = name_of(self._provider, place, key.value, self._variable)
             verification = await self._asked_about(key, place, name, limit)
             is_known = verification.verdict in KNOWS_KEY
             told = judgement(key, verification, good_at(name))
@@ -141,7 +143,9 @@ class Vended:
 
     async def _asked_about(self, key: Key, place: Place, name: str, limit: float) -> Verification:
         async def ask() -> Verification:
-            return await verify(key.provider, key.value, place=place, variable=self._variable, limit=limit)
+            # Another call may have been waited for.
+            left = wait_limit(limit)
+            return await verify(key.provider, key.value, place=place, variable=self._variable, limit=left)
 
         return await asked_once(name, ask, hold=hold_of(key.provider, _TTL), limit=limit)
 

@@ -84,6 +84,9 @@ async def _ask(
     if answer.content is None:
         return Verification(Verdict.UNKNOWN, "the answer is too long", host, answer.status), True
     verdict, is_explicit = read(provider, answer.status, answer.content, stands_in=stands_in)
+    if target.url.userinfo and any(name.lower() == "authorization" for name in headers):
+        # As with the providers' own clients, there is one such line, and it tells of the user.
+        return Verification(Verdict.UNKNOWN, "the URL's user was sent in the key's place", host, answer.status), True
     retry_after = _seconds(answer.headers.get("retry-after")) if answer.status in (429, 503) else None
     return Verification(verdict, f"HTTP {answer.status}", host, answer.status, retry_after), is_explicit
 

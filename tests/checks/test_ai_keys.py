@@ -234,7 +234,9 @@ def test_one_unclear_401_is_asked_again(result, httpserver, monkeypatch, name) -
     monkeypatch.setenv(BASES[name], httpserver.url_for("").rstrip("/"))
     httpserver.expect_ordered_request(PATHS[name]).respond_with_data(b"", 401)
     httpserver.expect_ordered_request(PATHS[name]).respond_with_json({"data": []})
+    began = time.monotonic()
     assert result(AIProviderKey(name)).status is Status.HEALTHY
+    assert time.monotonic() - began > 0.5, "a provider's trouble of a moment is over then"
 
 
 def test_how_it_asks(result, answering, name) -> None:

@@ -299,6 +299,7 @@ def test_no_vended_key_leaves(result, vending, provider, caplog) -> None:
             for value in ("anthropic", [], None, ["antropic"], [5], [KEYS["openai"]], {"anthropic": 1})
         ),
         {"headers": ["x-api-key"]},
+        {"verify": "no"},
         *({"ttl_minutes": value} for value in (0, -1, 1.5, "60", True, None)),
     ],
 )
@@ -337,6 +338,9 @@ def test_a_key_alone_and_a_201_will_do(result, httpserver) -> None:
         (lambda: f"{NOW:%Y-%m-%d}", {}, None),
         (lambda: f"{NOW + 48 * HOUR:%Y%m%d}", {}, None),
         (lambda: "9999-12-31T23:59:59-14:00", {}, None),
+        (lambda: "9999-12-31", {}, None),
+        (lambda: "2099-01-31t12:00:00z", {}, None),
+        (lambda: 20990131, {}, "credential_expiry_unreadable"),
     ],
 )
 def test_a_time_that_can_be_read_in_two_ways(result, monkeypatch, expires_at, settings, code) -> None:

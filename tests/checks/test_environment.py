@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from healthguard.checks import EnvironmentVariable
@@ -123,3 +125,17 @@ def test_a_pattern_excuses_only_what_it_spells_out(result, monkeypatch, name, pa
 def test_names_that_begin_like_keys_and_values_that_are_empty_objects(result, monkeypatch, name, value) -> None:
     monkeypatch.setenv(name, value)
     assert result(EnvironmentVariable(name)).status is Status.HEALTHY
+
+
+def test_a_pattern_may_be_compiled(result, monkeypatch) -> None:
+    monkeypatch.setenv("MODE", "none")
+    compiled = re.compile("^(none|info)$")
+    assert result(EnvironmentVariable("MODE", compiled)).status is Status.HEALTHY
+    monkeypatch.setenv("MODE", "other")
+    assert result(EnvironmentVariable("MODE", compiled)).problem.code == "variable_mismatch"
+
+
+@pytest.mark.parametrize("pattern", ["(", "(" * 5000 + ")" * 5000, "a{99999999999999999999}", 5, ["x"]])
+def test_what_is_no_pattern_is_misdeclared(problem, monkeypatch, pattern) -> None:
+    monkeypatch.setenv("MODE", "x")
+    assert problem(EnvironmentVariable("MODE", pattern)).code == "misdeclared"

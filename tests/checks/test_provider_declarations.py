@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from typing import Any
 
 import pytest
@@ -55,6 +56,10 @@ FLAWS = [
     ({"answers": (Answers("real", "200"),)}, "answers"),  # type: ignore[arg-type]
     ({"expires_at": datetime.datetime.now(datetime.UTC)}, "expires_at"),
     ({"ttl": "an hour"}, "ttl"),
+    ({"title": 3}, "title"),
+    ({"answers": (Answers(Verdict.REAL, 200, "a", re.compile("x")),)}, "answers"),  # type: ignore[arg-type]
+    ({"answers": (Answers(Verdict.REAL, 200, "a", b"x"),)}, "answers"),  # type: ignore[arg-type]
+    ({"request": Request(base_url="https://{REGION}.llm.internal")}, "base_url"),
 ]
 
 
@@ -93,6 +98,9 @@ def test_the_catalog_has_no_flaw(provider) -> None:
         {"request": Request("", {"x-api-key": "{key}", "x-org": "ours"}, "POST")},
         {"variables": ["GATEWAY_KEY"], "formats": [r"gw-\w+"], "proofs": ["id"]},
         {"proofs": (), "answers": (Answers(Verdict.REAL, 204),)},
+        {"base_url": "http://{GATEWAY_HOST}:{GATEWAY_PORT}/v1"},
+        {"base_url": "https://[{GATEWAY_ADDRESS}]:8443"},
+        *({"name": name} for name in ("xai-eu", "xai-grok", "pplx-eu", "hf_org-a", "api_org_second", "gpt-4-gateway")),
     ],
 )
 def test_what_is_well_declared_has_none(changes) -> None:
@@ -173,3 +181,19 @@ def test_a_part_of_the_address_cannot_lead_away(problem, monkeypatch, value) -> 
     told = problem(AIProviderKey("bedrock"))
     assert told.code == "base_url_invalid"
     assert "AWS_REGION" in told.hint
+
+
+def test_an_account_that_never_expires(result, monkeypatch) -> None:
+    monkeypatch.setenv("GATEWAY_KEY", "k-8fJ2kQ91xZpL0vTq")
+    never = datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-5)))
+    assert result(AIProviderKey(gateway(expires_at=lambda key: never), verify=False)).status is Status.HEALTHY
+
+
+@pytest.mark.parametrize("path", ["/a%2Fb/v1", "/%2541"])
+def test_what_is_escaped_in_an_address_stays_so(result, httpserver, monkeypatch, path) -> None:
+    """Some gateways name their routes so."""
+    monkeypatch.setenv("GATEWAY_KEY", "k-8fJ2kQ91xZpL0vTq")
+    httpserver.expect_request(re.compile(".*")).respond_with_json({"data": []})
+    provider = gateway(base_url=httpserver.url_for("").rstrip("/") + path, is_gateway=True)
+    assert result(AIProviderKey(provider)).status is Status.HEALTHY
+    assert httpserver.log[0][0].environ["RAW_URI"] == f"{path}/models"

@@ -69,6 +69,12 @@ RNG = random.Random(os.urandom(8))
 
 
 @pytest.fixture(autouse=True)
+def _at_once(monkeypatch) -> None:
+    """Some hundred answers are asked for twice; that there is a moment between is another test's matter."""
+    monkeypatch.setattr("healthguard.providers.verification._PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
 def _bare(monkeypatch) -> None:
     """No key and no base URL of this machine's own."""
     for provider in PROVIDERS.values():
@@ -476,11 +482,11 @@ def test_what_is_read_where_a_provider_tells_nothing_else(
 
 
 def test_ollama_takes_any_key(result, httpserver, monkeypatch) -> None:
-    ollama = Provider(name="ollama", variables=("OLLAMA_API_KEY",), base_url="{OLLAMA_HOST}/v1", is_gateway=True)
+    ollama = Provider(name="ollama", variables=("OLLAMA_API_KEY",), base_url="http://{OLLAMA_HOST}/v1", is_gateway=True)
     monkeypatch.setenv("OLLAMA_API_KEY", "ollama")
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
     assert result(AIProviderKey(ollama)).problem.code == "base_url_missing"
-    monkeypatch.setenv("OLLAMA_HOST", httpserver.url_for("").rstrip("/"))
+    monkeypatch.setenv("OLLAMA_HOST", f"{httpserver.host}:{httpserver.port}")
     answer_with(httpserver, Answer(Verdict.REAL, 200, {"object": "list", "data": [{"id": "llama3"}]}), "")
     assert result(AIProviderKey(ollama)).status is Status.HEALTHY
 

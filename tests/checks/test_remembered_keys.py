@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime
 import email.utils
@@ -21,10 +22,11 @@ from werkzeug import Response
 from example_project.deployment import anthropic_key
 from healthguard import Service
 from healthguard.checks import AIProviderKey, CredentialExchange
+from healthguard.deadline import ending_in
 from healthguard.execution import result_of
 from healthguard.freshness import SPREAD, going_by
-from healthguard.providers import PROVIDERS, Verdict, Verification
-from healthguard.providers.remembered import _memory, name_of
+from healthguard.providers import PROVIDERS, Request, Verdict, Verification
+from healthguard.providers.remembered import _memory, asked_once, name_of
 from healthguard.service import place, source_of
 from healthguard.status import CheckResult, Status
 
@@ -108,7 +110,7 @@ def test_a_rejection_is_the_last_word(result, asked) -> None:
 
 def test_keys_that_are_made_anew_all_the_time_are_forgotten(asked) -> None:
     place_ = PROVIDERS["anthropic"].place()
-    names = [name_of(PROVIDERS["anthropic"], place_, f"key-{number}") for number in range(3000)]
+    names = [name_of(PROVIDERS["anthropic"], place_, f"key-{number}", None) for number in range(3000)]
     for name in names:
         _memory.of(name)
     assert len(_memory._known) <= 1000
@@ -299,7 +301,7 @@ class _Raises:
 )
 def test_what_others_have_put_into_the_cache_turns_nobody_red(asked, cache, change) -> None:
     asked.expect_request("/v1/models").respond_with_data("", 500)
-    name = name_of(PROVIDERS["anthropic"], PROVIDERS["anthropic"].place(), os.environ["ANTHROPIC_API_KEY"])
+    name = name_of(PROVIDERS["anthropic"], PROVIDERS["anthropic"].place(), os.environ["ANTHROPIC_API_KEY"], None)
     entry = dataclasses.asdict(Verification(Verdict.REAL, "HTTP 200", "there", 200)) | {"good_at": None}
     cache.set(f"healthguard:key:{name}", entry | change if isinstance(change, dict) else change)
     cache.set(f"healthguard:key:{name}:claim", 1, timeout=30)
@@ -325,3 +327,104 @@ class BrokenCache(LocMemCache):
 
     def add(self, *args: object, **options: object) -> bool:
         raise SystemExit("s3cret")
+
+
+# What is remembered, and of which question.
+
+
+def verification(verdict: Verdict) -> Verification:
+    return Verification(verdict, "HTTP", "there")
+
+
+@async_to_sync
+async def asked_about(name: str, verdict: Verdict, hold: float) -> Verdict:
+    async def ask() -> Verification:
+        return verification(verdict)
+
+    return (await asked_once(name, ask, hold=hold, limit=1)).verdict
+
+
+def test_a_question_that_is_cancelled_leaves_the_last_answer_as_old_as_it_is() -> None:
+    @async_to_sync
+    async def cancelled() -> None:
+        async with asyncio.timeout(0.1):
+            await asked_once("cancelled", lambda: asyncio.sleep(5, verification(Verdict.REAL)), hold=0, limit=1)
+
+    assert asked_about("cancelled", Verdict.REAL, 60) is Verdict.REAL
+    time.sleep(0.3)
+    with pytest.raises(TimeoutError):
+        cancelled()
+    assert asked_about("cancelled", Verdict.REJECTED, 0.3) is Verdict.REJECTED
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_what_says_nothing_of_the_key_is_held_briefly(monkeypatch, verdict) -> None:
+    monkeypatch.setattr("healthguard.providers.remembered._BRIEFLY", 0.0)
+    name = f"brief-{verdict}"
+    assert asked_about(name, verdict, 3600) is verdict
+    other = Verdict.REJECTED if verdict is not Verdict.REJECTED else Verdict.REAL
+    is_held = verdict in {Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS, Verdict.REJECTED}
+    assert asked_about(name, other, 3600) is (verdict if is_held else other)
+
+
+def test_another_question_about_the_same_key_is_asked(asked) -> None:
+    asked.expect_request("/v1/models").respond_with_json(MODELS)
+    asked.expect_request("/admin").respond_with_data("", 401)
+    first = dataclasses.replace(PROVIDERS["anthropic"], name="ours")
+    changes = [{"request": Request("/admin")}, {"proofs": ("nothing",)}, {"is_gateway": True}]
+    assert run(AIProviderKey(first)).status is Status.HEALTHY
+    codes = {run(AIProviderKey(dataclasses.replace(first, **change))).status for change in changes[:2]}
+    assert codes == {Status.UNHEALTHY, Status.DEGRADED}
+    place_ = first.place()
+    names = {name_of(dataclasses.replace(first, **change), place_, "key", None) for change in changes}
+    names |= {name_of(first, place_, "key", variable) for variable in (None, "ANTHROPIC_AUTH_TOKEN")}
+    assert len(names) == 5
+
+
+def test_one_that_waits_for_anothers_question_has_less_time_for_its_own(asked) -> None:
+    """A slow provider is degraded for both, and a timeout for none."""
+    key = os.environ["ANTHROPIC_API_KEY"]
+    asked.expect_request("/exchange").respond_with_json({"credentials": {"anthropic": {"api_key": key}}})
+
+    def answer(request: object) -> Response:
+        time.sleep(1.2)
+        return Response('{"data": []}')
+
+    asked.expect_request("/v1/models").respond_with_handler(answer)
+    exchange = CredentialExchange(asked.url_for("/exchange"), ["anthropic"], verify=True)
+    told: list[CheckResult] = []
+
+    def run_anew(check: AIProviderKey | CredentialExchange) -> None:
+        with going_by(0), ending_in(2):
+            told.append(result_of(source_of(check), 2.0))
+
+    threads = [threading.Thread(target=run_anew, args=(check,)) for check in (AIProviderKey("anthropic"), exchange)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {result.status for result in told} <= {Status.HEALTHY, Status.DEGRADED}
+
+
+class Vault:
+    """What gives a key asynchronously, as an object."""
+
+    async def __call__(self) -> str:
+        return os.environ["ANTHROPIC_API_KEY"]
+
+
+def test_an_object_that_is_called_asynchronously(asked) -> None:
+    assert run(AIProviderKey("anthropic", key=Vault(), verify=False)).status is Status.HEALTHY
+
+
+def test_what_is_shared_is_as_old_as_it_is(asked, cache) -> None:
+    """Who gets the claim may still remember its own: it is good for the fleet for the rest of its time only."""
+    asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
+    asked.expect_ordered_request("/v1/models").respond_with_data("", 402)
+    check = AIProviderKey("anthropic", share="fleet", ttl=2)
+    assert run(check).status is Status.HEALTHY
+    cache.clear()
+    time.sleep(1.2)
+    assert run(check).status is Status.HEALTHY, "its own memory's"
+    time.sleep(1)
+    assert in_another_process(check).problem.code == "key_no_funds"
