@@ -39,8 +39,9 @@ from healthguard.providers.inspection import (
     unaskable,
     unusual_form,
 )
-from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, hold_of, name_of, secret
+from healthguard.providers.remembered import asked_once, good_at, hold_of, name_of, secret
 from healthguard.providers.sharing import shared
+from healthguard.providers.verdict import KNOWS_KEY
 from healthguard.status import Evidence, Fault, Problem
 
 DEFAULT_LIMIT = 5.0

@@ -15,13 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from healthguard import values
 from healthguard.freshness import SPREAD, max_age
 from healthguard.providers.provider import Place, Provider
-from healthguard.providers.verdict import Verdict
+from healthguard.providers.verdict import KNOWS_KEY, TELLS_OF_KEY, Verdict
 from healthguard.providers.verification import Verification
 
-KNOWS_KEY = frozenset({Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS})
-"""The verdicts that show that the provider knows the key."""
-TELLS_OF_KEY = KNOWS_KEY | {Verdict.REJECTED}
-"""The verdicts that say something of the key."""
 _BRIEFLY = 30.0
 TRUSTED_SECONDS = 24 * 3600.0
 """How long a good verification is told of while the provider is in trouble (seconds)."""

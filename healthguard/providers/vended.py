@@ -17,8 +17,8 @@ from healthguard.deadline import wait_limit
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers.inspection import Key, corruption, judgement, looks, suspicion, unaskable, unusual_form
 from healthguard.providers.provider import Place, Provider
-from healthguard.providers.remembered import KNOWS_KEY, asked_once, good_at, hold_of, name_of
-from healthguard.providers.verdict import Verdict
+from healthguard.providers.remembered import asked_once, good_at, hold_of, name_of
+from healthguard.providers.verdict import KNOWS_KEY, Verdict
 from healthguard.providers.verification import Verification, verify
 from healthguard.status import Evidence, Fault
 

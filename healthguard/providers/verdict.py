@@ -23,3 +23,9 @@ class Verdict(enum.StrEnum):
     """There is no way to ask: the base URL is not a URL."""
     DOWN = "down"
     """No answer, or one that says that the provider is in trouble."""
+
+
+KNOWS_KEY = frozenset({Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS})
+"""The verdicts that show that the provider knows the key."""
+TELLS_OF_KEY = KNOWS_KEY | {Verdict.REJECTED}
+"""The verdicts that say something of the key."""

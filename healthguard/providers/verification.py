@@ -13,7 +13,7 @@ from healthguard.calling import NoAnswerError, Target, call
 from healthguard.deadline import ending_in, time_left
 from healthguard.providers.provider import Place, Provider
 from healthguard.providers.reading import read
-from healthguard.providers.verdict import Verdict
+from healthguard.providers.verdict import KNOWS_KEY, Verdict
 
 _PAUSE_SECONDS = 0.5
 MAX_RETRY_AFTER = 3600.0
@@ -84,7 +84,8 @@ async def _ask(
     if answer.content is None:
         return Verification(Verdict.UNKNOWN, "the answer is too long", host, answer.status), True
     verdict, is_explicit = read(provider, answer.status, answer.content, stands_in=stands_in)
-    if target.url.userinfo and any(name.lower() == "authorization" for name in headers):
+    is_asked_of_user = target.url.userinfo and any(name.lower() == "authorization" for name in headers)
+    if is_asked_of_user and verdict in KNOWS_KEY:
         # As with the providers' own clients, there is one such line, and it tells of the user.
         return Verification(Verdict.UNKNOWN, "the URL's user was sent in the key's place", host, answer.status), True
     retry_after = _seconds(answer.headers.get("retry-after")) if answer.status in (429, 503) else None

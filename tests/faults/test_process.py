@@ -224,8 +224,8 @@ def test_a_thousand_services_of_which_one_hangs(site, fault) -> None:
     server = site.serve()
     fault.write_text("sleep")
     first = server.get()
-    assert first.seconds < 2
-    assert server.get("/api/health/live").seconds < 2
+    assert first.seconds < 4
+    assert server.get("/api/health/live").seconds < 4
     time.sleep(1)
     services = server.until("/api/health", 503).json["services"]
     assert len(services) == 1001
