@@ -81,7 +81,8 @@ async def shared(
     except _NoCacheError:
         return await ask(), False
     verification = await ask()
-    wait = max(held(verification, ttl) - age(name), verification.retry_after or 0.0)
+    # Of Redis's and Memcached's seconds there are only whole ones.
+    wait = math.ceil(max(held(verification, ttl) - age(name), verification.retry_after or 0.0))
     entry = {**dataclasses.asdict(verification), "verdict": str(verification.verdict), "good_at": good_at(name)}
     try:
         # Both go by the cache's own clock, the finding first: where it has gone, the claim is about to.
