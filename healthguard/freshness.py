@@ -9,7 +9,14 @@ from collections.abc import Iterator
 
 SPREAD = 0.1
 """How much shorter at most a ttl becomes that a check asks for (a share): each service's by chance."""
+MAX_TTL = 10 * 365 * 86400.0
+"""How long an answer may be held (seconds)."""
 _max_age: contextvars.ContextVar[float] = contextvars.ContextVar("healthguard_max_age", default=math.inf)
+
+
+def is_ttl(given: object) -> bool:
+    """Whether ``given`` is a time for which an answer may be held (seconds)."""
+    return isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= MAX_TTL
 
 
 @contextlib.contextmanager

@@ -36,9 +36,10 @@ async def call_over_network(
 
     auth = (url.username, url.password) if url.userinfo else None
     request = httpx.Request(method, url.copy_with(userinfo=b"", fragment=None), headers=headers, content=content)
+    client = _client(limit)
     try:
         with _unlogged():
-            async with _client(limit) as client:
+            async with client:
                 response = await client.send(request, stream=True, auth=auth, follow_redirects=False)
                 try:
                     # As it was sent: unfolded, a few bytes may become more than the cap in one chunk.
@@ -47,8 +48,6 @@ async def call_over_network(
                     await response.aclose()
     except httpx.TimeoutException:
         raise TimeoutError from None
-    except NoAnswerError:
-        raise
     except Exception as error:
         # Whatever comes: a port that is none, for one, comes as a group of exceptions.
         # Only the class: the text of h11's errors, for one, can hold a whole header line.

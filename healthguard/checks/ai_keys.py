@@ -17,6 +17,7 @@ from healthguard import values
 from healthguard.callables import value_of
 from healthguard.deadline import wait_limit
 from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.freshness import is_ttl
 from healthguard.providers import (
     PROVIDERS,
     Place,
@@ -24,10 +25,7 @@ from healthguard.providers import (
     Verdict,
     Verification,
     is_name,
-    no_provider,
     provider_flaws,
-    provider_named,
-    verify,
 )
 from healthguard.providers.inspection import (
     Key,
@@ -39,22 +37,19 @@ from healthguard.providers.inspection import (
     unaskable,
     unusual_form,
 )
-from healthguard.providers.remembered import asked_once, good_at, hold_of, name_of, secret
+from healthguard.providers.remembered import DEFAULT_TTL, asked_about, good_at, name_of, secret
 from healthguard.providers.sharing import shared
 from healthguard.providers.verdict import KNOWS_KEY
 from healthguard.status import Evidence, Fault, Problem
 
 DEFAULT_LIMIT = 5.0
 """How long asking may take where no deadline is set (seconds): django-health-check's own timeout."""
-DEFAULT_TTL = 300.0
-"""How long an answer is held (seconds)."""
 
 KeySource: TypeAlias = "str | Callable[[], str | Awaitable[str | None] | None] | None"
 """Where a key is: the name of a variable or of a setting; a function that gives it, and may ask a database; None for
 the provider's own variables."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_MAX_TTL = 10 * 365 * 86400
 
 
 @dataclasses.dataclass
@@ -138,25 +133,18 @@ class AIProviderKey(HealthCheck):
         if flaw := unaskable(key, place):
             raise flaw
         limit = wait_limit(min(DEFAULT_LIMIT, self.timeout.total_seconds()))
-
-        async def ask() -> Verification:
-            left = wait_limit(limit)
-            return await verify(key.provider, key.value, place=place, variable=variable, limit=left)
-
-        ask_once = functools.partial(asked_once, name, ask, hold=hold_of(key.provider, self.ttl), limit=limit)
-        if self.share is None:
-            return await ask_once(), {}
-        verification, is_shared = await shared(
-            self.share, name, ask_once, ttl=max(self.ttl, key.provider.ttl), limit=limit
+        ask = functools.partial(
+            asked_about, name, key.provider, key.value, place=place, variable=variable, ttl=self.ttl, limit=limit
         )
+        if self.share is None:
+            return await ask(), {}
+        verification, is_shared = await shared(self.share, name, ask, ttl=max(self.ttl, key.provider.ttl), limit=limit)
         return verification, {"shared": is_shared}
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
-        if not isinstance(self.provider, Provider) and provider_named(self.provider) is None:
-            yield Problem.misdeclared(*no_provider(self.provider, "AIProviderKey takes a provider's name."))
-        elif isinstance(self.provider, Provider):
-            yield from map(Problem.misdeclared, provider_flaws(self.provider))
+        for told in provider_flaws(self.provider, "AIProviderKey takes a provider's name."):
+            yield Problem.misdeclared(*told)
         if isinstance(self.provider, Provider) and not self.provider.variables and self.key is None:
             yield Problem.misdeclared("A provider without variables needs to be told where its key is.")
         if not (self.key is None or callable(self.key) or _is_name(self.key)):
@@ -169,7 +157,7 @@ class AIProviderKey(HealthCheck):
             yield Problem.misdeclared("AIProviderKey: share is the alias of a cache in CACHES.")
         elif self.share is not None and self.share not in getattr(settings, "CACHES", {}):
             yield Problem.misdeclared(f"AIProviderKey: there is no cache {self.share!r} in CACHES.")
-        if isinstance(self.ttl, bool) or not isinstance(self.ttl, int | float) or not 0 <= self.ttl <= _MAX_TTL:
+        if not is_ttl(self.ttl):
             yield Problem.misdeclared("AIProviderKey takes its ttl in seconds.")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,8 @@ from healthguard.calling import Asked, Headers, Target, flaws
 from healthguard.calling.document import MISSING, at, is_path, kind, mismatch
 from healthguard.deadline import wait_limit
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers import PROVIDERS, Provider, no_provider, provider_flaws, provider_named
+from healthguard.patterns import is_pattern
+from healthguard.providers import PROVIDERS, Provider, provider_flaws
 from healthguard.providers.vended import Vended
 from healthguard.status import Evidence, Problem
 
@@ -113,11 +113,7 @@ class HTTPEndpoint(_Endpoint):
                 hint = "It takes names and positions, with dots between, and no brackets."
                 yield self._misdeclared("A path in expect is not like 'items.0.name'.", hint)
                 continue
-            try:
-                if not isinstance(pattern, str):
-                    raise TypeError
-                re.compile(pattern)
-            except (re.error, TypeError, RecursionError, OverflowError):
+            if not is_pattern(pattern):
                 yield self._misdeclared(f"What is expected at {path} is not a regular expression.")
 
 
@@ -190,10 +186,8 @@ class CredentialExchange(_Endpoint):
             yield self._misdeclared("providers is a list of names of AI providers, at least one.")
         else:
             for given in self.providers:
-                if isinstance(given, Provider):
-                    yield from map(self._misdeclared, provider_flaws(given))
-                elif provider_named(given) is None:
-                    yield self._misdeclared(*no_provider(given, "A name in providers is none of an AI provider."))
+                for told in provider_flaws(given, "A name in providers is none of an AI provider."):
+                    yield self._misdeclared(*told)
         if not isinstance(self.verify, bool):
             yield self._misdeclared("verify is True or False.")
         minutes = self.ttl_minutes

@@ -11,6 +11,7 @@ from health_check.base import HealthCheck
 
 from healthguard import values
 from healthguard.exceptions import Unhealthy
+from healthguard.patterns import is_pattern
 from healthguard.providers import DISTINCTIVE_PREFIXES, is_name
 from healthguard.status import Evidence, Fault, Problem
 
@@ -88,9 +89,7 @@ class EnvironmentVariable(HealthCheck):
             return
         if not isinstance(self.min_bytes, int) or isinstance(self.min_bytes, bool):
             yield Problem.misdeclared(f"min_bytes for {self.name} is not a whole number.")
-        try:
-            re.compile(self._pattern or "")
-        except (re.error, TypeError, RecursionError, OverflowError):
+        if self._pattern is not None and not is_pattern(self._pattern):
             yield Problem.misdeclared(f"The pattern for {self.name} is not a regular expression.")
 
     def _flaw(self, value: str) -> values.Flaw | None:

@@ -4,8 +4,6 @@ from healthguard.providers.catalog import (
     DISTINCTIVE_PREFIXES,
     PROVIDERS,
     is_name,
-    no_provider,
-    provider_named,
     provider_of,
 )
 from healthguard.providers.declaration import provider_flaws
@@ -24,9 +22,7 @@ __all__ = [
     "Verdict",
     "Verification",
     "is_name",
-    "no_provider",
     "provider_flaws",
-    "provider_named",
     "provider_of",
     "verify",
 ]

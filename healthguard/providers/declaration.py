@@ -7,23 +7,34 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TypeGuard, TypeVar
 
 from healthguard.calling import Target, header_flaws
-from healthguard.providers.catalog import is_name
+from healthguard.freshness import is_ttl
+from healthguard.patterns import is_pattern
+from healthguard.providers.catalog import is_name, no_provider, provider_named
 from healthguard.providers.provider import TEMPLATE, Answers, Provider, Request
 from healthguard.providers.verdict import Verdict
 
 T = TypeVar("T")
 
-_MAX_TTL = 10 * 365 * 86400
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _PATH = re.compile(r"(/[\x21-\x7e]*)?")
 _LISTS = ("variables", "base_url_variables", "formats", "prefixes", "distinctive", "proofs")
 
 
-def provider_flaws(provider: Provider) -> Iterator[str]:
-    """What is wrong with ``provider``, as sentences, which show nothing of what may be a secret."""
-    for flaw in _flaws(provider):
-        yield f"{provider!r}: {flaw}"
+def provider_flaws(given: object, otherwise: str) -> Iterator[tuple[str, ...]]:
+    """What is wrong with what stands for a provider: what to say, and to advise if there is more than to mend it.
+
+    Nothing of it shows what may be a secret.
+
+    Args:
+        given: a Provider, or the name of one.
+        otherwise: what to say of what is neither and cannot be shown.
+    """
+    if isinstance(given, Provider):
+        for flaw in _flaws(given):
+            yield (f"{given!r}: {flaw}",)
+    elif provider_named(given) is None:
+        yield no_provider(given, otherwise)
 
 
 def _flaws(provider: Provider) -> Iterator[str]:
@@ -45,7 +56,7 @@ def _flaws(provider: Provider) -> Iterator[str]:
     yield from _answers_flaws(provider)
     if provider.expires_at is not None and not callable(provider.expires_at):
         yield "expires_at is a function."
-    if isinstance(provider.ttl, bool) or not isinstance(provider.ttl, int | float) or not 0 <= provider.ttl < _MAX_TTL:
+    if not is_ttl(provider.ttl):
         yield "ttl is a number of seconds."
 
 
@@ -54,7 +65,7 @@ def _list_flaws(name: str, given: object) -> Iterator[str]:
         yield f"{name} is a tuple of texts."
     elif name.endswith("variables") and not all(map(_VARIABLE.fullmatch, given)):
         yield f"{name} holds what is no name of an environment variable."
-    elif name == "formats" and not all(map(_is_pattern, given)):
+    elif name == "formats" and not all(map(is_pattern, given)):
         yield "formats holds what is no regular expression."
 
 
@@ -99,7 +110,7 @@ def _answers_flaws(provider: Provider) -> Iterator[str]:
         is_status = isinstance(answers.status, int) and not isinstance(answers.status, bool)
         if not isinstance(answers.verdict, Verdict) or not is_status or not _is_text(answers.field):
             yield "An Answers in answers takes a Verdict, an HTTP status and a JSON path."
-        elif not _is_pattern(answers.values):
+        elif not is_pattern(answers.values):
             yield "An Answers in answers has values that are no regular expression."
     if not provider.proofs and not any(answers.verdict is Verdict.REAL for answers in provider.answers):
         yield "Without proofs, and with no Answers for Verdict.REAL, nothing could show that a key is real."
@@ -111,13 +122,3 @@ def _is_text(given: object) -> bool:
 
 def _is_list(given: object, kind: type[T]) -> TypeGuard[Collection[T]]:
     return isinstance(given, list | tuple) and all(isinstance(one, kind) for one in given)
-
-
-def _is_pattern(given: object) -> bool:
-    try:
-        if not isinstance(given, str):
-            raise TypeError
-        re.compile(given)
-    except (re.error, TypeError, RecursionError, OverflowError):
-        return False
-    return True

@@ -13,11 +13,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from healthguard import values
+from healthguard.deadline import wait_limit
 from healthguard.freshness import SPREAD, max_age
 from healthguard.providers.provider import Place, Provider
 from healthguard.providers.verdict import KNOWS_KEY, TELLS_OF_KEY, Verdict
-from healthguard.providers.verification import Verification
+from healthguard.providers.verification import Verification, verify
 
+DEFAULT_TTL = 300.0
+"""How long an answer about a key is held where nobody says otherwise (seconds)."""
 _BRIEFLY = 30.0
 TRUSTED_SECONDS = 24 * 3600.0
 """How long a good verification is told of while the provider is in trouble (seconds)."""
@@ -71,6 +74,28 @@ _memory = _Memory()
 os.register_at_fork(after_in_child=_memory.forget)
 
 
+async def asked_about(
+    name: str, provider: Provider, key: str, *, place: Place, variable: str | None, ttl: float, limit: float
+) -> Verification:
+    """What ``provider`` says of ``key``, or has said not long ago.
+
+    Args:
+        name: the question's, of :func:`name_of`.
+        provider: whose key it is.
+        key: the key.
+        place: where to ask.
+        variable: where the key comes from.
+        ttl: how long the check wants an answer held (seconds).
+        limit: how long to wait (seconds), for another call too.
+    """
+
+    async def ask() -> Verification:
+        # Another call may have been waited for.
+        return await verify(provider, key, place=place, variable=variable, limit=wait_limit(limit))
+
+    return await asked_once(name, ask, hold=_hold_of(provider, ttl), limit=limit)
+
+
 async def asked_once(
     name: str, ask: Callable[[], Awaitable[Verification]], *, hold: float, limit: float
 ) -> Verification:
@@ -110,13 +135,8 @@ def _is_good_enough(known: _Known, came: float, hold: float) -> bool:
     return now - known.began < held(known.last, hold)
 
 
-def hold_of(provider: Provider, ttl: float) -> float:
-    """For how long an answer about a key is good enough for this run (seconds).
-
-    Args:
-        provider: whose key it is.
-        ttl: how long the check wants it held (seconds); a service asks a little before that is over.
-    """
+def _hold_of(provider: Provider, ttl: float) -> float:
+    """For how long an answer about a key is good enough for this run (seconds); a service asks a little before."""
     age = max_age()
     return max(provider.ttl, min(ttl * (1 - SPREAD), age)) if age else 0.0
 

@@ -13,13 +13,11 @@ from django.utils import timezone
 from healthguard import values
 from healthguard.calling import Asked
 from healthguard.calling.document import MISSING, is_text, kind
-from healthguard.deadline import wait_limit
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers.inspection import Key, corruption, judgement, looks, suspicion, unaskable, unusual_form
-from healthguard.providers.provider import Place, Provider
-from healthguard.providers.remembered import asked_once, good_at, hold_of, name_of
+from healthguard.providers.provider import Provider
+from healthguard.providers.remembered import DEFAULT_TTL, asked_about, good_at, name_of
 from healthguard.providers.verdict import KNOWS_KEY, Verdict
-from healthguard.providers.verification import Verification, verify
 from healthguard.status import Evidence, Fault
 
 _Told = TypeVar("_Told", Unhealthy, Degraded)
@@ -28,8 +26,6 @@ _EXPIRY_HINT = (
     "the credentials."
 )
 _DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
-# For how long a provider's word on a key is good enough, should the same be vended again (seconds).
-_TTL = 300.0
 
 
 class Vended:
@@ -130,7 +126,9 @@ class Vended:
             if flaw := unaskable(key, place):
                 return flaw
             name = name_of(self._provider, place, key.value, self._variable)
-            verification = await self._asked_about(key, place, name, limit)
+            verification = await asked_about(
+                name, key.provider, key.value, place=place, variable=self._variable, ttl=DEFAULT_TTL, limit=limit
+            )
             is_known = verification.verdict in KNOWS_KEY
             told = judgement(key, verification, good_at(name))
             is_the_environments = place.is_gateway and not self._provider.is_gateway
@@ -140,14 +138,6 @@ class Vended:
             return told
         against = None if is_known else self._blamed(suspicion(key))
         return against or told or unusual_form(key)
-
-    async def _asked_about(self, key: Key, place: Place, name: str, limit: float) -> Verification:
-        async def ask() -> Verification:
-            # Another call may have been waited for.
-            left = wait_limit(limit)
-            return await verify(key.provider, key.value, place=place, variable=self._variable, limit=left)
-
-        return await asked_once(name, ask, hold=hold_of(key.provider, _TTL), limit=limit)
 
     @property
     def _mounted(self) -> str:

@@ -82,9 +82,9 @@ def test_a_flaw_is_told_by_name(problem, httpserver, monkeypatch, kind, changes,
 
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
 def test_the_catalog_has_no_flaw(provider) -> None:
-    assert list(provider_flaws(provider)) == []
+    assert list(provider_flaws(provider, "")) == []
     for account in ("second", "eu"):
-        assert list(provider_flaws(dataclasses.replace(provider, name=account))) == []
+        assert list(provider_flaws(dataclasses.replace(provider, name=account), "")) == []
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_catalog_has_no_flaw(provider) -> None:
     ],
 )
 def test_what_is_well_declared_has_none(changes) -> None:
-    assert list(provider_flaws(gateway(**changes))) == []
+    assert list(provider_flaws(gateway(**changes), "")) == []
 
 
 def test_neither_its_repr_nor_its_checks_tells_its_address() -> None:
