@@ -217,7 +217,11 @@ def _attribute(check: HealthCheck | type[HealthCheck], name: str) -> object:
 
 def _ttl(check: HealthCheck | type[HealthCheck], options: Mapping[str, Any]) -> float | None:
     value = options.get("ttl", _attribute(check, "ttl"))
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:
+        # The check itself tells that it cannot be meant.
+        return None
 
 
 def _timeout(check: HealthCheck | type[HealthCheck], options: Mapping[str, Any]) -> float:

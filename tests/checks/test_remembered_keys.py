@@ -27,7 +27,7 @@ from healthguard.execution import result_of
 from healthguard.freshness import SPREAD, going_by
 from healthguard.providers import PROVIDERS, Request, Verdict, Verification
 from healthguard.providers.remembered import _memory, asked_once, name_of
-from healthguard.service import place, source_of
+from healthguard.service import misdeclared, place, source_of
 from healthguard.status import CheckResult, Status
 
 MODELS = {"data": []}
@@ -428,3 +428,13 @@ def test_what_is_shared_is_as_old_as_it_is(asked, cache) -> None:
     assert run(check).status is Status.HEALTHY, "its own memory's"
     time.sleep(1)
     assert in_another_process(check).problem.code == "key_no_funds"
+
+
+@pytest.mark.parametrize("ttl", [10**400, float("inf"), -1, "300", True, None], ids=lambda ttl: str(ttl)[:5])
+def test_a_time_that_cannot_be_meant_is_told_and_costs_nobody_else_the_answer(
+    healthguard_settings, client, ttl
+) -> None:
+    check = AIProviderKey("anthropic", ttl=ttl)
+    assert [problem.code for problem in misdeclared(source_of(check))] == ["misdeclared"]
+    healthguard_settings({"chat": check, "fine": "tests.strange_checks.Fine"})
+    assert client.get("/api/health").json()["services"] == {"chat": "unhealthy", "fine": "healthy"}
