@@ -18,3 +18,4 @@ class HealthGuardConfig(AppConfig):
 
         register(system_checks.check_declaration)
         register(system_checks.check_middleware)
+        register(system_checks.check_distribution)

@@ -11,6 +11,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 
 from healthguard import conf
+from healthguard.distribution import DISTRIBUTION, PACKAGE, other_distributions
 
 _MIDDLEWARE = "healthguard.middleware.HealthGuardMiddleware"
 
@@ -32,4 +33,16 @@ def check_middleware(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
             "probes away.",
             id="healthguard.W001",
         )
+    ]
+
+
+def check_distribution(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn about each other distribution that provides the package healthguard."""
+    return [
+        checks.Warning(
+            f"The distribution {name!r} also provides the package {PACKAGE!r}; each overwrites files of the other.",
+            hint=f"Run 'pip uninstall {name}', then 'pip install --force-reinstall {DISTRIBUTION}'.",
+            id="healthguard.W004",
+        )
+        for name in other_distributions()
     ]
