@@ -1,0 +1,190 @@
+"""The first steps of README.md and docs/quickstart.md work as they stand in a project made by startproject."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+
+import pytest
+
+from healthguard.version import __version__
+from tests.documentation_pages import Block, DocumentedProject, Page
+from tests.fresh_environment import FreshEnvironment
+from tests.sites import REPOSITORY
+
+README = Page(REPOSITORY / "README.md")
+QUICKSTART = Page(REPOSITORY / "docs" / "quickstart.md")
+PAGES = pytest.mark.parametrize("page", [README, QUICKSTART], ids=["README", "quickstart"])
+INSTALLING_PAGES = pytest.mark.parametrize(
+    "path", ["README.md", "docs/quickstart.md", "docs/index.md"], ids=["README", "quickstart", "index"]
+)
+DISTRIBUTION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["name"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> FreshEnvironment:
+    """A fresh environment after ``pip install .``."""
+    return FreshEnvironment(tmp_path_factory.mktemp("environment") / "venv")
+
+
+@pytest.fixture
+def project(environment, tmp_path) -> DocumentedProject:
+    """A fresh project in that environment."""
+    return DocumentedProject(tmp_path, environment.python)
+
+
+def block_for(file: str) -> Block:
+    (block,) = [block for block in QUICKSTART.blocks("python") if block.file == file]
+    return block
+
+
+def block_that_contains(text: str) -> Block:
+    (block,) = [block for block in QUICKSTART.blocks("python") if text in block.text]
+    return block
+
+
+def declared_services(declaration: Block) -> object:
+    """Return the names of the declared services; a group is a dict, a service is None."""
+
+    def shape(node: ast.expr) -> object:
+        if isinstance(node, ast.Dict):
+            return {ast.literal_eval(key): shape(value) for key, value in zip(node.keys, node.values, strict=True)}
+        return None
+
+    (setting,) = [node.value for node in ast.parse(declaration.text).body if isinstance(node, ast.Assign)]
+    assert isinstance(setting, ast.Dict)
+    return shape(setting)["SERVICES"]
+
+
+def without_statuses(services: object) -> object:
+    if isinstance(services, dict):
+        return {name: without_statuses(member) for name, member in services.items()}
+    return None
+
+
+@INSTALLING_PAGES
+def test_the_documented_command_installs_this_distribution(path) -> None:
+    """The page names the distribution, and says whose the project ``healthguard`` is."""
+    text = (REPOSITORY / path).read_text()
+    assert re.findall(r"^\$ pip install (\S+)$|`pip install (?!--force)([\w-]+)`", text, re.MULTILINE) in (
+        [(DISTRIBUTION, "")],
+        [("", DISTRIBUTION)],
+    )
+    assert "`healthguard` on the package index is somebody else's project" in " ".join(text.split())
+
+
+def test_pip_shows_the_installed_distribution(environment) -> None:
+    """``pip install .`` in a fresh environment installs django-healthguard."""
+    shown = environment.pip("show", DISTRIBUTION)
+    assert f"Name: {DISTRIBUTION}\nVersion: {__version__}\n" in shown
+    assert f"Location: {environment.site_packages}\n" in shown
+
+
+@PAGES
+def test_every_python_block_names_the_file_that_it_belongs_to(page) -> None:
+    """A block without a file could not be pasted, and no test here would run it."""
+    blocks = page.blocks("python")
+    assert [block.text for block in blocks if block.file is None] == []
+
+
+@PAGES
+def test_first_steps_work_as_they_stand(project, page) -> None:
+    """The project answers before and after it is migrated, and the checks of Django find nothing."""
+    project.paste(*page.first_steps())
+    checked = project.manage("check", "--fail-level", "WARNING")
+    assert checked.returncode == 0, checked.stderr
+    health = page.paths()[0]
+    with project.serve() as running:
+        reply = running.get(health)
+        assert (reply.status, reply.json["services"]["database"]) == (503, "unhealthy")
+        migrated = project.manage("migrate", "--verbosity=0")
+        assert migrated.returncode == 0, migrated.stderr
+        reply = running.wait_for(health, 200)
+        assert reply.json["services"] == {"django_config": "degraded", "database": "healthy"}
+        assert {path: running.wait_for(path, 200).status for path in page.paths()} == dict.fromkeys(page.paths(), 200)
+
+
+@pytest.fixture(params=["", "a-token-of-more-than-16-bytes"], ids=["no-token", "token"])
+def token(request) -> str:
+    """The value of HEALTHGUARD_TOKEN; empty where the variable is not set."""
+    return request.param
+
+
+@PAGES
+def test_the_declaration_works_as_it_stands(project, page, token) -> None:
+    """In a project without what is declared each answer is JSON, and names the declared services."""
+    if token:
+        project.environment["HEALTHGUARD_TOKEN"] = token
+    project.paste(*page.first_steps(), page.declaration())
+    checked = project.manage("check")
+    assert checked.returncode == 0, checked.stderr
+    assert ("healthguard.W002" in checked.stderr) == (not token)
+    migrated = project.manage("migrate", "--verbosity=0")
+    assert migrated.returncode == 0, migrated.stderr
+    declared = declared_services(page.declaration())
+    with project.serve() as running:
+        reply = running.get(page.paths()[0])
+        assert reply.status == 503
+        assert without_statuses(reply.json["services"]) == declared
+        assert reply.json["services"]["cache"] == "healthy"
+        assert reply.json["services"]["database"] == "unhealthy"
+        statuses = {path: running.get(path).status for path in page.paths()}
+        assert statuses.pop("/api/health/live") == 200
+        assert set(statuses.values()) == {503}
+        sections = {name: running.get(f"/api/health/{name}").json["status"] for name in declared}
+        assert sections == {name: reply.json[name]["status"] for name in declared}
+
+
+GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--bind", "127.0.0.1:{port}", "mysite.wsgi")
+UVICORN = ("-m", "uvicorn", "--lifespan", "off", "--port", "{port}", "mysite.asgi:application")
+
+
+@pytest.mark.parametrize(("file", "command"), [("wsgi.py", GUNICORN), ("asgi.py", UVICORN)])
+def test_the_wrappers_work_as_they_stand(project, file, command) -> None:
+    """A probe whose Host is not allowed is answered without the middleware."""
+    steps = [Block("python", '# settings.py\nINSTALLED_APPS += ["healthguard"]\n'), block_that_contains("urlpatterns")]
+    project.paste(*steps, block_for(file))
+    with project.serve(*command) as running:
+        assert running.get("/api/health/live", host="192.0.2.1").status == 200
+        assert running.get("/api/health", host="192.0.2.1").json["services"]["database"] == "unhealthy"
+
+
+def test_the_gunicorn_configuration_works_as_it_stands(project) -> None:
+    """The first answer of a worker is not ``unknown``."""
+    project.paste(*QUICKSTART.first_steps(), block_for("gunicorn.conf.py"))
+    with project.serve(*GUNICORN) as running:
+        reply = running.get("/api/health")
+        assert reply.json["services"] == {"django_config": "degraded", "database": "unhealthy"}
+
+
+@pytest.mark.parametrize(
+    ("expires", "status", "code"),
+    [("2099-12-31", "healthy", None), ("2001-01-01", "unhealthy", "license_expired")],
+)
+def test_the_custom_check_works_as_it_stands(project, expires, status, code) -> None:
+    """It reports a date in the past."""
+    project.paste(*QUICKSTART.first_steps(), QUICKSTART.declaration(), block_for("checks.py"))
+    registration = block_that_contains("mysite.checks")
+    assert "2099-12-31" in registration.text
+    project.paste(Block("python", registration.text.replace("2099-12-31", expires)))
+    with project.serve() as running:
+        section = running.get("/api/health/license").json
+    assert section["status"] == status
+    (check,) = section["checks"]
+    assert check.get("code") == code
+
+
+def test_the_settings_for_tests_work_as_they_stand(project) -> None:
+    """With them, a test's request runs the checks on the database of the test."""
+    project.paste(*QUICKSTART.first_steps(), QUICKSTART.declaration(), block_for("test_settings.py"))
+    (project.folder / "test_health.py").write_text(
+        "from django.test import TestCase\n"
+        "class Health(TestCase):\n"
+        "    def test_health(self):\n"
+        "        answer = self.client.get('/api/health').json()\n"
+        "        assert answer['services']['cache'] == 'healthy', answer\n"
+    )
+    tested = project.manage("test", "--settings", "mysite.test_settings")
+    assert tested.returncode == 0, tested.stderr
+    assert "Ran 1 test" in tested.stderr
