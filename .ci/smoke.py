@@ -1,70 +1,64 @@
-"""The installed wheel in a fresh Django project, as a user has it: nothing of this checkout is in reach.
+"""Install check: the installed wheel in a fresh Django project, as README.md says.
 
-python smoke.py FOLDER     (an empty folder, in which the project is made)
+python -I smoke.py FOLDER     (an empty folder, in which the project is made)
+
+Only README.md and the module that pastes its blocks come from this checkout; the package must be the installed one.
 """
 
-import json
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from importlib.metadata import version
 from pathlib import Path
 
 import healthguard
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+DISTRIBUTION = "django-healthguard"
+sys.path.append(str(CHECKOUT / "tests"))
+
+from documentation_pages import DocumentedProject, Page  # noqa: E402
+
 
 def main() -> None:
-    folder = Path(sys.argv[1])
     assert "site-packages" in healthguard.__file__, healthguard.__file__
     assert (Path(healthguard.__file__).parent / "py.typed").exists()
-    assert version("healthguard") == healthguard.__version__
-    run("-m", "django", "startproject", "fresh", str(folder))
-    settings = folder / "fresh" / "settings.py"
-    settings.write_text(settings.read_text().replace("INSTALLED_APPS = [", "INSTALLED_APPS = ['healthguard', "))
-    (folder / "fresh" / "urls.py").write_text(
-        "from django.urls import include, path\nurlpatterns = [path('api/health', include('healthguard.urls'))]\n"
-    )
-    run("manage.py", "check", "--fail-level", "WARNING", cwd=folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "manage.py", "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"]
-    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        ends = time.monotonic() + 30
-        while ask(port, "/live")[0] != 200:
-            assert time.monotonic() < ends
-            time.sleep(0.2)
-        status, answer = ask(port)
-        assert (status, answer["services"]["database"]) == (503, "unhealthy"), answer
-        run("manage.py", "migrate", "--verbosity=0", cwd=folder)
-        while (asked := ask(port))[0] != 200:
-            assert time.monotonic() < ends, asked
-            time.sleep(0.2)
-        assert asked[1]["services"]["database"] == "healthy", asked
-        assert ask(port, "/ready")[0] == 200
-    finally:
-        server.terminate()
-        server.wait(10)
-    print("The installed wheel answers rightly in a fresh project.")
+    assert version(DISTRIBUTION) == healthguard.__version__
+    shown = subprocess.run(
+        [sys.executable, "-m", "pip", "show", DISTRIBUTION], check=True, capture_output=True, text=True
+    ).stdout
+    assert f"Name: {DISTRIBUTION}\nVersion: {healthguard.__version__}\n" in shown, shown
+    readme = Page(CHECKOUT / "README.md")
+    assert f"$ pip install {DISTRIBUTION}\n" in readme.text
+    project = DocumentedProject(Path(sys.argv[1]), sys.executable)
+    check_first_steps(project, readme)
+    check_declaration(project, readme)
+    print("The installed wheel works in a fresh project, as README.md says.")
 
 
-def run(*arguments: str, cwd: Path | None = None) -> None:
-    subprocess.run([sys.executable, *arguments], cwd=cwd, check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+def check_first_steps(project: DocumentedProject, readme: Page) -> None:
+    project.paste(*readme.first_steps())
+    checked = project.manage("check", "--fail-level", "WARNING")
+    assert checked.returncode == 0, checked.stderr
+    with project.serve() as running:
+        reply = running.wait_until_known("/api/health")
+        assert (reply.status, reply.json["services"]["database"]) == (503, "unhealthy"), reply
+        migrated = project.manage("migrate", "--verbosity=0")
+        assert migrated.returncode == 0, migrated.stderr
+        reply = running.wait_for("/api/health", 200)
+        assert reply.json["services"]["database"] == "healthy", reply
+        for path in readme.paths():
+            running.wait_for(path, 200)
 
 
-def ask(port: int, path: str = "") -> tuple[int, dict]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health{path}", timeout=5) as response:
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-    except OSError:
-        return 0, {}
+def check_declaration(project: DocumentedProject, readme: Page) -> None:
+    project.paste(readme.declaration())
+    checked = project.manage("check")
+    assert checked.returncode == 0, checked.stderr
+    with project.serve() as running:
+        reply = running.wait_until_known("/api/health")
+        assert reply.status == 503, reply
+        assert list(reply.json["services"]) == ["database", "ai_providers", "django_config", "cache"], reply
+        assert running.get("/api/health/live").status == 200
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +176,15 @@ class RunningProject:
 
     def wait_for(self, path: str, status: int) -> JsonReply:
         """Request ``path`` until its status is ``status``."""
+        return self._wait(path, lambda reply: reply.status == status)
+
+    def wait_until_known(self, path: str) -> JsonReply:
+        """Request ``path`` until nothing in the answer is unknown any more, however slow the machine is."""
+        return self._wait(path, lambda reply: '"unknown"' not in json.dumps(reply.json))
+
+    def _wait(self, path: str, is_expected: Callable[[JsonReply], bool]) -> JsonReply:
         ends = time.monotonic() + START_SECONDS
-        while (reply := self.get(path)).status != status:
+        while not is_expected(reply := self.get(path)):
             assert time.monotonic() < ends, reply
             time.sleep(0.2)
         return reply

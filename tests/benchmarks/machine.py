@@ -13,7 +13,7 @@ from tests.benchmarks.table import table
 
 PACKAGES = (
     "Django",
-    "healthguard",
+    "django-healthguard",
     "django-health-check",
     "django-watchman",
     "django-alive",
