@@ -1,0 +1,43 @@
+"""The view and Django's ATOMIC_REQUESTS."""
+
+from __future__ import annotations
+
+import pytest
+
+from healthguard.views import health
+from tests.sites import Site
+
+RUN_TIME_ALIAS = """
+from django.db import connections
+from django.http import JsonResponse
+from django.urls import include, path
+
+DOWN = {"ENGINE": "django.db.backends.postgresql", "NAME": "x", "HOST": "127.0.0.1", "PORT": 1, "ATOMIC_REQUESTS": True}
+
+def add(request):
+    connections.settings["tenant"] = connections.configure_settings({"default": DOWN, "tenant": DOWN})["tenant"]
+    return JsonResponse({"added": "tenant"})
+
+urlpatterns = [path("add", add), path("api/health", include("healthguard.urls"))]
+"""
+DECLARATION = 'HEALTHGUARD = {"SERVICES": {"fine": "tests.strange_checks.Fine"}}'
+
+
+@pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
+@pytest.mark.parametrize("path", ["", "/live", "/ready", "/fine"])
+def test_alias_added_at_run_time_does_not_break_the_answer(tmp_path, kind, path) -> None:
+    """An alias with ATOMIC_REQUESTS that is added after import, and is down, does not turn an answer into HTML."""
+    site = Site(tmp_path).write(DECLARATION, urls=RUN_TIME_ALIAS)
+    try:
+        server = site.serve(kind)
+        assert server.get("/add", host="example.com").json == {"added": "tenant"}
+        assert server.get("/add", host="example.com").status == 500, "the alias affects ordinary views"
+        reply = server.get(f"/api/health{path}", host="example.com")
+    finally:
+        site.stop()
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "application/json"
+
+
+def test_the_view_is_exempt_from_transactions_of_every_alias() -> None:
+    assert "an alias of tomorrow" in health._non_atomic_requests
