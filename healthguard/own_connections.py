@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import connections
 
+from healthguard.driver_limits import LIBPQ_DRIVERS, SQLITE_DRIVERS
+from healthguard.own_engines import OwnConnection, own_connection
+
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
-
-# psycopg rounds anything shorter up to this.
-_MIN_CONNECT_SECONDS = 2
 
 _CANCEL_SECONDS = 1.0
 """How long a server may take to be told that a query is no longer wanted (seconds)."""
 _STOP_SECONDS = 0.25
 """How long it may then take to stop it (seconds)."""
-
-_own: weakref.WeakSet[BaseDatabaseWrapper] = weakref.WeakSet()
+_SQLITE_STEPS = 100_000
+"""How many steps of SQLite's virtual machine pass between two checks for a cut: a few milliseconds."""
 
 
 def is_own(connection: BaseDatabaseWrapper) -> bool:
     """Whether ``connection`` is one of a run's, which lasts for all of its checks."""
-    return connection in _own
+    return isinstance(connection, OwnConnection)
 
 
 class OwnConnections:
@@ -59,9 +56,7 @@ class OwnConnections:
         for alias in _aliases():
             # An engine that cannot be loaded is the concern of whoever uses it: they meet the same error there.
             with contextlib.suppress(Exception):
-                connections[alias] = connection = _bounded(connections.create_connection(alias), self._limit)
-                _tell_when_open(connection, self._note)
-                _own.add(connection)
+                connections[alias] = own_connection(alias, self._limit, self._note)
                 aliases.append(alias)
         try:
             yield
@@ -92,7 +87,15 @@ class OwnConnections:
             # The process has no thread left on which to ask the server first.
             _hang_up(open_, is_over)
 
-    def _note(self, opened: _Opened) -> None:
+    def _note(self, driver: str, connection: Any) -> None:
+        """Keep a connection before the first query on it, which may already hang."""
+        try:
+            opened = _opened(driver, connection)
+        except Exception:
+            # Another operating system may not let a thread break another's connection: it is used all the same.
+            return
+        if opened is None:
+            return
         with self._lock:
             self._open = [known for known in self._open if not known.is_closed] + [opened]
             self.was_cut = self.was_cut or self._is_cut
@@ -100,12 +103,28 @@ class OwnConnections:
             opened.hang_up()
 
 
-class _Opened:
-    """A driver's connection, as another thread may break it.
+class _Opened(Protocol):
+    """A driver's open connection, which another thread can break."""
 
-    Args:
-        connection: of psycopg or psycopg2; other drivers have limits of their own for every wait.
-    """
+    @property
+    def is_closed(self) -> bool: ...
+
+    def cancel(self) -> None:
+        """Ask for the end of the query that is running."""
+
+    def hang_up(self) -> None:
+        """Let the query that is running, and every later one, fail."""
+
+
+def _opened(driver: str, connection: Any) -> _Opened | None:
+    """Return what breaks ``connection``; None for drivers whose limits end every wait, and for unknown ones."""
+    if driver in LIBPQ_DRIVERS:
+        return _OpenedLibpq(connection)
+    return _OpenedSQLite(connection) if driver in SQLITE_DRIVERS else None
+
+
+class _OpenedLibpq:
+    """A connection of psycopg or psycopg2."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -116,7 +135,7 @@ class _Opened:
         return bool(self._connection.closed)
 
     def cancel(self) -> None:
-        """Ask the server to stop what it does for this connection, if the driver can do so without harm.
+        """Send a cancel request to the server, if the driver can do so without harm.
 
         psycopg2, and psycopg with a libpq before 17, hold the GIL until the server takes the request: a server that is
         silent would stop the whole process.
@@ -128,7 +147,7 @@ class _Opened:
                 self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
     def hang_up(self) -> None:
-        """Wake up whoever waits for an answer: with an error."""
+        """Shut the socket down: whoever waits for an answer gets an error."""
         with contextlib.suppress(Exception):
             number = os.dup(self._connection.fileno())
             # Its thread may have closed it meanwhile, and the number may belong to something else by now.
@@ -137,6 +156,33 @@ class _Opened:
                 return
             with socket.socket(fileno=number) as held:
                 held.shutdown(socket.SHUT_RDWR)
+
+
+class _OpenedSQLite:
+    """A connection of sqlite3, whose queries compute in this process.
+
+    ``interrupt()`` would end only a query that is running at that moment, not the next one of the same check.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._is_unwanted = threading.Event()
+        # SQLite calls it every so many steps of a query, and ends the query if it returns True.
+        connection.set_progress_handler(self._is_unwanted.is_set, _SQLITE_STEPS)
+
+    @property
+    def is_closed(self) -> bool:
+        try:
+            self._connection.total_changes  # noqa: B018
+        except Exception:
+            return True
+        return False
+
+    def cancel(self) -> None:
+        self._is_unwanted.set()
+
+    def hang_up(self) -> None:
+        self._is_unwanted.set()
 
 
 def _cut(open_: Sequence[_Opened], is_over: Callable[[], bool]) -> None:
@@ -154,69 +200,9 @@ def _hang_up(open_: Sequence[_Opened], is_over: Callable[[], bool]) -> None:
             opened.hang_up()
 
 
-def _tell_when_open(connection: BaseDatabaseWrapper, tell: Callable[[_Opened], None]) -> None:
-    """Let ``tell`` know of what ``connection`` opens, before the first query on it: that may already hang."""
-    if connection.vendor != "postgresql":
-        return
-    connect = connection.get_new_connection
-
-    def told(params: Any) -> Any:
-        opened = connect(params)
-        # An engine of somebody else's, or another system, may not let us: then it serves all the same.
-        with contextlib.suppress(Exception):
-            tell(_Opened(opened))
-        return opened
-
-    connection.get_new_connection = told  # type: ignore[method-assign, assignment]
-
-
 def _aliases() -> list[str]:
     try:
         return list(connections)
     except Exception:
         # DATABASES itself is wrong: whoever needs a database is told so when they ask for it.
         return []
-
-
-def _bounded(connection: BaseDatabaseWrapper, limit: float) -> BaseDatabaseWrapper:
-    """``connection``, still closed, with a copy of its settings that bounds what it waits for."""
-    settings = {**connection.settings_dict}
-    options = settings["OPTIONS"] = {**settings.get("OPTIONS", {})}
-    # Rounded down: what fails must still be told before the run has outlived its timeout.
-    seconds = max(_MIN_CONNECT_SECONDS, math.floor(limit))
-    settings["CONN_MAX_AGE"] = 0
-    if connection.vendor == "postgresql":
-        # A pool is the application's, and may be exhausted just when it is asked about.
-        options.pop("pool", None)
-        # What goes to the server with the connection would stay on a pooled one; these are the client's own.
-        options["connect_timeout"] = min(seconds, _positive(options.get("connect_timeout")) or seconds)
-        options.setdefault("keepalives_idle", seconds)
-        options.setdefault("keepalives_interval", 1)
-        options.setdefault("keepalives_count", 3)
-        options.setdefault("tcp_user_timeout", seconds * 1000)
-        # A limit and its query travel in one message, which parameters bound by the server would forbid.
-        options["server_side_binding"] = False
-    elif connection.vendor == "mysql":
-        for name in ("connect_timeout", "read_timeout", "write_timeout"):
-            options[name] = min(seconds, _positive(options.get(name)) or seconds)
-    elif connection.vendor == "sqlite":
-        options["timeout"] = min(limit, float(options.get("timeout") or limit))
-        settings["NAME"] = _existing_file(settings["NAME"])
-    connection.settings_dict = settings
-    return connection
-
-
-def _positive(value: object) -> int | None:
-    try:
-        number = int(float(str(value)))
-    except ValueError:
-        return None
-    return number if number > 0 else None
-
-
-def _existing_file(name: object) -> object:
-    """A SQLite name that does not create a missing file, as a plain connect would."""
-    text = str(name)
-    if not text or text == ":memory:" or text.startswith("file:"):
-        return name
-    return f"{Path(text).absolute().as_uri()}?mode=rw"

@@ -638,7 +638,7 @@ def test_checks_run_on_threads_and_connections_of_their_own(declare, connect, po
                 seen["pid"] = cursor.fetchone()[0]
             seen["thread"] = threading.current_thread().name
             seen["pool"] = connection.pool
-            seen["options"] = connection.settings_dict["OPTIONS"]
+            seen["options"] = connection.get_connection_params()
 
     application = connections[alias]
     application.ensure_connection()
@@ -690,7 +690,7 @@ def test_sync_code_inside_an_async_check_has_bounded_connections_too(declare, co
             def query() -> None:
                 with connections[alias].cursor() as cursor:
                     cursor.execute("SELECT 1")
-                seen.append((threading.current_thread(), connections[alias].settings_dict["OPTIONS"]))
+                seen.append((threading.current_thread(), connections[alias].get_connection_params()))
 
             await sync_to_async(query)()
             await sync_to_async(query)()

@@ -1,0 +1,1 @@
+"""Engines for Django, as other packages write them."""
