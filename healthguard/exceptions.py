@@ -16,6 +16,7 @@ from typing import Self
 
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
+from healthguard.escaping import escaped
 from healthguard.status import NO_EVIDENCE, Evidence, Fault, Problem
 
 
@@ -26,7 +27,8 @@ class _TellsProblem:
         self, code: str, message: str, *, fault: Fault, hint: str, evidence: Mapping[str, Evidence] = NO_EVIDENCE
     ) -> None:
         self.problem = Problem(code=code, fault=fault, message=message, hint=hint, evidence=evidence)
-        super().__init__(f"{message} {hint}")  # type: ignore[call-arg]
+        # What django-health-check's own view and log show.
+        super().__init__(f"{escaped(str(message))} {escaped(str(hint))}")  # type: ignore[call-arg]
 
     @classmethod
     def of(cls, problem: Problem) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 import json
 import re
@@ -22,7 +23,7 @@ from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.own_connections import OwnConnections
 from healthguard.redaction import redact
 from healthguard.service import CheckSource
-from healthguard.status import NO_EVIDENCE, CheckResult, Evidence, Fault, Problem, Status
+from healthguard.status import NO_EVIDENCE, CheckResult, Evidence, Fault, Problem, Status, escaped_evidence
 from healthguard.threads import DaemonExecutor, call_where_no_loop_runs
 
 T = TypeVar("T")
@@ -152,7 +153,8 @@ def _passed(source: CheckSource, told: object) -> CheckResult:
         return CheckResult(source.name, Status.UNHEALTHY, _RETURNED_FALSE)
     if inspect.isgenerator(told) or inspect.isasyncgen(told):
         return CheckResult(source.name, Status.UNHEALTHY, _GENERATOR)
-    return CheckResult(source.name, Status.HEALTHY, evidence=_plain(told) if isinstance(told, Mapping) else NO_EVIDENCE)
+    evidence = escaped_evidence(_plain(told)) if isinstance(told, Mapping) else NO_EVIDENCE
+    return CheckResult(source.name, Status.HEALTHY, evidence=evidence)
 
 
 def _plain(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
@@ -166,24 +168,22 @@ def _plain(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
     return plain
 
 
-def _told(problem: Problem) -> Problem:
-    """``problem`` as it can be written in every format; its texts may be lazy translations."""
-    return Problem(
-        str(problem.code), Fault(problem.fault), str(problem.message), str(problem.hint), _plain(problem.evidence)
-    )
-
-
 def _failed(source: CheckSource, error: BaseException) -> CheckResult:
+    status, problem = _status_and_problem(source, error)
+    return CheckResult(source.name, status, dataclasses.replace(problem, evidence=_plain(problem.evidence)).escaped())
+
+
+def _status_and_problem(source: CheckSource, error: BaseException) -> tuple[Status, Problem]:
     if isinstance(error, Unhealthy):
-        return CheckResult(source.name, Status.UNHEALTHY, _told(error.problem))
+        return Status.UNHEALTHY, error.problem
     if isinstance(error, Degraded):
-        return CheckResult(source.name, Status.DEGRADED, _told(error.problem))
+        return Status.DEGRADED, error.problem
     if isinstance(error, HealthCheckException):
         status = Status.DEGRADED if isinstance(error, ServiceWarning) else Status.UNHEALTHY
-        return CheckResult(source.name, status, _told_by_stranger(source, error))
+        return status, _told_by_stranger(source, error)
     if isinstance(error, DatabaseError):
-        return CheckResult(source.name, Status.UNHEALTHY, problem_of(error, source.alias))
-    return CheckResult(source.name, Status.UNHEALTHY, _unexpected(source, error))
+        return Status.UNHEALTHY, problem_of(error, source.alias)
+    return Status.UNHEALTHY, _unexpected(source, error)
 
 
 def _told_by_stranger(source: CheckSource, error: HealthCheckException) -> Problem:

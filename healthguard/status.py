@@ -9,10 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
+from healthguard.escaping import escaped
+
 Evidence: TypeAlias = "str | int | float | bool | Sequence[Evidence] | Mapping[str, Evidence] | None"
 """What may stand as evidence: plain JSON values, chosen by the check one by one. Never a secret."""
 
 NO_EVIDENCE: Mapping[str, Evidence] = MappingProxyType({})
+
+MAX_EVIDENCE_CHARACTERS = 300
+"""The longest text in evidence (characters)."""
+MAX_EVIDENCE_MEMBERS = 100
+"""The most members that a list or a mapping in evidence may have."""
 
 
 class Status(enum.StrEnum):
@@ -72,10 +79,38 @@ class Problem:
     hint: str
     evidence: Mapping[str, Evidence] = dataclasses.field(default_factory=lambda: NO_EVIDENCE)
 
+    def escaped(self) -> Problem:
+        """Return this problem as it may be shown: control characters escaped, long texts cut, lazy texts translated."""
+        return Problem(
+            escaped(str(self.code)),
+            Fault(self.fault),
+            escaped(str(self.message)),
+            escaped(str(self.hint)),
+            escaped_evidence(self.evidence),
+        )
+
     @classmethod
     def misdeclared(cls, message: str, hint: str = "Mend it in the HEALTHGUARD setting.") -> Problem:
         """What is wrong with a check's own declaration."""
         return cls("misdeclared", Fault.CONFIG, message, hint)
+
+
+def escaped_evidence(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
+    """Return evidence as it may be shown: control characters escaped, long texts, lists and mappings cut."""
+    return {
+        escaped(str(name), MAX_EVIDENCE_CHARACTERS): _escaped_value(value)
+        for name, value in list(evidence.items())[:MAX_EVIDENCE_MEMBERS]
+    }
+
+
+def _escaped_value(value: Evidence) -> Evidence:
+    if isinstance(value, str):
+        return escaped(value, MAX_EVIDENCE_CHARACTERS)
+    if isinstance(value, Mapping):
+        return escaped_evidence(value)
+    if isinstance(value, Sequence):
+        return [_escaped_value(member) for member in value[:MAX_EVIDENCE_MEMBERS]]
+    return value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
