@@ -1,0 +1,168 @@
+"""The startup latch belongs to one server and one declaration, and nothing that it needs can turn an answer red."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from healthguard import Service, identity, log
+from healthguard.identity import server_identity
+from healthguard.latch import Latch
+from healthguard.service import Tree, place
+from tests import strange_checks as strange
+from tests.sites import REPOSITORY
+
+NAME = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def only_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one place for shared folders."""
+    monkeypatch.setattr("healthguard.private_folder.places", lambda: [str(tmp_path)])
+    log.forget()
+    return tmp_path
+
+
+def tree(*names: str) -> Tree:
+    return Tree({name: place(Service(strange.Fine), (name,)) for name in names})
+
+
+def test_latch_is_shared_by_name() -> None:
+    """Once one worker has set it, it is set for the others, and not for another server."""
+    one, other = Latch(NAME), Latch(NAME)
+    assert not one.is_set
+    assert not other.is_set
+    one.set()
+    assert other.is_set
+    assert not Latch(NAME[::-1]).is_set
+
+
+def test_latch_outlives_the_worker_that_set_it() -> None:
+    """A worker that knows it keeps it for the next one."""
+    one = Latch(NAME)
+    one.set()
+    other = Latch(NAME)
+    assert other.is_set
+    del one
+    Latch(NAME[::-1]).set()
+    assert Latch(NAME).is_set
+
+
+@pytest.mark.parametrize("place_", ["missing", "a file"])
+def test_latch_that_cannot_be_shared_is_the_processs_own(
+    only_place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place_: str
+) -> None:
+    """Setting it raises nothing; the log says once what follows from it."""
+    (only_place / "a file").touch()
+    monkeypatch.setattr("healthguard.private_folder.places", lambda: [str(only_place / place_)])
+    with caplog.at_level(logging.WARNING, "healthguard"):
+        for _ in range(3):
+            latch = Latch(NAME)
+            assert not latch.is_set
+            latch.set()
+            assert latch.is_set
+        assert log.flush(10)
+    assert caplog.text.count("cannot share that the pod is ready") == 1
+
+
+def test_latch_without_a_name_is_the_processs_own(only_place: Path) -> None:
+    """Nothing is written."""
+    latch = Latch(None)
+    assert not latch.is_set
+    latch.set()
+    assert latch.is_set
+    assert list(only_place.iterdir()) == []
+
+
+def test_forks_of_one_program_have_one_identity(tmp_path: Path) -> None:
+    """Whatever the child is called, and whoever it has become."""
+    found = tmp_path / "identity"
+    found.touch()
+    found.chmod(0o666)
+    mine = server_identity(tree("one"))
+    assert mine is not None
+    assert len(mine) == 32
+    child = os.fork()
+    if child == 0:
+        found.write_text(str(server_identity(tree("one"))))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert found.read_text() == mine
+
+
+WORKERS = """
+import multiprocessing
+def work(queue):
+    from django.conf import settings
+    settings.configure(DATABASES={})
+    from healthguard.identity import server_identity
+    from healthguard.service import Tree
+    queue.put(server_identity(Tree({})))
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    workers = [context.Process(target=work, args=(queue,)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        print(queue.get())
+    for worker in workers:
+        worker.join()
+"""
+
+
+def _identities_of_workers(script: Path) -> list[str]:
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    return done.stdout.split()
+
+
+def test_workers_of_multiprocessing_have_one_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are programs of their own, but started by one server; a server that is started again has another one."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    script = tmp_path / "server.py"
+    script.write_text(WORKERS)
+    first, second = _identities_of_workers(script), _identities_of_workers(script)
+    assert first[0] == first[1] != "None"
+    assert second[0] == second[1] != first[0]
+
+
+def test_another_declaration_has_another_identity() -> None:
+    """Two sites with the same settings module and code, but other services."""
+    assert server_identity(tree("one")) == server_identity(tree("one"))
+    assert server_identity(tree("one")) != server_identity(tree("two"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("ROOT_URLCONF", "other.urls"),
+        ("DATABASES", {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "other"}}),
+    ],
+)
+def test_another_project_has_another_identity(monkeypatch: pytest.MonkeyPatch, setting: str, value: object) -> None:
+    """Two sites that share a process group of the web server."""
+    before = server_identity(tree("one"))
+    monkeypatch.setattr(settings, setting, value)
+    assert server_identity(tree("one")) != before
+
+
+def test_objects_in_settings_do_not_tell_workers_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs from process to process, like the address of a function, is left out."""
+    names = set()
+    for _ in range(2):
+        databases = {"default": {"ENGINE": "x", "OPTIONS": {"factory": object(), "hook": lambda: None}}}
+        monkeypatch.setattr(settings, "DATABASES", databases)
+        names.add(server_identity(tree("one")))
+    assert len(names) == 1
+
+
+def test_system_that_shows_nothing_has_no_shared_latch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the random bytes of the program each process is a server of its own."""
+    monkeypatch.setattr(identity, "_random_bytes_of_program", lambda: None)
+    assert server_identity(tree("one")) is None

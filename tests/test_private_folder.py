@@ -1,0 +1,204 @@
+"""The folder that one server's workers share belongs to this user alone, and is trusted only then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from healthguard.private_folder import PrivateFolder
+
+NAME = "0123456789abcdef0123456789abcdef"
+FOLDER = f"healthguard-{NAME}"
+OTHER = "fedcba9876543210fedcba9876543210"
+NOBODY = 65534
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one place for such folders."""
+    monkeypatch.setattr("healthguard.private_folder.places", lambda: [str(tmp_path)])
+    return tmp_path
+
+
+def created(name: str = NAME) -> PrivateFolder:
+    return next(PrivateFolder.created(name))
+
+
+def is_found() -> bool:
+    return any(folder.has("ready") for folder in PrivateFolder.existing(NAME))
+
+
+def test_what_is_put_into_the_folder_is_found_by_others() -> None:
+    """Another object for the same name sees the file."""
+    assert not is_found()
+    created().put("ready")
+    assert is_found()
+
+
+def test_folder_and_file_are_private(place: Path) -> None:
+    """No other user may read, list or change anything."""
+    created().put("ready")
+    assert (place / FOLDER).stat().st_mode & 0o777 == 0o700
+    assert (place / FOLDER / "ready").stat().st_mode & 0o777 == 0o600
+
+
+@needs_root
+def test_folder_of_another_user_is_ignored(place: Path) -> None:
+    """A folder that someone else owns counts for nothing, whatever is in it."""
+    created().put("ready")
+    os.chown(place / FOLDER, NOBODY, NOBODY)
+    assert not is_found()
+
+
+@needs_root
+def test_file_of_another_user_is_ignored(place: Path) -> None:
+    """A file that someone else owns counts for nothing."""
+    created().put("ready")
+    os.chown(place / FOLDER / "ready", NOBODY, NOBODY)
+    assert not is_found()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+def test_folder_that_others_may_enter_is_ignored(place: Path, mode: int) -> None:
+    """The mode must be 0700."""
+    created().put("ready")
+    (place / FOLDER).chmod(mode)
+    assert not is_found()
+
+
+def _as_folder_behind_a_link(place: Path) -> None:
+    (place / "elsewhere").mkdir(0o700)
+    (place / "elsewhere" / "ready").touch()
+    (place / FOLDER).symlink_to(place / "elsewhere")
+
+
+def _as_plain_file(place: Path) -> None:
+    (place / FOLDER).touch()
+
+
+def _with_hard_link(place: Path) -> None:
+    (place / FOLDER).mkdir(0o700)
+    (place / "file").touch()
+    os.link(place / "file", place / FOLDER / "ready")
+
+
+def _with_symbolic_link(place: Path) -> None:
+    (place / FOLDER).mkdir(0o700)
+    (place / "file").touch()
+    (place / FOLDER / "ready").symlink_to(place / "file")
+
+
+def _with_folder(place: Path) -> None:
+    (place / FOLDER / "ready").mkdir(parents=True)
+    (place / FOLDER).chmod(0o700)
+
+
+def _with_content(place: Path) -> None:
+    (place / FOLDER).mkdir(0o700)
+    (place / FOLDER / "ready").write_text("x")
+
+
+def _with_pipe(place: Path) -> None:
+    (place / FOLDER).mkdir(0o700)
+    os.mkfifo(place / FOLDER / "ready")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _as_folder_behind_a_link,
+        _as_plain_file,
+        _with_hard_link,
+        _with_symbolic_link,
+        _with_folder,
+        _with_content,
+        _with_pipe,
+    ],
+)
+def test_anything_but_an_empty_file_in_a_real_folder_is_ignored(place: Path, make) -> None:
+    """What another program left at that path makes no pod ready."""
+    make(place)
+    assert not is_found()
+
+
+def test_what_is_in_the_way_raises_nothing(place: Path) -> None:
+    """Creating fails without an exception; the caller gets no folder."""
+    _as_plain_file(place)
+    assert list(PrivateFolder.created(NAME)) == []
+
+
+def test_next_place_is_used_where_the_first_cannot_be_written(
+    place: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing or unusable place is passed over, when creating and when looking."""
+    second = tmp_path_factory.mktemp("second")
+    monkeypatch.setattr("healthguard.private_folder.places", lambda: [str(place / "missing"), str(second)])
+    created().put("ready")
+    assert (second / FOLDER / "ready").exists()
+    assert is_found()
+
+
+def test_folder_of_a_server_that_has_ended_is_removed(place: Path) -> None:
+    """The next folder that is created removes those that no process holds."""
+    folder = created()
+    folder.put("ready")
+    del folder
+    held = created(OTHER)
+    assert [path.name for path in place.iterdir()] == [f"healthguard-{OTHER}"]
+    del held
+
+
+def test_folder_in_use_is_kept(place: Path) -> None:
+    """Another process holds the folder: it stays until that process has ended."""
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys\n"
+            "from healthguard import private_folder\n"
+            f"private_folder.places = lambda: [{str(place)!r}]\n"
+            f"folder = next(private_folder.PrivateFolder.created({OTHER!r}))\n"
+            "print('held', flush=True)\n"
+            "sys.stdin.read()\n",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        first = created()
+        assert {path.name for path in place.iterdir()} == {FOLDER, f"healthguard-{OTHER}"}
+    finally:
+        holder.stdin.close()
+        holder.wait()
+        holder.stdout.close()
+    again = created()
+    assert [path.name for path in place.iterdir()] == [FOLDER]
+    del first, again
+
+
+def test_foreign_folders_are_left_alone(place: Path) -> None:
+    """Only folders named as ours are removed."""
+    for name in ("healthguard-pg-abcdefgh", "healthguard-", "other", "healthguard-notes"):
+        (place / name).mkdir()
+    created()
+    assert {path.name for path in place.iterdir()} >= {"healthguard-pg-abcdefgh", "healthguard-", "other"}
+
+
+def test_healthguard_itself_uses_the_temporary_folder_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """TMPDIR wins; a relative one is not a place."""
+    monkeypatch.undo()
+    from healthguard.private_folder import places
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert places() == [str(tmp_path), "/tmp", "/dev/shm"]
+    monkeypatch.setenv("TMPDIR", "relative")
+    assert places() == ["/tmp", "/dev/shm"]
