@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import enum
-import functools
-import logging
 import os
 import sys
 import threading
@@ -16,14 +14,13 @@ from collections.abc import Mapping, MutableMapping
 from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 
+from healthguard import log
 from healthguard.conf import OWN_SERVICE, global_problem, settings
+from healthguard.identity import server_identity
 from healthguard.latch import Latch
 from healthguard.runner import Run, Runner
 from healthguard.service import ServiceNode, Tree
 from healthguard.status import CheckResult, GroupReport, Problem, Report, ServiceReport, Status
-
-logger = logging.getLogger("healthguard")
-
 
 _GRAIN = 0.02
 """How exactly runs are told apart that are waited for for different times (seconds)."""
@@ -46,17 +43,53 @@ class Guard:
     """What one process knows of one declaration: its services, their outcomes, and whether the pod was ready.
 
     Args:
-        latch: where it is remembered that the pod was ready.
+        is_shared: whether the startup latch is shared with the other workers of this server.
     """
 
-    def __init__(self, latch: Latch) -> None:
+    def __init__(self, *, is_shared: bool = False) -> None:
         self.tree = settings.tree()
         self.runner = Runner(self.tree.services())
-        self.latch = latch
+        self.latch = Latch(_shared_name(self.tree) if is_shared else None)
         self.is_inline = settings.inline
         self.problem = global_problem()
         self.answers: MutableMapping[tuple[str, str], object] = {}
         """A place for answers made ready; see :mod:`healthguard.respond`."""
+        self._logged: Problem | None = None
+        self._logged_draining = False
+
+    def log_problem(self, problem: Problem | None) -> None:
+        """Log that what makes every answer red has begun or ended, once for each change."""
+        if problem == self._logged:
+            return
+        self._logged = problem
+        if problem is None:
+            log.write(log.INFO, "%s: unhealthy -> healthy", OWN_SERVICE)
+        else:
+            reason = f"{problem.message} {problem.hint} [{problem.code}, {problem.fault}]"
+            log.write(log.ERROR, "%s: unhealthy: %s", OWN_SERVICE, reason)
+
+    def log_draining(self, is_draining: bool) -> None:
+        """Log that draining has begun or ended, once for each change."""
+        if is_draining == self._logged_draining:
+            return
+        self._logged_draining = is_draining
+        if is_draining:
+            log.write(log.INFO, "The pod is draining: DRAIN_FILE exists, and the ready probe answers 503.")
+        else:
+            log.write(log.INFO, "The pod is no longer draining.")
+
+
+def _shared_name(tree: Tree) -> str | None:
+    """Return the name of the latch that this server's workers share; None if it cannot be found out."""
+    try:
+        return server_identity(tree)
+    except Exception as error:
+        log.once(
+            log.WARNING,
+            "The workers of this server cannot share that the pod is ready (%s): each becomes ready by itself.",
+            type(error).__name__,
+        )
+        return None
 
 
 _guard: Guard | None = None
@@ -72,10 +105,9 @@ def guard() -> Guard:
         with _lock:
             current = _guard
             if current is None:
-                is_shared = not (_was_changed or settings.inline)
-                current = _guard = Guard(Latch.of_this_server() if is_shared else Latch(None))
+                current = _guard = Guard(is_shared=not (_was_changed or settings.inline))
     # A test's declaration, environment and database are its own: inline, nothing is kept from probe to probe.
-    return Guard(Latch(None)) if current.is_inline else current
+    return Guard() if current.is_inline else current
 
 
 def _forget(**kwargs: object) -> None:
@@ -121,7 +153,10 @@ class Question:
         self._guard = asked or guard()
         self._probe = probe
         self._path = path
-        found = self._guard.tree.at(path)
+        problem = broken or self._guard.problem
+        self._guard.log_problem(problem)
+        self._is_about_own_service = problem is not None and path == (OWN_SERVICE,)
+        found = Tree({}) if self._is_about_own_service else self._guard.tree.at(path)
         if found is None:
             raise KeyError(path)
         self._node = found
@@ -130,10 +165,13 @@ class Question:
         # A pod whose URLconf is broken can serve nothing, whatever it could once.
         own = broken or (self._guard.problem if self._gates_startup() else None)
         self._problem = None if path or (probe is Probe.STARTUP and self.is_past_startup) else own
+        if self._is_about_own_service:
+            self._problem = problem
         services = list(found.services()) if isinstance(found, Tree) else [found]
         self._paths = [service.path for service in services]
         self._deciding = {service.path for service in services if self._decides(service)}
         self._runs: list[Run] = []
+        self._since = time.monotonic() if fresh else None
         if not self._guard.is_inline:
             self._runs = self._guard.runner.start_due(self._paths, settings.deadline, fresh=fresh)
 
@@ -184,16 +222,19 @@ class Question:
 
     def report(self) -> Report:
         """What is known now."""
-        snapshot = self._guard.runner.look(self._paths)
+        snapshot = self._guard.runner.look(self._paths, self._since)
         reports = {path: report for path, report in snapshot.reports.items() if path in self._deciding}
         root = _assembled(self._node, reports)
         if self._problem is not None:
-            root = GroupReport({**_members(root), OWN_SERVICE: _own_report(self._problem)})
+            own = _own_report(self._problem)
+            root = own if self._is_about_own_service else GroupReport({**_members(root), OWN_SERVICE: own})
         draining = self._probe is Probe.READY and is_draining()
+        if self._probe is Probe.READY:
+            self._guard.log_draining(draining)
         report = Report(root, self._path, snapshot.fresh_until, snapshot.version, snapshot.taken, draining)
         if self._probe is not Probe.HEALTH and not self.is_past_startup and report.status.is_serving:
             self._guard.latch.set()
-            logger.info("The pod is ready.")
+            log.write(log.INFO, "The pod is ready.")
         return report
 
 
@@ -218,7 +259,7 @@ def warm_up() -> None:
 def is_draining() -> bool:
     """Whether the pod has been told to leave: the drain file exists.
 
-    Where nobody can tell, it has not been: what hinders this pod from looking hinders all the others too.
+    If the file cannot be checked, assume that the pod is not draining: all pods would have the same trouble.
     """
     path = settings.drain_file
     if path is None:
@@ -229,14 +270,11 @@ def is_draining() -> bool:
         # ValueError: what no file can be called.
         return False
     except OSError as error:
-        _tell_once("DRAIN_FILE cannot be looked for (%s): the pod counts as not draining.", type(error).__name__)
+        log.once(
+            log.WARNING, "DRAIN_FILE cannot be checked (%s): the pod counts as not draining.", type(error).__name__
+        )
         return False
     return True
-
-
-@functools.cache
-def _tell_once(message: str, *arguments: str) -> None:
-    logger.warning(message, *arguments)
 
 
 def _members(root: GroupReport | ServiceReport) -> Mapping[str, ServiceReport | GroupReport]:

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import logging
 import re
 import time
 import traceback
 from http import HTTPStatus
 from typing import NamedTuple
 
+from healthguard import log
 from healthguard.access import may_see_details
 from healthguard.conf import settings
 from healthguard.formats.json import CONTENT_TYPE, Detail, render, render_error, render_status
 from healthguard.probes import Guard, Probe, Question, guard, is_draining
 from healthguard.status import Problem, Status
-
-logger = logging.getLogger("healthguard")
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 """What is answered, and all alike: HAProxy probes with OPTIONS."""
@@ -173,7 +171,8 @@ def _asked(request: Request, broken: Problem | None) -> Answer | _Asked:
 def _beyond_words(request: Request, error: Exception) -> Answer:
     """A fault of healthguard's own, or a setting that raises when it is read: not an exception page, and not green."""
     frames = traceback.extract_tb(error.__traceback__)
-    logger.error("Could not answer: %s at %s:%s", type(error).__name__, frames[-1].filename, frames[-1].lineno)
+    place = (frames[-1].filename, frames[-1].lineno) if frames else ("?", 0)
+    log.once(log.ERROR, "Could not answer: %s at %s:%s", type(error).__name__, *place)
     return _answer(request.method, 503, render_status(Status.UNHEALTHY))
 
 

@@ -12,7 +12,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
-import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,16 +19,18 @@ from typing import TypeAlias
 
 from django.db import connections, transaction
 
+from healthguard import log
 from healthguard.deadline import ending_in
 from healthguard.execution import Surroundings, result_of
 from healthguard.freshness import SPREAD, going_by
 from healthguard.service import CheckSource, ServiceNode
 from healthguard.status import CheckResult, Fault, Problem, ServiceReport, Status
 
-logger = logging.getLogger("healthguard")
-
 IMPATIENCE = 0.1
 """How long a run is waited for whose predecessor took longer than anybody waits (seconds)."""
+
+_INLINE_LOG_SECONDS = 1.0
+"""How long an inline run waits until its log lines are written (seconds)."""
 
 _CUTS_AT_ONCE = 2
 """After how many cuts in a row the next is put off ever longer."""
@@ -37,10 +38,10 @@ _CUT_SECONDS = 60.0
 """How long it is put off at most, unless the service's timeout is longer (seconds)."""
 
 _LEVELS = {
-    Status.HEALTHY: logging.INFO,
-    Status.DEGRADED: logging.WARNING,
-    Status.UNKNOWN: logging.WARNING,
-    Status.UNHEALTHY: logging.ERROR,
+    Status.HEALTHY: log.INFO,
+    Status.DEGRADED: log.WARNING,
+    Status.UNKNOWN: log.WARNING,
+    Status.UNHEALTHY: log.ERROR,
 }
 
 
@@ -217,6 +218,13 @@ class _Slot:
             return _report(service, _all_unknown(service, _LEFT_HANGING if left else _STALE), outcome)
         return _report(service, outcome.results, outcome)
 
+    def began_before(self, moment: float, now: float) -> bool:
+        """Return True if :meth:`report` goes by a run that began before ``moment``, or by none."""
+        if self.run is not None and now >= self.run.ends and not self.run.is_told:
+            # That it hangs is known now.
+            return False
+        return self.outcome is None or self.outcome.finished - self.outcome.duration < moment
+
     def _is_stale(self, outcome: Outcome, now: float) -> bool:
         return now - outcome.finished >= self.service.ttl + self.service.stale_for
 
@@ -282,9 +290,16 @@ class Runner:
             with _rolled_back():
                 outcome = run.execute()
             self._end(slot, run, outcome)
+        # A test reads the log right after the answer.
+        log.flush(_INLINE_LOG_SECONDS)
 
-    def look(self, paths: Iterable[tuple[str, ...]]) -> Snapshot:
-        """What is known of the services at ``paths``."""
+    def look(self, paths: Iterable[tuple[str, ...]], since: float | None = None) -> Snapshot:
+        """Return what is known of the services at ``paths``.
+
+        Args:
+            paths: the services.
+            since: if given, results of runs that began earlier do not count (``time.monotonic()`` seconds).
+        """
         reports: dict[tuple[str, ...], ServiceReport] = {}
         fresh_until = float("inf")
         overdue: list[Run] = []
@@ -301,6 +316,8 @@ class Runner:
                 reports[path] = slot.report(now)
                 fresh_until = min(fresh_until, slot.fresh_until(now))
                 changes += _changes(slot, reports[path])
+                if since is not None and slot.began_before(since, now):
+                    reports[path] = _report(slot.service, _all_unknown(slot.service, _REQUESTED), None)
         for run in overdue:
             run.cut()
         _log(changes)
@@ -375,6 +392,12 @@ def _rolled_back() -> Iterator[None]:
 # Problems of the runner's own.
 _PENDING = Problem(
     "pending", Fault.OUTAGE, "The first run is still under way.", "Ask again: the answer is a matter of seconds."
+)
+_REQUESTED = Problem(
+    "pending",
+    Fault.OUTAGE,
+    "The run that this request started is still in flight.",
+    "Request the answer again, without fresh=1; the result is stored as soon as the run ends.",
 )
 _STALE = Problem(
     "stale",
@@ -459,10 +482,10 @@ _Change: TypeAlias = tuple[Status, ServiceReport]
 
 
 def _changes(slot: _Slot, report: ServiceReport) -> list[_Change]:
-    """The change since the last log line, if there is one to tell. Not yet to know is none."""
+    """Return the change since the last log line, if there is one. A first run in flight is none."""
     codes = tuple(problem.code for problem in report.problems)
     told = (report.status, codes)
-    if told == slot.logged or "pending" in codes or "stale" in codes:
+    if told == slot.logged or "pending" in codes:
         return []
     previous, slot.logged = slot.logged[0], told
     return [(previous, report)]
@@ -476,13 +499,11 @@ def _log(changes: Iterable[_Change]) -> None:
             for problem in report.problems
             if problem.code != "not_run"
         )
-        # A log that cannot be written costs nobody an answer, nor a service its next run.
-        with contextlib.suppress(Exception):
-            logger.log(
-                _LEVELS[report.status],
-                "%s: %s -> %s%s",
-                ".".join(report.path),
-                previous,
-                report.status,
-                f": {reasons}" if reasons else "",
-            )
+        log.write(
+            _LEVELS[report.status],
+            "%s: %s -> %s%s",
+            ".".join(report.path),
+            previous,
+            report.status,
+            f": {reasons}" if reasons else "",
+        )

@@ -22,7 +22,7 @@ from django.test import override_settings
 from django.utils.translation import gettext_lazy
 from health_check.base import HealthCheck
 
-from healthguard import Degraded, Service
+from healthguard import Degraded, Service, log
 from healthguard.checks import RequiredTables
 from healthguard.probes import Probe, Question, guard
 from healthguard.respond import Request, respond, respond_async
@@ -48,7 +48,9 @@ def ask(path="", query="", token="details-" * 4):
 
 
 def healthguard_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("healthguard")]
+    """Return the names of the threads in which checks run."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("healthguard") and name != "healthguard-log"]
 
 
 def wait_for(condition, seconds=5.0) -> None:
@@ -610,6 +612,7 @@ def test_every_change_is_logged_once_with_its_reason(declare, caplog) -> None:
             check.error = error
             for _ in range(3):
                 ask(token="")
+        assert log.flush(10)
     lines = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "healthguard"]
     assert [level for level, _ in lines] == ["INFO", "ERROR", "ERROR", "INFO"]
     assert "one: healthy -> unhealthy: no way to postgres://" in lines[1][1]
@@ -622,6 +625,7 @@ def test_a_timeout_is_logged_while_it_hangs(declare, caplog) -> None:
         ask()
         time.sleep(0.15)
         ask()
+        assert log.flush(10)
     assert "hangs: unknown -> unhealthy" in caplog.text
 
 
@@ -813,6 +817,7 @@ def test_what_is_left_hanging_for_too_long_is_told_and_logged(declare, caplog) -
         wait_for(lambda: ask()[0] == 503)
         assert ask()[1]["gives"]["checks"][0]["code"] == "left_hanging"
         wait_for(lambda: ask()[1]["gives"]["status"] == "degraded")
+        assert log.flush(10)
     assert "gives: degraded -> unknown" in caplog.text
 
 
