@@ -19,6 +19,7 @@ from django.db import DatabaseError, Error, InterfaceError, OperationalError, co
 from django.utils.connection import ConnectionDoesNotExist
 
 from healthguard.deadline import wait_limit
+from healthguard.declared import shown, shown_name
 from healthguard.exceptions import Unhealthy
 from healthguard.own_connections import is_own
 from healthguard.status import Evidence, Fault, Problem
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 5.0
 """How long a query may take where no deadline is set (seconds): django-health-check's own timeout."""
+
+_MAX_TEXT = 2000
+"""How much of a driver's text is read (characters)."""
 
 _Row = tuple[Any, ...]
 
@@ -63,10 +67,10 @@ def _connection(alias: str) -> BaseDatabaseWrapper:
     except ConnectionDoesNotExist:
         raise Unhealthy(
             "unknown_alias",
-            f"There is no database alias {alias!r}.",
+            f"There is no database alias {shown(alias)}.",
             fault=Fault.CONFIG,
             hint="Name an alias of the DATABASES setting.",
-            evidence={"alias": alias, "known": sorted(connections)},
+            evidence={"alias": shown_name(alias), "known": sorted(connections)},
         ) from None
     except Exception as error:
         raise _no_engine(alias, f"its engine cannot be loaded ({type(error).__name__})") from None
@@ -225,7 +229,9 @@ def problem_of(error: BaseException, alias: str) -> Problem:
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
     state = sqlstate_of(error)
     number = next((arg for arg in cause.args[:1] if isinstance(arg, int)), None)
-    meaning = _meaning(state, number, str(cause), is_connection=isinstance(error, OperationalError | InterfaceError))
+    meaning = _meaning(
+        state, number, str(cause)[:_MAX_TEXT], is_connection=isinstance(error, OperationalError | InterfaceError)
+    )
     evidence: dict[str, Any] = {"alias": alias, "error": type(cause).__name__}
     if state is not None:
         evidence["sqlstate"] = state

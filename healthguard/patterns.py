@@ -1,17 +1,93 @@
-"""Regular expressions that a declaration holds."""
+"""Regular expressions from a declaration, applied to texts from outside.
+
+A pattern with nested repetitions can take hours for a text of 40 characters, and Python's own engine holds all threads
+of the process meanwhile. So every declared pattern is applied here: to a text of bounded length, in bounded time, and
+while the other threads go on.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
+
+if TYPE_CHECKING:
+    import regex
+
+MAX_CHARACTERS = 200_000
+"""The longest text that a pattern is applied to (characters). A variable of the environment can have 131,071."""
+MAX_SECONDS = 0.5
+"""How long applying a pattern may take (seconds)."""
+
+# The regex package takes some braces for fuzzy matching, where Python's own engine takes them as they are.
+_LITERAL_BRACE = re.compile(r"(?<!\\)\{(?!\d+,?\d*\}|,\d+\})")
+
+
+class UnusablePatternError(Exception):
+    """A pattern could not be applied to a text: the text is too long, or it took too long.
+
+    Args:
+        reason: why, as the end of a sentence that begins with the text.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 def is_pattern(given: object) -> TypeGuard[str]:
-    """Whether ``given`` is the text of a regular expression."""
+    """Return True if ``given`` is the text of a regular expression, as Python's :mod:`re` understands them."""
+    import regex
+
     try:
         if not isinstance(given, str):
-            raise TypeError
+            return False
         re.compile(given)
-    except (re.error, TypeError, RecursionError, OverflowError):
+        _compiled(given, 0)
+    except (re.error, regex.error, RecursionError, OverflowError):
         return False
     return True
+
+
+def fits(pattern: str, text: str, *, ignores_case: bool = False) -> bool:
+    """Return True if the whole of ``text`` fits ``pattern``. A dot in it fits a line break too.
+
+    Raises:
+        UnusablePatternError: the text is too long, or it took too long.
+    """
+    return _applied("fullmatch", pattern, text, re.DOTALL | (re.IGNORECASE if ignores_case else 0))
+
+
+def is_found(pattern: str, text: str, flags: int = 0) -> bool:
+    """Return True if ``pattern`` is found somewhere in ``text``.
+
+    Args:
+        pattern: the pattern.
+        text: the text.
+        flags: those of Python's :mod:`re`.
+
+    Raises:
+        UnusablePatternError: the text is too long, or it took too long.
+    """
+    return _applied("search", pattern, text, flags)
+
+
+def _applied(how: str, pattern: str, text: str, flags: int) -> bool:
+    if len(text) > MAX_CHARACTERS:
+        raise UnusablePatternError(f"has more than {MAX_CHARACTERS} characters")
+    try:
+        # Only a plain text is searched while the other threads go on.
+        return getattr(_compiled(pattern, flags), how)(str(text), timeout=MAX_SECONDS, concurrent=True) is not None
+    except TimeoutError:
+        raise UnusablePatternError(f"takes longer than {MAX_SECONDS:g} s to compare") from None
+
+
+_FLAGS = ("IGNORECASE", "MULTILINE", "DOTALL", "VERBOSE", "ASCII")
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(pattern: str, flags: int) -> regex.Pattern[str]:
+    import regex
+
+    same = sum(getattr(regex, name) for name in _FLAGS if flags & getattr(re, name))
+    return regex.compile(_LITERAL_BRACE.sub(r"\\{", pattern), same)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from healthguard.patterns import UnusablePatternError, fits
+
 
 class _Number(str):
     """A number, as it is written in the document."""
@@ -78,4 +80,7 @@ def mismatch(found: object, pattern: str) -> str | None:
     text = json.dumps(found) if isinstance(found, bool) else found
     if not isinstance(text, str):
         return kind(found)
-    return None if re.fullmatch(pattern, text, re.DOTALL) else f"{kind(found)} of another form"
+    try:
+        return None if fits(pattern, text) else f"{kind(found)} of another form"
+    except UnusablePatternError as error:
+        return f"{kind(found)} that {error.reason}"

@@ -1,0 +1,113 @@
+"""A declared pattern holds neither the process nor the check, whatever text it meets."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from healthguard.patterns import MAX_CHARACTERS, UnusablePatternError, fits, is_found, is_pattern
+
+SLOW = [
+    (r".*ok.*running.*", "ok" * 100_000),
+    (r"(a|aa)+$", "a" * 60 + "!"),
+    (r"(?:(?:x+x+)+y)+", "x" * 40),
+    (r"^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 60),
+]
+
+
+@pytest.mark.parametrize(("pattern", "text"), SLOW)
+def test_hopeless_pattern_ends(pattern: str, text: str) -> None:
+    """The comparison ends, without a fit."""
+    assert not _fits(pattern, text)
+
+
+def test_hopeless_pattern_lets_other_threads_run() -> None:
+    """While a comparison uses up its time, another thread goes on."""
+    pattern, text = SLOW[0]
+    turns = 0
+    is_over = threading.Event()
+
+    def count() -> None:
+        nonlocal turns
+        while not is_over.wait(0.001):
+            turns += 1
+
+    other = threading.Thread(target=count)
+    other.start()
+    try:
+        with pytest.raises(UnusablePatternError, match="takes longer than"):
+            fits(pattern, text)
+    finally:
+        is_over.set()
+        other.join()
+    assert turns > 0
+
+
+def _fits(pattern: str, text: str) -> bool:
+    try:
+        return fits(pattern, text)
+    except UnusablePatternError as error:
+        assert "takes longer than" in error.reason
+        return False
+
+
+def test_text_without_end_is_not_compared() -> None:
+    """Of a text that is too long nothing is said but that."""
+    with pytest.raises(UnusablePatternError, match="more than"):
+        fits(".*", "x" * (MAX_CHARACTERS + 1))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("sk-.*", "sk-a\nb"),
+        (r"[\w-]+", "größe-1"),
+        (r"\d{3,4}", "1234"),
+        (r"\d{,2}", "12"),
+        ("item{i}", "item{i}"),
+        ("a{e<=1}", "a{e<=1}"),
+        ("{id}", "{id}"),
+        (r"\{3\}", "{3}"),
+        ("[{]x", "{x"),
+        (r"(?i:OK)|no", "ok"),
+        (r"(?!mock)\w+", "real"),
+        (r"(?P<a>x)(?P=a)", "xx"),
+        (r"(?>a+)b", "aab"),
+    ],
+)
+def test_patterns_mean_what_they_mean_in_python(pattern: str, text: str) -> None:
+    """The engine is another one; the language is that of Python's re."""
+    assert re.fullmatch(pattern, text, re.DOTALL) is not None
+    assert fits(pattern, text)
+
+
+@pytest.mark.parametrize(("pattern", "text"), [("item{i}", "itemX"), ("a{e<=1}", "b"), ("(?:foo){i}", "fooX")])
+def test_braces_are_never_fuzzy(pattern: str, text: str) -> None:
+    """The engine's own fuzzy matching stays off."""
+    assert not fits(pattern, text)
+    assert not is_found(f"^{pattern}$", text)
+
+
+@pytest.mark.parametrize("given", ["(", "[", "a{2", "*", r"\p{L}", "(?e)x", None, 5, b"x", re.compile("x")])
+def test_only_patterns_of_python_are_patterns(given: object) -> None:
+    """What Python's re refuses is not a pattern, even if the engine would take it."""
+    is_right = isinstance(given, str) and _compiles(given)
+    assert is_pattern(given) == is_right
+
+
+def _compiles(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
+def test_flags_count() -> None:
+    """A compiled pattern's flags are kept."""
+    assert is_found("^b$", "A\nB", re.IGNORECASE | re.MULTILINE)
+    assert not is_found("^b$", "A\nB")
+    assert is_found("a . b", "axb", re.VERBOSE)
+    assert not is_found(r"^\w$", "ö", re.ASCII)
