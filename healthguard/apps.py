@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 
 class HealthGuardConfig(AppConfig):
@@ -19,3 +19,4 @@ class HealthGuardConfig(AppConfig):
         register(system_checks.check_declaration)
         register(system_checks.check_middleware)
         register(system_checks.check_distribution)
+        register(system_checks.check_mount, Tags.urls)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings as django_settings
 
-from healthguard.mount import mount
+from healthguard.mount import mounts
 from healthguard.respond import Request, respond_async
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ def guard(application: ASGI3Application) -> ASGI3Application:
     async def guarded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             return await application(scope, receive, send)
-        place = mount()
-        rest = place.within(_path_info(scope))
+        place = mounts()
+        rest = place.rest_of(_path_info(scope))
         if rest is None:
             return await application(scope, receive, send)
         request = Request(scope["method"], rest, scope["query_string"].decode("latin-1"), _authorization(scope))

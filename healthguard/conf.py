@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
+from healthguard import values
+from healthguard.declared import shown
 from healthguard.providers import PROVIDERS
 from healthguard.service import Service, ServiceNode, Tree, misdeclared, place
 from healthguard.status import Fault, Problem
 
 SETTING = "HEALTHGUARD"
-KEYS = ("SERVICES", "DEADLINE", "DETAILS_TOKENS", "PUBLIC", "DRAIN_FILE", "INLINE")
+KEYS = ("SERVICES", "DEADLINE", "DETAILS_TOKENS", "PUBLIC", "DRAIN_FILE", "INLINE", "MOUNT")
 MIN_TOKEN_BYTES = 16
 
 OWN_SERVICE = "healthguard"
@@ -41,7 +44,7 @@ class DeclarationError:
     """Something wrong with the setting.
 
     Args:
-        id: the number of the system check that tells it.
+        id: the number of the system check that reports it.
         message: what is wrong, and where.
         hint: the remedy.
     """
@@ -49,6 +52,11 @@ class DeclarationError:
     id: str
     message: str
     hint: str
+
+    @property
+    def is_warning(self) -> bool:
+        """True if nothing depends on it but convenience: it turns no answer red."""
+        return self.id.startswith("W")
 
 
 _Found: TypeAlias = "Iterator[DeclarationError]"
@@ -71,9 +79,11 @@ class Settings:
 
     @property
     def details_tokens(self) -> tuple[str, ...]:
-        """The bearer tokens that open the details. What is too short opens nothing."""
+        """The bearer tokens that open the details. A token with a flaw opens nothing."""
         value = self.declared.get("DETAILS_TOKENS", ())
-        return tuple(token for token in value if _is_token(token)) if isinstance(value, list | tuple | set) else ()
+        if not isinstance(value, list | tuple | set):
+            return ()
+        return tuple(token for token in value if token and _token_flaw(token) is None)
 
     @property
     def shows_services(self) -> bool:
@@ -85,6 +95,12 @@ class Settings:
         """The file whose existence takes the pod out."""
         value = self.declared.get("DRAIN_FILE")
         return os.fspath(value) if isinstance(value, str | os.PathLike) and _is_path(value) else None
+
+    @property
+    def mount(self) -> str | None:
+        """The path at which adaptors answer beside what the URLconf shows, like ``/api/health``."""
+        value = self.declared.get("MOUNT")
+        return value if _is_url_path(value) else None
 
     @property
     def inline(self) -> bool:
@@ -189,7 +205,7 @@ def _errors_of_form() -> list[DeclarationError]:
 
 def global_problem() -> Problem | None:
     """What is wrong with the declaration as a whole, for an answer. What concerns one check stands with its service."""
-    found = _errors_of_form()
+    found = [error for error in _errors_of_form() if not error.is_warning]
     if not found:
         return None
     return Problem(
@@ -207,7 +223,7 @@ def _key_errors(declared: Mapping[str, Any]) -> _Found:
             near = difflib.get_close_matches(str(key).upper(), KEYS, 1)
             meant = f"Did you mean {near[0]!r}? " if near else ""
             yield DeclarationError(
-                "E002", f"{SETTING} has an unknown key {key!r}.", f"{meant}Known are: {', '.join(KEYS)}."
+                "E002", f"{SETTING} has an unknown key {shown(key)}.", f"{meant}Known are: {', '.join(KEYS)}."
             )
 
 
@@ -216,36 +232,50 @@ def _value_errors(declared: Mapping[str, Any]) -> _Found:
         yield DeclarationError(
             "E003", f"{SETTING}['DEADLINE'] is not a positive number.", "Give seconds, under the probe's timeout: 0.8."
         )
-    tokens = declared.get("DETAILS_TOKENS", ())
-    if not isinstance(tokens, list | tuple | set):
-        yield DeclarationError("E004", f"{SETTING}['DETAILS_TOKENS'] is not a list.", "Write a list of tokens.")
-    elif not all(_is_token(token) for token in tokens):
-        yield DeclarationError(
-            "E005",
-            f"{SETTING}['DETAILS_TOKENS'] holds a token that is empty, shorter than {MIN_TOKEN_BYTES} bytes or not "
-            "ASCII; it opens nothing.",
-            "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'. Is the variable that it "
-            "comes from set?",
-        )
+    yield from _token_errors(declared.get("DETAILS_TOKENS", ()))
     if declared.get("PUBLIC", "services") not in ("services", "status"):
         yield DeclarationError(
             "E006", f"{SETTING}['PUBLIC'] is neither 'services' nor 'status'.", "Choose one of the two."
         )
     if declared.get("DRAIN_FILE") is not None and not _is_path(declared["DRAIN_FILE"]):
         yield DeclarationError("E007", f"{SETTING}['DRAIN_FILE'] is not a path.", "Give a path, or leave it out.")
+    if declared.get("MOUNT") is not None and not _is_url_path(declared["MOUNT"]):
+        yield DeclarationError(
+            "E015", f"{SETTING}['MOUNT'] is not a path like '/api/health'.", "Begin it with a slash, or leave it out."
+        )
     if not isinstance(declared.get("INLINE", False), bool):
         yield DeclarationError("E008", f"{SETTING}['INLINE'] is not True or False.", "It is meant for tests alone.")
 
 
+def _token_errors(tokens: object) -> _Found:
+    if not isinstance(tokens, list | tuple | set):
+        yield DeclarationError("E004", f"{SETTING}['DETAILS_TOKENS'] is not a list.", "Write a list of tokens.")
+        return
+    if not all(tokens):
+        yield DeclarationError(
+            "W002",
+            f"{SETTING}['DETAILS_TOKENS'] has an empty token, which opens nothing.",
+            "Set the variable that the token comes from, if details are to be seen there.",
+        )
+    for position, flaw in enumerate(_token_flaw(token) if token else None for token in tokens):
+        if flaw is not None:
+            yield DeclarationError(
+                "E005",
+                f"{SETTING}['DETAILS_TOKENS'][{position}] {flaw}; it opens nothing.",
+                "Generate a token with: python -c 'import secrets; print(secrets.token_urlsafe(32))', and check the "
+                "Secret that it is mounted from.",
+            )
+
+
 def _service_errors(services: object, path: tuple[str, ...] = ()) -> _Found:
-    where = f"{SETTING}['SERVICES']" + "".join(f"[{name!r}]" for name in path)
+    where = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in path)
     if not isinstance(services, Mapping):
         yield DeclarationError("E009", f"{where} is not a dict.", "Write services by name.")
         return
     if not services:
         yield DeclarationError("E010", f"{where} is empty: nothing would be checked.", "Declare a service, or drop it.")
     for name, value in services.items():
-        here = f"{where}[{name!r}]"
+        here = f"{where}[{shown(name)}]"
         if not _is_name(name):
             yield DeclarationError(
                 "E011",
@@ -267,7 +297,7 @@ def _leaf_errors(service: Service, where: str) -> _Found:
 
 def _errors_of_checks(tree: Tree) -> _Found:
     for service in tree.services():
-        where = f"{SETTING}['SERVICES']" + "".join(f"[{name!r}]" for name in service.path)
+        where = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in service.path)
         for source in service.sources:
             for problem in misdeclared(source):
                 yield DeclarationError("E014", f"{where}: {problem.message}", problem.hint)
@@ -281,8 +311,21 @@ def _is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
-def _is_token(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and len(value.encode()) >= MIN_TOKEN_BYTES
+def _token_flaw(token: object) -> str | None:
+    """Return why a token cannot be used, as the end of a sentence that begins with the token; None if it can."""
+    return _text_flaw(token) if isinstance(token, str) else "is not a text"
+
+
+@functools.lru_cache(maxsize=64)
+def _text_flaw(token: str) -> str | None:
+    flaw = values.corruption(token, is_token=True) or values.placeholder(token)
+    if flaw is not None:
+        return flaw.what
+    return f"has fewer than {MIN_TOKEN_BYTES} bytes" if len(token) < MIN_TOKEN_BYTES else None
+
+
+def _is_url_path(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.startswith("/") and bool(value.strip("/"))
 
 
 def _is_path(value: object) -> bool:

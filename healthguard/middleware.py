@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from healthguard.mount import Mount, mount
+from healthguard import log
+from healthguard.mount import Mounts, mounts
 from healthguard.respond import Request, respond, respond_async
 from healthguard.views import as_request, as_response
 
@@ -32,15 +34,28 @@ class HealthGuardMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+        self._warn_if_not_first()
+
+    def _warn_if_not_first(self) -> None:
+        """Log a warning if another middleware stands first: some insert themselves when the server starts."""
+        middleware = list(settings.MIDDLEWARE)
+        own = f"{type(self).__module__}.{type(self).__qualname__}"
+        if own in middleware and middleware[0] != own:
+            log.once(
+                log.WARNING,
+                "%s stands before healthguard's middleware and can turn probes away. Put healthguard's middleware "
+                "first, or wrap the WSGI or ASGI application with healthguard: nothing can get before that.",
+                str(middleware[0]),
+            )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Answer, or pass on; any other request pays for one comparison of its path."""
-        place = mount()
-        rest = place.within(request.path_info)
+        place = mounts()
+        rest = place.rest_of(request.path_info)
         if rest is None:
             return self.get_response(request)
         asked = as_request(request, rest)
         return self._answer(asked, place) if self.is_async else as_response(respond(asked, place.problem))
 
-    async def _answer(self, asked: Request, place: Mount) -> HttpResponseBase:
+    async def _answer(self, asked: Request, place: Mounts) -> HttpResponseBase:
         return as_response(await respond_async(asked, place.problem))

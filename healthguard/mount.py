@@ -1,78 +1,241 @@
-"""Where the project has mounted healthguard: the prefix of its paths, for what answers before the URLconf is asked."""
+"""Where the project has mounted healthguard, for adaptors that answer before the URLconf is asked.
+
+The URLconf is walked for healthguard's view. So a request is answered exactly where Django's own resolver would lead
+to it: at several mounts, within namespaces, below captured arguments and language prefixes.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import re
+import sys
 import time
 import traceback
-from urllib.parse import unquote
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
+from django.conf import settings as django_settings
 from django.core.signals import setting_changed
-from django.urls import NoReverseMatch, get_script_prefix, reverse, set_script_prefix
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import LocalePrefixPattern
+from django.utils import translation
+from django.utils.functional import Promise
 
+from healthguard.conf import settings
+from healthguard.probes import guard
+from healthguard.respond import PROBE_PATHS
 from healthguard.status import Fault, Problem
+from healthguard.views import health
 
 DEFAULT_PREFIX = "/api/health"
+"""Where requests are answered as long as the URLconf cannot be imported, and MOUNT is not set."""
 
 RETRY_SECONDS = 5.0
 """How long a URLconf that cannot be imported is left alone before it is tried again."""
 
+_Chain: TypeAlias = tuple[Any, ...]
+"""Django's patterns that lead to a view, outermost first."""
+
+_LOCALE_MIDDLEWARE = "django.middleware.locale.LocaleMiddleware"
+_STATIC_REGEX = re.compile(r"\^((?:[\w/ -]|\\[./-])*)(\$|\\Z)?")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
-    """The place.
+    """One place where healthguard is mounted.
 
     Args:
-        prefix: the path of the health answer, without a last slash.
-        has_slash: whether it is mounted with one.
-        problem: why the URLconf could not be asked; None when it could.
-        tried: when it was asked (``time.monotonic()`` seconds).
+        head: what all of its paths begin with, without a last slash.
+        chain: the patterns that lead to it.
+        is_static: whether ``head`` is the whole of its path.
+        is_view: whether the view alone is mounted, and not what is below it too.
+        earlier: the patterns of the project's own views below ``head`` that the URLconf lists first.
     """
 
-    prefix: str
-    has_slash: bool = False
+    head: str
+    chain: _Chain = ()
+    is_static: bool = True
+    is_view: bool = False
+    earlier: tuple[_Chain, ...] = ()
+
+    @property
+    def has_slash(self) -> bool:
+        """True if it is mounted with a last slash."""
+        return "".join(map(str, self.chain)).rstrip("$").endswith("/")
+
+    @property
+    def is_bare(self) -> bool:
+        """True if nothing but its parents tells its paths from the project's own."""
+        return bool(self.chain) and not str(self.chain[-1]).strip("^/$")
+
+    @property
+    def is_localized(self) -> bool:
+        """True if its path depends on the language."""
+        return any(map(_is_localized, self.chain))
+
+    def rest_of(self, path: str) -> str | None:
+        """Return what of ``path`` follows this mount; None if the path does not lead here."""
+        if not path.startswith(self.head) or any(_matched(chain, path) is not None for chain in self.earlier):
+            return None
+        rest = path[len(self.head) :] if self.is_static else self._dynamic_rest_of(path)
+        if rest is None or (rest and not rest.startswith("/")):
+            return None
+        is_ours = not (self.is_view and rest.strip("/")) and (not self.is_bare or _is_known(rest))
+        return rest if is_ours else None
+
+    def _dynamic_rest_of(self, path: str) -> str | None:
+        with _language_of(path) if self.is_localized else contextlib.nullcontext():
+            # Without its last slash the path is answered too.
+            rest = _matched(self.chain, path)
+            if rest is None and self.has_slash:
+                rest = _matched(self.chain, f"{path}/")
+        is_below_slash = rest and path.removesuffix(rest).endswith("/")
+        return f"/{rest}" if is_below_slash else rest
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mounts:
+    """All the places where healthguard is mounted.
+
+    Args:
+        mounts: the places.
+        problem: why the URLconf could not be walked; None if it could.
+        tried: when it was walked (``time.monotonic()`` seconds).
+    """
+
+    mounts: tuple[Mount, ...]
     problem: Problem | None = None
     tried: float = 0.0
 
-    def within(self, path: str) -> str | None:
-        """What of ``path`` follows the prefix; None where it is not below it.
+    def rest_of(self, path: str) -> str | None:
+        """Return what of ``path`` follows the place where healthguard is mounted; None if it is not mounted there."""
+        for mount in self.mounts:
+            rest = mount.rest_of(path)
+            if rest is not None:
+                return rest
+        return None
 
-        Mounted at the root, nothing is: there only the URLconf can tell our paths from the project's.
-        """
-        if not self.prefix or not path.startswith(self.prefix):
-            return None
-        rest = path[len(self.prefix) :]
-        return rest if not rest or rest[0] == "/" else None
+    @property
+    def have_slash(self) -> bool:
+        """Return True if one of them is mounted with a last slash."""
+        return any(mount.has_slash for mount in self.mounts)
 
 
-_mount: Mount | None = None
+_mounts: Mounts | None = None
 
 
-def mount() -> Mount:
-    """Where healthguard is mounted, asked of the URLconf once; again after a while if that failed."""
-    global _mount
-    current = _mount
+def mounts() -> Mounts:
+    """Return where healthguard is mounted: found once, and again after a while if that failed."""
+    global _mounts
+    current = _mounts
     if current is not None and (current.problem is None or time.monotonic() - current.tried < RETRY_SECONDS):
         return current
-    # Two threads may both look; they find the same.
-    _mount = current = _locate()
+    # Two threads may both walk the URLconf; they find the same.
+    _mounts = current = _located()
     return current
 
 
-def _locate() -> Mount:
-    script_prefix = get_script_prefix()
-    # The path that is matched is what follows the script's name, which differs between threads and requests.
-    set_script_prefix("/")
+def _located() -> Mounts:
+    declared = settings.mount
+    explicit = () if declared is None else (Mount(declared.rstrip("/")),)
     try:
-        # Paths come decoded, and reverse() encodes them.
-        place = unquote(reverse("healthguard:health"))
-        return Mount(place.rstrip("/"), place.endswith("/"))
-    except NoReverseMatch:
-        return Mount(DEFAULT_PREFIX)
+        return Mounts((*explicit, *_found(get_resolver(django_settings.ROOT_URLCONF).url_patterns)))
     except Exception as error:
-        return Mount(DEFAULT_PREFIX, problem=_problem(error), tried=time.monotonic())
-    finally:
-        set_script_prefix(script_prefix)
+        return Mounts(explicit or (Mount(DEFAULT_PREFIX),), problem=_problem(error), tried=time.monotonic())
+
+
+def _found(patterns: Iterable[Any]) -> Iterator[Mount]:
+    before: list[_Chain] = []
+    for chain, is_ours, is_view in _walk(patterns):
+        if is_ours:
+            yield _mount(chain, before, is_view=is_view)
+        else:
+            before.append(chain)
+
+
+def _walk(patterns: Iterable[Any], chain: _Chain = ()) -> Iterator[tuple[_Chain, bool, bool]]:
+    """Yield the patterns that lead to each view: whether healthguard is mounted there, and whether its view alone."""
+    for pattern in patterns:
+        here = (*chain, pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            is_view = pattern.callback is health
+            yield here, is_view, is_view
+        elif isinstance(pattern, URLResolver):
+            if pattern.url_patterns is getattr(sys.modules.get("healthguard.urls"), "urlpatterns", None):
+                yield here, True, False
+            else:
+                yield from _walk(pattern.url_patterns, here)
+
+
+def _mount(chain: _Chain, before: Iterable[_Chain], *, is_view: bool) -> Mount:
+    head, is_static = _head(chain)
+    head = head.rstrip("/")
+    others = ((_head(other)[0], other) for other in before)
+    earlier = tuple(other for static, other in others if static.startswith(head) and static.rstrip("/") != head)
+    return Mount(head, chain, is_static, is_view, earlier if head else ())
+
+
+def _head(chain: _Chain) -> tuple[str, bool]:
+    """Return what all paths of a chain begin with, and whether that is the whole of them."""
+    head = "/"
+    for pattern in chain:
+        static, is_whole = _static_part(pattern)
+        head += static
+        if not is_whole:
+            return head, False
+    return head, True
+
+
+def _static_part(pattern: Any) -> tuple[str, bool]:
+    """Return what all paths of a pattern begin with, and whether that is all of it."""
+    if _is_localized(pattern):
+        return "", False
+    if "_route" in vars(pattern):
+        static, placeholder, _ = str(pattern).partition("<")
+        return static, not placeholder
+    regex = str(pattern)
+    found = _STATIC_REGEX.match(regex)
+    if found is None or "|" in regex:
+        # It may match in the middle of a path, or in several ways.
+        return "", False
+    static, is_whole = found[1].replace("\\", ""), found.end() == len(regex)
+    # What is followed by a quantifier may be absent.
+    return static if is_whole else static[:-1], is_whole
+
+
+def _is_localized(pattern: Any) -> bool:
+    texts = (vars(pattern).get(name) for name in ("_route", "_regex"))
+    return isinstance(pattern, LocalePrefixPattern) or any(isinstance(text, Promise) for text in texts)
+
+
+def _matched(chain: _Chain, path: str) -> str | None:
+    """Return what of ``path`` follows a chain of patterns, as Django's resolver matches them; None if they do not."""
+    rest, captured = path.removeprefix("/"), {}
+    for pattern in chain:
+        try:
+            match = pattern.match(rest)
+        except Exception:
+            # A converter of the project raised: Django answers that request with an error.
+            return None
+        if match is None:
+            return None
+        rest, _, captured = match
+    # The view alone may be mounted with a pattern that captures the rest.
+    return str(captured.get("rest", rest))
+
+
+@contextlib.contextmanager
+def _language_of(path: str) -> Iterator[None]:
+    """Activate the language that Django's LocaleMiddleware would find in ``path``, or the default one."""
+    found = translation.get_language_from_path(path) if _LOCALE_MIDDLEWARE in django_settings.MIDDLEWARE else None
+    with translation.override(found or django_settings.LANGUAGE_CODE):
+        yield
+
+
+def _is_known(rest: str) -> bool:
+    path = rest.strip("/")
+    return path in PROBE_PATHS or guard().tree.at(path.split("/")) is not None
 
 
 def _problem(error: Exception) -> Problem:
@@ -86,12 +249,12 @@ def _problem(error: Exception) -> Problem:
             "exception": f"{type(error).__module__}.{type(error).__name__}",
             "at": f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}",
         },
-    )
+    ).escaped()
 
 
 def _forget(**kwargs: object) -> None:
-    global _mount
-    _mount = None
+    global _mounts
+    _mounts = None
 
 
 setting_changed.connect(_forget)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from django.utils.module_loading import import_string
 from health_check.base import HealthCheck
 
+from healthguard.declared import is_showable, shown
 from healthguard.exceptions import Unhealthy
 from healthguard.freshness import SPREAD
 from healthguard.status import Fault, Problem
@@ -64,12 +65,12 @@ class Service:
 
     def __repr__(self) -> str:
         # Not the checks: what a stranger's repr tells or raises is not known.
-        return f"<Service: {len(self.checks)} checks, ready={self.ready!r}>"
+        return f"<Service: {len(self.checks)} checks, ready={shown(self.ready)}>"
 
     def policy_errors(self) -> Iterator[str]:
         """What is wrong with the policy, a sentence each."""
         if self.ready not in ("startup", "always", "never"):
-            yield f"ready is {self.ready!r}; it must be 'startup', 'always' or 'never'."
+            yield f"ready is {shown(self.ready)}; it must be 'startup', 'always' or 'never'."
         if not isinstance(self.critical, bool):
             yield "critical must be True or False."
         for name, value, least in (
@@ -172,12 +173,10 @@ def source_of(spec: CheckSpec) -> CheckSource:
         if not isinstance(given, str | type):
             return _broken("the first of (path, {options}) must be a dotted path or a class")
     if isinstance(given, str):
-        path = given
-        try:
-            given = import_string(path)
-        except BaseException as error:
-            # The module's own errors too: a missing driver, say. Only the class, for the text may hold anything.
-            return _broken(f"{path!r} cannot be imported ({type(error).__name__})", path.rpartition(".")[2])
+        found = _imported(given)
+        if isinstance(found, CheckSource):
+            return found
+        given = found
     if isinstance(given, type) and issubclass(given, HealthCheck):
         cls = given
         return CheckSource(
@@ -187,6 +186,19 @@ def source_of(spec: CheckSpec) -> CheckSource:
         check = given
         return CheckSource(type(check).__name__, lambda: check, _ttl(check, {}), _timeout(check, {}), _alias(check, {}))
     return _broken(f"{_kind(given)} is not a check: it must be a health_check.base.HealthCheck")
+
+
+def _imported(path: str) -> object:
+    """Return what the dotted path leads to, or a source that reports why it leads nowhere."""
+    is_dotted_path = "." in path and all(map(str.isidentifier, path.split(".")))
+    if not is_dotted_path or not is_showable(path):
+        # The value of a variable, perhaps.
+        return _broken("a text that is not a dotted path stands in the place of a check")
+    try:
+        return import_string(path)
+    except BaseException as error:
+        # The module's own errors too: a missing driver, say. Only the class, because the text may hold anything.
+        return _broken(f"{shown(path)} cannot be imported ({type(error).__name__})", path.rpartition(".")[2])
 
 
 def misdeclared(source: CheckSource) -> Iterator[Problem]:

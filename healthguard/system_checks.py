@@ -12,13 +12,17 @@ from django.core.checks import CheckMessage, Error
 
 from healthguard import conf
 from healthguard.distribution import DISTRIBUTION, PACKAGE, other_distributions
+from healthguard.mount import mounts
 
 _MIDDLEWARE = "healthguard.middleware.HealthGuardMiddleware"
 
 
 def check_declaration(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """A message for each thing wrong with the HEALTHGUARD setting."""
-    return [Error(error.message, hint=error.hint, id=f"healthguard.{error.id}") for error in conf.errors()]
+    return [
+        (checks.Warning if error.is_warning else Error)(error.message, hint=error.hint, id=f"healthguard.{error.id}")
+        for error in conf.errors()
+    ]
 
 
 def check_middleware(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -30,7 +34,8 @@ def check_middleware(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         checks.Warning(
             f"{middleware[0]} stands before healthguard's middleware.",
             hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE: host validation, redirects and logins before it would turn "
-            "probes away.",
+            "probes away. Or wrap the WSGI or ASGI application with healthguard.wsgi.guard() or healthguard.asgi."
+            "guard(): nothing can get before that.",
             id="healthguard.W001",
         )
     ]
@@ -45,4 +50,19 @@ def check_distribution(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
             id="healthguard.W004",
         )
         for name in other_distributions()
+    ]
+
+
+def check_mount(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Report that the URLconf does not lead to healthguard, so that no request is answered."""
+    found = mounts()
+    if found.mounts:
+        return []
+    return [
+        checks.Warning(
+            "ROOT_URLCONF does not include healthguard.urls: neither the middleware nor a wrapper answers anything.",
+            hint="Add path('api/health', include('healthguard.urls')) to the URLconf. If another URLconf has it, one "
+            "for each host for example, set HEALTHGUARD['MOUNT'] = '/api/health' too.",
+            id="healthguard.W003",
+        )
     ]

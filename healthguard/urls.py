@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path, register_converter
 from django.urls.converters import PathConverter
 
-from healthguard.mount import mount
+from healthguard.mount import mounts
 from healthguard.probes import guard
 from healthguard.respond import PROBE_PATHS
 from healthguard.views import health
@@ -26,7 +26,7 @@ class DeclaredConverter(PathConverter):
             ValueError: it is not; Django tries the next pattern.
         """
         rest = value.rstrip("/")
-        if not mount().has_slash or (rest not in PROBE_PATHS and guard().tree.at(rest.split("/")) is None):
+        if not mounts().have_slash or (rest not in PROBE_PATHS and guard().tree.at(rest.split("/")) is None):
             raise ValueError
         return rest
 

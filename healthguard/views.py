@@ -7,8 +7,15 @@ from django.http import HttpRequest, HttpResponse
 from healthguard.respond import Answer, Request, respond
 
 
-def health(request: HttpRequest, rest: str = "") -> HttpResponse:
-    """Answer everything below the place where healthguard is mounted."""
+def health(request: HttpRequest, *arguments: object, rest: str = "", **captured: object) -> HttpResponse:
+    """Answer everything below the place where healthguard is mounted.
+
+    Args:
+        request: the request.
+        arguments: what the patterns around the mount capture without a name.
+        rest: what of the path follows the mount.
+        captured: what the patterns around the mount capture by name.
+    """
     return as_response(respond(as_request(request, rest)))
 
 

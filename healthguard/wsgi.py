@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from healthguard.mount import mount
+from healthguard.mount import mounts
 from healthguard.respond import Request, respond
 
 if TYPE_CHECKING:
@@ -16,9 +16,8 @@ def guard(application: WSGIApplication) -> WSGIApplication:
     """Wrap ``application``: ``application = healthguard.wsgi.guard(get_wsgi_application())``."""
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        place = mount()
-        # PATH_INFO is what follows SCRIPT_NAME, and carries bytes as Latin-1: see PEP 3333.
-        rest = place.within(environ.get("PATH_INFO", ""))
+        place = mounts()
+        rest = place.rest_of(_path(environ.get("PATH_INFO", "")))
         if rest is None:
             return application(environ, start_response)
         answer = respond(
@@ -34,3 +33,8 @@ def guard(application: WSGIApplication) -> WSGIApplication:
         return [answer.body]
 
     return guarded
+
+
+def _path(path_info: str) -> str:
+    """Return the path, whose bytes PATH_INFO carries as Latin-1: see PEP 3333."""
+    return path_info if path_info.isascii() else path_info.encode("latin-1", "replace").decode(errors="replace")

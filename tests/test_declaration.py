@@ -7,11 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from django.core.checks import run_checks
+from django.core.checks import WARNING, run_checks
 from django.test import override_settings
 
-from healthguard import Service, conf
+from healthguard import Service, conf, log
+from healthguard.access import bears_token
 from healthguard.checks import AIProviderKey, HTTPEndpoint, SecretKey
+from healthguard.conf import settings
 from healthguard.respond import Request, respond
 from tests import strange_checks as strange
 from tests.sites import Site
@@ -31,8 +33,22 @@ WRONG = [
     *(("E004", {"SERVICES": FINE, "DETAILS_TOKENS": value}) for value in (STRONG, None, 5)),
     *(
         ("E005", {"SERVICES": FINE, "DETAILS_TOKENS": [value]})
-        for value in ("", "short", None, "é" * 20, STRONG.encode())
+        for value in (
+            "short",
+            "é" * 20,
+            STRONG.encode(),
+            "$(HEALTHGUARD_TOKEN)",
+            "changeme-changeme",
+            "<your-token-here>",
+            "${HEALTHGUARD_TOKEN}",
+            "xxxxxxxxxxxxxxxxxxxx",
+            f"{STRONG}\n",
+            f" {STRONG}",
+            f'"{STRONG}"',
+            f"HEALTHGUARD_TOKEN {STRONG}",
+        )
     ),
+    *(("E015", {"SERVICES": FINE, "MOUNT": value}) for value in ("api/health", "", "/", 5, ["/x"])),
     *(("E006", {"SERVICES": FINE, "PUBLIC": value}) for value in ("all", True, None)),
     *(("E007", {"SERVICES": FINE, "DRAIN_FILE": value}) for value in ("", 5)),
     *(("E008", {"SERVICES": FINE, "INLINE": value}) for value in ("yes", 1, None)),
@@ -98,6 +114,28 @@ def test_a_wrong_declaration(error, declaration) -> None:
         assert (status, body["status"]) == (503, "unhealthy")
         assert ask("ready")[0] == 503
         assert ask("live")[0] == 200
+
+
+@pytest.mark.parametrize("token", ["", None])
+def test_missing_token_is_a_warning_and_opens_nothing(token) -> None:
+    """A laptop or CI without the variable is no outage: `check` warns, answers stay green."""
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "DETAILS_TOKENS": [token, STRONG]}, DEBUG=False):
+        (message,) = [message for message in run_checks() if message.id.startswith("healthguard.")]
+        assert (message.id, message.level) == ("healthguard.W002", WARNING)
+        assert ask()[0] == ask("ready")[0] == 200
+        for given in ("", "None", str(token)):
+            assert not bears_token(f"Bearer {given}")
+        assert bears_token(f"Bearer {STRONG}")
+
+
+def test_token_with_a_flaw_opens_nothing_and_is_not_shown() -> None:
+    """What is wrong with it is reported, and at which position; never the token."""
+    token = f"{STRONG}\n"
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "DETAILS_TOKENS": [STRONG, token]}):
+        (message,) = [message for message in run_checks() if message.id.startswith("healthguard.")]
+        assert "['DETAILS_TOKENS'][1] ends in a line break" in message.msg
+        assert STRONG not in message.msg + message.hint
+        assert settings.details_tokens == (STRONG,)
 
 
 def test_every_id_has_a_test() -> None:
@@ -175,6 +213,7 @@ def test_a_setting_that_raises_is_no_exception_page_and_not_green(caplog) -> Non
     with override_settings(HEALTHGUARD=Furious(SERVICES=FINE)):
         assert ask() == (503, {"status": "unhealthy"})
         assert ask("live")[0] == 200
+    assert log.flush(10)
     assert "RuntimeError" in caplog.text
     assert strange.SECRET not in caplog.text
 

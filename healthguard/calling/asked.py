@@ -8,12 +8,14 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import TypeAlias
 
+from healthguard import values
 from healthguard.callables import value_of
 from healthguard.calling.answer import MAX_BODY, Answer, NoAnswerError
 from healthguard.calling.call import call
 from healthguard.calling.document import parsed
 from healthguard.calling.target import Target
 from healthguard.deadline import wait_limit
+from healthguard.declared import shown_name
 from healthguard.exceptions import Unhealthy
 from healthguard.listing import listed
 from healthguard.status import Evidence, Fault
@@ -24,6 +26,7 @@ Headers: TypeAlias = "Mapping[str, str | Callable[[], str | Awaitable[str]]]"
 _MAX_SPELLED_OUT = 3
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _HEADER_VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?)?")
+_SCHEME = re.compile(r"^(basic|bearer|token)( |$)", re.IGNORECASE)
 # The library sets them, from what is sent.
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
@@ -112,12 +115,14 @@ class Asked:
             raise self._no_header(name, "is no text")
         if not _HEADER_VALUE.fullmatch(text):
             raise self._no_header(name, "cannot be sent: it holds a line break, space around it or what is not ASCII")
+        if (flaw := _secret_flaw(name, text)) is not None:
+            raise self._no_header(name, flaw)
         return text
 
     def _no_header(self, name: str, what: str) -> Unhealthy:
         return Unhealthy(
             "endpoint_header",
-            f"The header {name} for {self.name} {what}.",
+            f"The header {shown_name(name)} for {self.name} {what}.",
             fault=Fault.CONFIG,
             hint="Look at what the declaration takes it from: is that mounted into this container, and whole?",
             evidence=self.evidence,
@@ -153,6 +158,17 @@ class Asked:
             hint=_status_hint(answer.status),
             evidence=self.evidence,
         )
+
+
+def _secret_flaw(name: str, value: str) -> str | None:
+    """Return what is wrong with the value of a header that carries a secret; None for any other header."""
+    if name.lower() != "authorization" and not values.names_a_secret(name.replace("-", "_")):
+        return None
+    secret = _SCHEME.sub("", value)
+    if not secret:
+        return values.EMPTY.what
+    flaw = values.corruption(secret) or values.blank(secret)
+    return None if flaw is None else flaw.what
 
 
 def _status_hint(status: int) -> str:
@@ -198,6 +214,6 @@ def header_flaws(headers: object) -> Iterator[str]:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             yield "headers has a name that no header can have."
         elif name.lower() in _FRAMING:
-            yield f"The header {name} follows from what is sent."
+            yield f"The header {shown_name(name)} follows from what is sent."
         elif not callable(value) and (not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value)):
-            yield f"The header {name} has no value that can be sent."
+            yield f"The header {shown_name(name)} has no value that can be sent."

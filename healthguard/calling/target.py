@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
 
+from healthguard.declared import shown_path
+
 if TYPE_CHECKING:
     import httpx
 
@@ -46,7 +48,7 @@ class Target:
             if not isinstance(text, str):
                 raise TypeError
             url = httpx.URL(text)
-            shown = str(url.copy_with(userinfo=b"", query=None, fragment=None))
+            shown = _shown(url)
             is_port = url.port is None or 0 < url.port <= _MAX_PORT
         except (httpx.InvalidURL, TypeError, ValueError):
             raise ValueError("not a URL") from None
@@ -74,7 +76,13 @@ class Target:
             url = base.url.copy_with(raw_path=raw + path.encode() or b"/", fragment=None)
         except httpx.InvalidURL:
             raise ValueError("no path of a URL") from None
-        return cls(url, str(url.copy_with(userinfo=b"", query=None)))
+        return cls(url, _shown(url))
+
+
+def _shown(url: httpx.URL) -> str:
+    """Return a URL without what may be secret: user, password, query, and long random segments of its path."""
+    plain = str(url.copy_with(userinfo=b"", query=None, fragment=None, path="/"))
+    return plain.removesuffix("/") + shown_path(url.path)
 
 
 def _plain(text: object) -> object:

@@ -11,11 +11,12 @@ from typing import TypeAlias
 
 from django.conf import settings
 from django.utils.functional import Promise
-from health_check.base import HealthCheck
 
 from healthguard import values
 from healthguard.callables import value_of
+from healthguard.checks.base import Check
 from healthguard.deadline import wait_limit
+from healthguard.declared import shown, shown_name
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.freshness import is_ttl
 from healthguard.providers import (
@@ -52,8 +53,8 @@ the provider's own variables."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
-@dataclasses.dataclass
-class AIProviderKey(HealthCheck):
+@dataclasses.dataclass(repr=False)
+class AIProviderKey(Check):
     """The key of an AI provider is set, arrived whole, is no placeholder, and the provider takes it.
 
     The provider is asked for something that costs no token. That it is down, slow or limits the rate is degraded: it
@@ -156,7 +157,7 @@ class AIProviderKey(HealthCheck):
         if self.share is not None and not isinstance(self.share, str):
             yield Problem.misdeclared("AIProviderKey: share is the alias of a cache in CACHES.")
         elif self.share is not None and self.share not in getattr(settings, "CACHES", {}):
-            yield Problem.misdeclared(f"AIProviderKey: there is no cache {self.share!r} in CACHES.")
+            yield Problem.misdeclared(f"AIProviderKey: there is no cache {shown(self.share)} in CACHES.")
         if not is_ttl(self.ttl):
             yield Problem.misdeclared("AIProviderKey takes its ttl in seconds.")
 
@@ -212,16 +213,19 @@ def _found(provider: Provider, declared: str | None, *, skips_empty: bool) -> tu
         value = _setting(declared)
         if value is not None:
             return f"the setting {declared}", value, None
-        raise _missing(provider, [declared], f"No key for {provider.label}: {declared} is no variable and no setting.")
+        raise _missing(
+            provider, [declared], f"No key for {provider.label}: {shown_name(declared)} is no variable and no setting."
+        )
     raise _missing(provider, names, f"No key for {provider.label}: {' and '.join(names)} are not set.")
 
 
 def _missing(provider: Provider, names: Sequence[str], message: str) -> Unhealthy:
     if names:
-        hint = f"Mount {names[0]} into this container: env or envFrom in the manifest, and the Secret it names."
+        name = shown_name(names[0])
+        hint = f"Mount {name} into this container: env or envFrom in the manifest, and the Secret it names."
     else:
         hint = "Look at where that function takes the key from."
-    evidence = {"provider": provider.name, "variables": list(names)}
+    evidence = {"provider": provider.name, "variables": [*map(shown_name, names)]}
     return Unhealthy("key_missing", message, fault=Fault.CONFIG, hint=hint, evidence=evidence)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
-from health_check.base import HealthCheck
 
+from healthguard.checks.base import Check
 from healthguard.databases import database, fetch
+from healthguard.declared import shown_name
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.status import Evidence, Fault
+from healthguard.status import Evidence, Fault, Problem
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -28,8 +29,8 @@ _FACTS = {
 }
 
 
-@dataclasses.dataclass
-class DatabaseName(HealthCheck):
+@dataclasses.dataclass(repr=False)
+class DatabaseName(Check):
     """The settings name the right database, and the server on the other end agrees.
 
     A database of another project with tables of the same names passes every other check: this one tells it.
@@ -52,8 +53,15 @@ class DatabaseName(HealthCheck):
                 answer.
             Degraded: it takes no writes, and is not declared as such.
         """
+        for problem in self.misdeclared():
+            raise Unhealthy.of(problem)
         with database(self.alias) as connection:
             return self._judge(connection)
+
+    def misdeclared(self) -> Iterator[Problem]:
+        """Yield what is wrong with the declaration itself."""
+        if not isinstance(self.name, str) or not self.name:
+            yield Problem.misdeclared("DatabaseName takes the name that the database must have, and got none.")
 
     def _judge(self, connection: BaseDatabaseWrapper) -> Mapping[str, Evidence]:
         configured = _configured_name(self.alias)
@@ -65,14 +73,15 @@ class DatabaseName(HealthCheck):
             connection.ensure_connection()
             if configured is None:
                 self._compare(connection.vendor, "", "the settings name", {})
-            return {"alias": self.alias, "server": connection.vendor, "expected": self.name, "actual": configured}
+            names = {"expected": _shown("", self.name), "actual": _shown("", configured or "")}
+            return {"alias": self.alias, "server": connection.vendor, **names}
         name, version, read_only = fetch(connection, _FACTS[connection.vendor])[0]
         facts: dict[str, Evidence] = {
             "alias": self.alias,
             "server": _kind(connection),
             "version": str(version),
             "read_only": _is_true(read_only),
-            "expected": self.name,
+            "expected": _shown(connection.vendor, self.name),
         }
         actual = "" if name is None else str(name)
         if connection.vendor == "sqlite" and configured and _is_same_file(configured, actual):
@@ -129,10 +138,9 @@ def _is_same_file(one: str, other: str) -> bool:
 
 
 def _shown(vendor: str, name: str) -> str:
-    """``name``, or what it is instead: whoever puts a whole URL there puts a password there."""
-    if vendor == "sqlite":
-        return os.path.basename(_file(name))
-    return "(a URL, not a name)" if "://" in name or "@" in name else name
+    """Return ``name`` as it may be shown: whoever puts a whole URL there puts a password there."""
+    name = os.path.basename(_file(name)) if vendor == "sqlite" else name
+    return shown_name(name) if name else ""
 
 
 def _kind(connection: BaseDatabaseWrapper) -> str:

@@ -13,6 +13,7 @@ from health_check.base import HealthCheck
 from healthguard.calling import Asked, Headers, Target, flaws
 from healthguard.calling.document import MISSING, at, is_path, kind, mismatch
 from healthguard.deadline import wait_limit
+from healthguard.declared import shown_name
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.patterns import is_pattern
 from healthguard.providers import PROVIDERS, Provider, provider_flaws
@@ -82,7 +83,7 @@ class HTTPEndpoint(_Endpoint):
         answer = await asked.answer(self.headers, self.json, _statuses(self.expect_status))
         if self.expect:
             document = asked.document(answer)
-            found = {path: mismatch(at(document, path), pattern) for path, pattern in self.expect.items()}
+            found = {shown_name(path): mismatch(at(document, path), pattern) for path, pattern in self.expect.items()}
             if wrong := {path: what for path, what in found.items() if what is not None}:
                 raise asked.mismatch(wrong)
         return asked.evidence
@@ -114,7 +115,7 @@ class HTTPEndpoint(_Endpoint):
                 yield self._misdeclared("A path in expect is not like 'items.0.name'.", hint)
                 continue
             if not is_pattern(pattern):
-                yield self._misdeclared(f"What is expected at {path} is not a regular expression.")
+                yield self._misdeclared(f"What is expected at {shown_name(path)} is not a regular expression.")
 
 
 def _is_status(given: object) -> bool:

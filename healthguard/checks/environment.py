@@ -7,11 +7,11 @@ import os
 import re
 from collections.abc import Iterator
 
-from health_check.base import HealthCheck
-
 from healthguard import values
+from healthguard.checks.base import Check
+from healthguard.declared import shown_name
 from healthguard.exceptions import Unhealthy
-from healthguard.patterns import is_pattern
+from healthguard.patterns import UnusablePatternError, is_found, is_pattern
 from healthguard.providers import DISTINCTIVE_PREFIXES, is_name
 from healthguard.status import Evidence, Fault, Problem
 
@@ -23,8 +23,8 @@ _KNOWN_PREFIXES = (
 )
 
 
-@dataclasses.dataclass
-class EnvironmentVariable(HealthCheck):
+@dataclasses.dataclass(repr=False)
+class EnvironmentVariable(Check):
     """A variable is set, and its value arrived whole. The value never appears anywhere.
 
     Args:
@@ -69,12 +69,25 @@ class EnvironmentVariable(HealthCheck):
                 "Put the real value in its place.",
                 size,
             )
-        if self._pattern is not None and re.search(self._pattern, value) is None:
+        if self._pattern is not None:
+            self._compare(self._pattern, value)
+
+    def _compare(self, pattern: str, value: str) -> None:
+        flags = self.pattern.flags if isinstance(self.pattern, re.Pattern) else 0
+        try:
+            if is_found(pattern, value, flags):
+                return
+        except UnusablePatternError as error:
             raise self._problem(
                 "mismatch",
-                "does not have the declared form",
-                "Compare the value with the pattern in the declaration.",
-            )
+                f"cannot be compared with the declared pattern: it {error.reason}",
+                "Simplify the pattern in the declaration: repetitions within repetitions, like (a+)+, take very long.",
+            ) from None
+        raise self._problem(
+            "mismatch",
+            "does not have the declared form",
+            "Compare the value with the pattern in the declaration.",
+        )
 
     @property
     def _pattern(self) -> str | None:
@@ -88,9 +101,9 @@ class EnvironmentVariable(HealthCheck):
             yield Problem.misdeclared("EnvironmentVariable takes the name of a variable, not its value.")
             return
         if not isinstance(self.min_bytes, int) or isinstance(self.min_bytes, bool):
-            yield Problem.misdeclared(f"min_bytes for {self.name} is not a whole number.")
+            yield Problem.misdeclared(f"min_bytes for {shown_name(self.name)} is not a whole number.")
         if self._pattern is not None and not is_pattern(self._pattern):
-            yield Problem.misdeclared(f"The pattern for {self.name} is not a regular expression.")
+            yield Problem.misdeclared(f"The pattern for {shown_name(self.name)} is not a regular expression.")
 
     def _flaw(self, value: str) -> values.Flaw | None:
         if value in _spelled_out(self._pattern or ""):
@@ -101,10 +114,11 @@ class EnvironmentVariable(HealthCheck):
         )
 
     def _problem(self, code: str, what: str, remedy: str, size: int | None = None) -> Unhealthy:
-        evidence: dict[str, Evidence] = {"variable": self.name}
+        name = shown_name(self.name)
+        evidence: dict[str, Evidence] = {"variable": name}
         if size is not None:
             evidence |= {"bytes": size, "min_bytes": self.min_bytes}
-        return Unhealthy(f"variable_{code}", f"{self.name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence)
+        return Unhealthy(f"variable_{code}", f"{name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence)
 
 
 def _spelled_out(pattern: str) -> set[str]:

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from health_check.base import HealthCheck
-
+from healthguard.checks.base import Check
 from healthguard.databases import database, fetch, is_missing_table
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.listing import MAX_SHOWN, listed
@@ -22,8 +21,8 @@ Rows = tuple[tuple[str, str], ...]
 """Applied migrations (app, name), in the order in which they were recorded."""
 
 
-@dataclasses.dataclass
-class AppliedMigrations(HealthCheck):
+@dataclasses.dataclass(repr=False)
+class AppliedMigrations(Check):
     """Every migration in the code is applied, in an order that can be; the database is not ahead of the code.
 
     It costs one SELECT; the migrations in the code are looked at again only when what is applied has changed, and

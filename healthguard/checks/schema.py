@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from health_check.base import HealthCheck
-
+from healthguard.checks.base import Check
 from healthguard.databases import database
+from healthguard.declared import shown, shown_name
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.schema import Expected, ExpectedColumn, ExpectedTable, Inspection, TableName, judge
 from healthguard.status import Evidence, Fault, Problem
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class _SchemaCheck(HealthCheck):
+class _SchemaCheck(Check):
     """Looks whether a database is as it is expected; remembers between runs what it need not find out again."""
 
     alias: str
@@ -71,7 +71,7 @@ class _SchemaCheck(HealthCheck):
         raise NotImplementedError
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class RequiredTables(_SchemaCheck):
     """Tables exist, and the database user may read them. One query, however many.
 
@@ -92,7 +92,7 @@ class RequiredTables(_SchemaCheck):
         return {TableName.of(table): ExpectedTable() for table in self.tables}
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class RequiredColumns(_SchemaCheck):
     """Columns exist with their types, and the database user may read them. One query, however many.
 
@@ -111,12 +111,15 @@ class RequiredColumns(_SchemaCheck):
         """What is wrong with the declaration itself."""
         if not _is_name(self.table):
             yield Problem.misdeclared("RequiredColumns takes the name of a table.")
+            return
         columns = self.columns
         if not _are_names(columns) or not columns:
-            yield Problem.misdeclared(f"RequiredColumns for {self.table} takes a list of columns, or types by column.")
+            yield Problem.misdeclared(
+                f"RequiredColumns for {shown_name(self.table)} takes a list of columns, or types by column."
+            )
         elif isinstance(columns, Mapping) and not all(type_ is None or _is_name(type_) for type_ in columns.values()):
             yield Problem.misdeclared(
-                f"RequiredColumns for {self.table}: a type is a text like 'varchar(20)', or None."
+                f"RequiredColumns for {shown_name(self.table)}: a type is a text like 'varchar(20)', or None."
             )
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
@@ -125,7 +128,7 @@ class RequiredColumns(_SchemaCheck):
         return {TableName.of(self.table): ExpectedTable(columns)}
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class ModelSchema(_SchemaCheck):
     """The database has every table and column that the project's models imply, and takes what they write.
 
@@ -171,7 +174,7 @@ class ModelSchema(_SchemaCheck):
         from django.db import connections
 
         if self.like is not None and self.like not in connections:
-            yield Problem.misdeclared(f"ModelSchema: like={self.like!r} is no alias of the DATABASES setting.")
+            yield Problem.misdeclared(f"ModelSchema: like={shown(self.like)} is not an alias of the DATABASES setting.")
         for name, value in (("apps", self.apps), ("exclude", self.exclude)):
             if not _are_names(value) and not (name == "apps" and value is None):
                 yield Problem.misdeclared(f"ModelSchema takes {name} as a list of names.")
@@ -179,7 +182,7 @@ class ModelSchema(_SchemaCheck):
         if self.apps is not None:
             unknown = sorted(set(self.apps) - {config.label for config in apps.get_app_configs()})
             if unknown:
-                yield Problem.misdeclared(f"ModelSchema: there is no app labelled {', '.join(map(repr, unknown))}.")
+                yield Problem.misdeclared(f"ModelSchema: there is no app labelled {', '.join(map(shown, unknown))}.")
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         # Here, for this module is imported by settings, before there are models.

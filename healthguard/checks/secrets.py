@@ -12,9 +12,9 @@ from django.core.checks.security.base import (
     SECRET_KEY_MIN_UNIQUE_CHARACTERS,
 )
 from django.core.exceptions import ImproperlyConfigured
-from health_check.base import HealthCheck
 
 from healthguard import values
+from healthguard.checks.base import Check
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.status import Fault, Problem
 
@@ -24,8 +24,8 @@ _HINT = (
 )
 
 
-@dataclasses.dataclass
-class SecretKey(HealthCheck):
+@dataclasses.dataclass(repr=False)
+class SecretKey(Check):
     """SECRET_KEY is long enough, and neither a placeholder nor weak by Django's own rules.
 
     The rules are security.W009 and, for SECRET_KEY_FALLBACKS, security.W025. With DEBUG, where Django does not apply

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 
 from healthguard import values
+from healthguard.declared import is_showable
 from healthguard.providers.bedrock import expires_at
 from healthguard.providers.provider import BEARER, Answers, Provider, Request
 from healthguard.providers.verdict import Verdict
@@ -331,10 +332,10 @@ def no_provider(given: object, otherwise: str) -> tuple[str, str]:
         given: what was declared. It may be a key, by mistake: what cannot be a name is not shown.
         otherwise: what to say then.
     """
-    can_be_shown = values.is_plain_name(given, prefixes=DISTINCTIVE_PREFIXES) and len(str(given)) <= _MAX_NAME
+    is_name = isinstance(given, str) and len(given) <= _MAX_NAME and is_showable(given)
     near = difflib.get_close_matches(str(given), PROVIDERS, 1)
     return (
-        f"There is no AI provider {given!r}." if can_be_shown and not has_a_form(str(given)) else otherwise,
+        f"There is no AI provider {given!r}." if is_name and not has_a_form(str(given)) else otherwise,
         f"{f'Did you mean {near[0]!r}? ' if near else ''}Known are: {', '.join(sorted(PROVIDERS))}.",
     )
 

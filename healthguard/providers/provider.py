@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from healthguard.declared import shown
+from healthguard.patterns import UnusablePatternError, fits
 from healthguard.providers.verdict import Verdict
 
 BEARER: Mapping[str, str] = MappingProxyType({"authorization": "Bearer {key}"})
@@ -18,7 +20,6 @@ BEARER: Mapping[str, str] = MappingProxyType({"authorization": "Bearer {key}"})
 TEMPLATE = re.compile(r"\{([A-Za-z_]\w*(?:\|[A-Za-z_]\w*)*)\}")
 """What stands for an environment variable, or for the first set of several, in a base URL."""
 _LEADS_AWAY = re.compile(r"[/?#@\\\s]")
-_WORD = re.compile(r"[A-Za-z]{1,32}|\w{1,6}", re.ASCII)
 _NOWHERE = "\0"
 # Of a longer text the beginning tells: a pattern with two gaps takes the square of its length, and nothing ends it.
 _MAX_TEXT = 1000
@@ -65,9 +66,7 @@ class Answers:
         if status != self.status:
             return False
         pattern = self.values or ".*"
-        return not self.field or any(
-            re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL) for text in map(_text, at(body, self.field)) if text
-        )
+        return not self.field or any(_fits(pattern, text) for text in map(_text, at(body, self.field)) if text)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -121,7 +120,7 @@ class Provider:
 
     def __repr__(self) -> str:
         # A base URL and header lines may hold secrets, and a name may be a key by mistake.
-        return f"Provider({self.name!r})" if _can_be_shown(self.name) else "Provider(?)"
+        return f"Provider({shown(self.name)})"
 
     @property
     def label(self) -> str:
@@ -130,7 +129,7 @@ class Provider:
 
     def has_format(self, key: str) -> bool:
         """Whether ``key`` looks as this provider's keys are known to look; true where no format is known."""
-        return not self.formats or any(re.fullmatch(pattern, key) for pattern in self.formats)
+        return not self.formats or any(_fits(pattern, key, ignores_case=False) for pattern in self.formats)
 
     def request_for(self, key: str, variable: str | None) -> Request:
         """How to ask about ``key`` that came from ``variable``."""
@@ -168,9 +167,12 @@ class Provider:
         return (*self.base_url_variables, *made_of)
 
 
-def _can_be_shown(name: object) -> bool:
-    """Whether it is made of words, and of numbers that are too short to be secrets."""
-    return isinstance(name, str) and all(_WORD.fullmatch(part) for part in re.split(r"[-_.]", name))
+def _fits(pattern: str, text: str, *, ignores_case: bool = True) -> bool:
+    try:
+        return fits(pattern, text, ignores_case=ignores_case)
+    except UnusablePatternError:
+        # What cannot be compared is not known to fit.
+        return False
 
 
 def _is_at(given: str, own: str) -> bool:

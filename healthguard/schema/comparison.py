@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from collections.abc import Callable, Iterator, Mapping
 
+from healthguard.declared import shown_name
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
 from healthguard.schema.live import Column, LiveSchema, Table, TableName
 from healthguard.schema.types import Fit, Shape, Spelling, best_fit
@@ -48,7 +49,7 @@ class Finding:
     @property
     def name(self) -> str:
         """``table`` or ``table.column``."""
-        return str(self.table) if self.column is None else f"{self.table}.{self.column}"
+        return shown_name(str(self.table) if self.column is None else f"{self.table}.{self.column}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,0 +1,26 @@
+"""What healthguard's own checks have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from health_check.base import HealthCheck
+
+from healthguard.declared import shown_fields
+
+
+class Check(HealthCheck):
+    """A check that shows no more of its declaration than plain names, here and in django-health-check's own view."""
+
+    def __repr__(self) -> str:
+        fields = shown_fields(self._shown_fields(), self)
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in fields.items())})"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that django-health-check's metrics show."""
+        fields = shown_fields(self._shown_fields(), self)
+        return {"check": type(self).__name__, **{name: value.strip("'") for name, value in fields.items()}}
+
+    def _shown_fields(self) -> list[str]:
+        return [field.name for field in dataclasses.fields(self) if field.repr]

@@ -1,0 +1,89 @@
+"""How a value from a declaration may be shown.
+
+People put a secret in the place of a name: a key where a check is expected, DATABASE_URL where the name of a database
+is. So whatever was declared is shown by the functions of this module, and only if it is a plain name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from healthguard.values import names_a_secret
+
+HIDDEN = "(not shown: not a plain name)"
+
+_MAX_CHARACTERS = 100
+_MAX_MEMBERS = 20
+# What separates the words of a name, of a dotted path, of a column type like "numeric(10, 2)[]".
+_SEPARATORS = re.compile(r"[\s_.,()\[\]\"$-]+")
+_PUNCTUATION = frozenset(' _.,()[]"-')
+_WORD_WITH_NUMBER = re.compile(r"[^\W\d_]*\d{0,6}[^\W\d_]*")
+_SHORT_HEXADECIMAL = re.compile(r"[0-9a-f]{1,12}")
+_SHORT = 6
+_LONGEST_WORD = 32
+_LONG_SEGMENT = 16
+_SHORTEST_SECRET = 4
+
+
+def shown(value: object) -> str:
+    """Return a declared value as a message shows it: a plain name in quotes, a number, or that it is not shown."""
+    if isinstance(value, str):
+        return repr(value) if is_showable(value) else HIDDEN
+    if value is None or isinstance(value, bool | int | float):
+        text = repr(value)
+        return text if len(text) <= _SHORT + 1 else HIDDEN
+    if isinstance(value, Mapping):
+        return _all_shown(value, "{}")
+    if isinstance(value, list | tuple | set | frozenset):
+        return _all_shown(value, "[]")
+    return f"(a {type(value).__name__})"
+
+
+def shown_name(text: str) -> str:
+    """Return a declared name as it stands in a list or a sentence: without quotes, or that it is not shown."""
+    return text if is_showable(text) else HIDDEN
+
+
+def is_showable(text: str) -> bool:
+    """Return True if ``text`` consists of words, and is not the value of a variable that holds a secret."""
+    if not text or len(text) > _MAX_CHARACTERS:
+        return False
+    if not all(character.isalnum() or character in _PUNCTUATION for character in text):
+        return False
+    return all(map(_is_word, filter(None, _SEPARATORS.split(text)))) and text not in _secrets_of_environment()
+
+
+def shown_path(path: str) -> str:
+    """Return the path of a URL with an ellipsis for each segment that may be a secret, like that of a webhook."""
+    segments = path.split("/")
+    return "/".join(segment if len(segment) < _LONG_SEGMENT or is_showable(segment) else "…" for segment in segments)
+
+
+def _all_shown(values: Collection[object], brackets: str) -> str:
+    members = [shown(value) for value in list(values)[:_MAX_MEMBERS]]
+    more = ["…"] if len(values) > _MAX_MEMBERS else []
+    return f"{brackets[0]}{', '.join([*members, *more])}{brackets[1]}"
+
+
+def _is_word(part: str) -> bool:
+    """Return True if a part of a name can be a word, a number, or too short to be a secret."""
+    if len(part) <= _SHORT or _SHORT_HEXADECIMAL.fullmatch(part):
+        return True
+    if len(part) > _LONGEST_WORD or not _WORD_WITH_NUMBER.fullmatch(part):
+        return False
+    # Words in CamelCase have a capital now and then; random letters have one every other time.
+    changes = sum(one.islower() and other.isupper() for one, other in itertools.pairwise(part))
+    return changes * 4 <= len(part)
+
+
+def _secrets_of_environment() -> Iterator[str]:
+    return (value for name, value in os.environ.items() if len(value) >= _SHORTEST_SECRET and names_a_secret(name))
+
+
+def shown_fields(names: Sequence[str], values: object) -> dict[str, str]:
+    """Return the named attributes of an object as they may be shown, without those that are None."""
+    found = {name: getattr(values, name, None) for name in names}
+    return {name: shown(value) for name, value in found.items() if value is not None}
