@@ -19,7 +19,7 @@ _MAX_CHARACTERS = 100
 _MAX_MEMBERS = 20
 # What separates the words of a name, of a dotted path, of a column type like "numeric(10, 2)[]".
 _SEPARATORS = re.compile(r"[\s_.,()\[\]\"$-]+")
-_PUNCTUATION = frozenset(' _.,()[]"-')
+_PUNCTUATION = frozenset(' _.,()[]"$-')
 _WORD_WITH_NUMBER = re.compile(r"[^\W\d_]*\d{0,6}[^\W\d_]*")
 _SHORT_HEXADECIMAL = re.compile(r"[0-9a-f]{1,12}")
 _SHORT = 6

@@ -62,7 +62,7 @@ class Mount:
     @property
     def has_slash(self) -> bool:
         """True if it is mounted with a last slash."""
-        return "".join(map(str, self.chain)).rstrip("$").endswith("/")
+        return f"/{''.join(map(str, self.chain))}".rstrip("$").endswith("/")
 
     @property
     def is_bare(self) -> bool:

@@ -101,7 +101,7 @@ class CheckSource:
     make: Callable[[], HealthCheck]
     ttl: float | None = None
     timeout: float = _DEFAULT_TIMEOUT
-    alias: str = "default"
+    alias: str = dataclasses.field(default="default", repr=False)
     error: Problem | None = None
 
 

@@ -48,8 +48,7 @@ def test_hopeless_pattern_lets_other_threads_run() -> None:
 def _fits(pattern: str, text: str) -> bool:
     try:
         return fits(pattern, text)
-    except UnusablePatternError as error:
-        assert "takes longer than" in error.reason
+    except UnusablePatternError:
         return False
 
 

@@ -16,6 +16,15 @@ FOLDER = f"healthguard-{NAME}"
 OTHER = "fedcba9876543210fedcba9876543210"
 NOBODY = 65534
 
+HOLDER = """
+import sys
+from healthguard import private_folder
+private_folder.places = lambda: [sys.argv[1]]
+folder = next(private_folder.PrivateFolder.created(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 
 
@@ -160,12 +169,9 @@ def test_folder_in_use_is_kept(place: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys\n"
-            "from healthguard import private_folder\n"
-            f"private_folder.places = lambda: [{str(place)!r}]\n"
-            f"folder = next(private_folder.PrivateFolder.created({OTHER!r}))\n"
-            "print('held', flush=True)\n"
-            "sys.stdin.read()\n",
+            HOLDER,
+            str(place),
+            OTHER,
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

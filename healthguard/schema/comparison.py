@@ -49,7 +49,8 @@ class Finding:
     @property
     def name(self) -> str:
         """``table`` or ``table.column``."""
-        return shown_name(str(self.table) if self.column is None else f"{self.table}.{self.column}")
+        table = shown_name(str(self.table))
+        return table if self.column is None else f"{table}.{shown_name(self.column)}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from healthguard.declared import shown_name
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.listing import MAX_SHOWN, listed
 from healthguard.schema.comparison import Finding, Kind
@@ -152,14 +153,18 @@ def _sentence(kind: Kind, findings: Sequence[Finding], who: str) -> str:
     if "{names}" in text:
         return text.format(names=listed([finding.name for finding in findings]))
     told = [
-        text.format(name=finding.name, actual=finding.actual, expected=finding.expected, who=who)
+        text.format(name=finding.name, actual=finding.actual, expected=_shown_type(finding), who=who)
         for finding in findings[:_MAX_SENTENCES]
     ]
     more = len(findings) - _MAX_SENTENCES
     return "; ".join(told) + (f"; and {more} more like that" if more > 0 else "")
 
 
+def _shown_type(finding: Finding) -> str:
+    return shown_name(finding.expected or "")
+
+
 def _told(finding: Finding) -> Evidence:
     if finding.expected is None:
         return finding.name
-    return {"column": finding.name, "expected": finding.expected, "actual": finding.actual}
+    return {"column": finding.name, "expected": _shown_type(finding), "actual": finding.actual}

@@ -1,0 +1,89 @@
+"""The message of a check that others wrote shows no secret of the settings or the environment."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+from django.utils.functional import lazystr
+
+from healthguard.redaction import MASK, redact
+
+SECRET = "s3cr3t-v4lue"
+
+SETTINGS = {
+    "a mapping below a secret name": {"API_KEYS": {"acme": SECRET}},
+    "a list of mappings below a secret name": {"PARTNER_TOKENS": [{"acme": SECRET}]},
+    "a tuple in a mapping": {"CREDENTIALS_OF": {"a": {"b": (1, SECRET)}}},
+    "a set": {"SIGNING_KEYS": {SECRET}},
+    "a secret name in a plain mapping": {"SERVICE": {"url": "x", "password": SECRET}},
+    "bytes": {"BYTES_SECRET": SECRET.encode()},
+    "a lazy text": {"LAZY_PASSWORD": lazystr(SECRET)},
+    "the query of a URL": {"CACHE_AT": f"redis://h/0?password={SECRET}&db=1"},
+    "the user of a URL": {"BROKER": f"amqp://app:{SECRET}@h//"},
+    "a connection string": {"PG_DSN": f"host=h password={SECRET} user=x"},
+    "a quoted connection string": {"DSN_TEXT": f"host=h password = '{SECRET}' user=x"},
+    "a URL in a list in a mapping": {"NODES": {"all": [f"https://u:{SECRET}@h"]}},
+    "white space around it": {"ECHOED_TOKEN": f"{SECRET}\n"},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_secret_in_a_setting_is_masked(name: str) -> None:
+    """Wherever in a setting a name makes it a secret."""
+    with override_settings(**SETTINGS[name]):
+        assert redact(f"cannot use {SECRET} there") == f"cannot use {MASK} there"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PLAIN_SECRET", SECRET),
+        ("CELERY_BROKER", f"redis://:{SECRET}@h/0"),
+        ("CACHE_URL", f"redis://h/0?password={SECRET}"),
+        ("PG_DSN", f"host=h password={SECRET}"),
+        ("ESCAPED_URL", "postgres://u:s3cr3t%2Dv4lue@h/x"),
+    ],
+)
+def test_secret_in_the_environment_is_masked(monkeypatch, variable: str, value: str) -> None:
+    """Whole values of secret variables, and passwords within the values of others."""
+    monkeypatch.setenv(variable, value)
+    assert redact(f"cannot use {SECRET} there") == f"cannot use {MASK} there"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no way to postgres://app:p@ss/w:rd@db:5432/x", f"no way to postgres://{MASK}@db:5432/x"),
+        ("redis://h/0?db=1&password=abc&x=1", f"redis://h/0?db=1&password={MASK}&x=1"),
+        ("host=h password='a b' user=x", f"host=h password={MASK} user=x"),
+        ("api_key = abc; retries = 3", f"api_key = {MASK}; retries = 3"),
+        ("Connection to db.internal refused (port 5432)", "Connection to db.internal refused (port 5432)"),
+        ("see http://h/path?page=2", "see http://h/path?page=2"),
+    ],
+)
+def test_password_of_nobody_is_masked(text: str, shown: str) -> None:
+    """What stands where passwords stand is masked, though no setting has it."""
+    assert redact(text) == shown
+
+
+def test_working_folder_is_not_a_secret(monkeypatch) -> None:
+    """The variable PWD holds no password."""
+    monkeypatch.setenv("PWD", "/srv/app")
+    assert redact("no file /srv/app/x") == "no file /srv/app/x"
+
+
+@pytest.mark.parametrize(
+    "text", ["://a:" * 200_000, "a" * 1_000_000, "password" * 100_000, ("x" * 39 + " " * 8) * 20_000]
+)
+def test_long_text_is_cut(monkeypatch, text: str) -> None:
+    """A text of any shape ends; in quadratic time these would take hours."""
+    monkeypatch.setenv("LONG_VALUE", text[:100_000])
+    assert len(redact(text)) <= 500
+
+
+def test_setting_that_contains_itself(settings) -> None:
+    """The search ends at a bounded depth."""
+    loop: dict[str, object] = {"password": SECRET}
+    loop["again"] = loop
+    settings.LOOP = loop
+    assert SECRET not in redact(SECRET)
