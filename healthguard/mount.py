@@ -81,7 +81,7 @@ class Mount:
         rest = path[len(self.head) :] if self.is_static else self._dynamic_rest_of(path)
         if rest is None or (rest and not rest.startswith("/")):
             return None
-        is_ours = not (self.is_view and rest.strip("/")) and (not self.is_bare or _is_known(rest))
+        is_ours = not (self.is_view and rest.strip("/")) and (not self.is_bare or is_known(rest))
         return rest if is_ours else None
 
     def _dynamic_rest_of(self, path: str) -> str | None:
@@ -137,7 +137,11 @@ def mounts() -> Mounts:
 
 
 def _located() -> Mounts:
-    declared = settings.mount
+    try:
+        declared = settings.mount
+    except Exception:
+        # A setting that raises when it is read: the answers report it.
+        declared = None
     explicit = () if declared is None else (Mount(declared.rstrip("/")),)
     try:
         return Mounts((*explicit, *_found(get_resolver(django_settings.ROOT_URLCONF).url_patterns)))
@@ -233,9 +237,16 @@ def _language_of(path: str) -> Iterator[None]:
         yield
 
 
-def _is_known(rest: str) -> bool:
+def is_known(rest: str) -> bool:
+    """Return True if what follows a mount names a probe, or a declared service or group."""
     path = rest.strip("/")
-    return path in PROBE_PATHS or guard().tree.at(path.split("/")) is not None
+    if path in PROBE_PATHS:
+        return True
+    try:
+        return guard().tree.at(path.split("/")) is not None
+    except Exception:
+        # A setting that raises when it is read declares no service.
+        return False
 
 
 def _problem(error: Exception) -> Problem:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path, register_converter
 from django.urls.converters import PathConverter
 
-from healthguard.mount import mounts
-from healthguard.probes import guard
-from healthguard.respond import PROBE_PATHS
+from healthguard.mount import is_known, mounts
 from healthguard.views import health
 
 app_name = "healthguard"
@@ -25,10 +23,9 @@ class DeclaredConverter(PathConverter):
         Raises:
             ValueError: it is not; Django tries the next pattern.
         """
-        rest = value.rstrip("/")
-        if not mounts().have_slash or (rest not in PROBE_PATHS and guard().tree.at(rest.split("/")) is None):
+        if not mounts().have_slash or not is_known(value):
             raise ValueError
-        return rest
+        return value.rstrip("/")
 
 
 register_converter(DeclaredConverter, "healthguard_declared")
@@ -37,6 +34,6 @@ register_converter(DeclaredConverter, "healthguard_declared")
 # place is mounted without a last slash, so that what stands at it and what stands below it are one include().
 urlpatterns = [
     re_path(r"^[/]?$", health, name="health"),
-    re_path(r"^[/](?P<rest>.+)$", health),
+    re_path(r"^[/](?P<rest>[\s\S]+)$", health),
     path("<healthguard_declared:rest>", health),
 ]

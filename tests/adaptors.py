@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import override_settings
 
 import healthguard.asgi
@@ -42,7 +45,25 @@ def adaptor(name: str, **settings: Any) -> tuple[override_settings, Callable[...
     """Return settings to enable, and a function that then asks: ``ask(path, method="GET", host="testserver")``."""
     first = [MIDDLEWARE] if "middleware" in name else []
     override = override_settings(**{"MIDDLEWARE": [*first, *USUAL, *settings.pop("AFTER", [])], **settings})
-    return override, _ask_asgi if name.startswith("asgi") else _ask_wsgi(wrapped="wrapper" in name)
+    ask = _ask_asgi if name.startswith("asgi") else _ask_wsgi(wrapped="wrapper" in name)
+
+    def asked(*arguments: Any, **options: Any) -> Reply:
+        with _connections_kept():
+            return ask(*arguments, **options)
+
+    return override, asked
+
+
+@contextlib.contextmanager
+def _connections_kept() -> Iterator[None]:
+    """Let a request not touch the test's database connections, as Django's own test client does."""
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        request_started.connect(close_old_connections)
+        request_finished.connect(close_old_connections)
 
 
 def _ask_wsgi(*, wrapped: bool) -> Callable[..., Reply]:

@@ -172,6 +172,8 @@ class Site:
         self.environment: dict[str, str] = {}
         self.launcher: list[str] = []
         """What a server is started with, in front of its own command."""
+        self.pass_fds: tuple[int, ...] = ()
+        """Open files that a server inherits."""
         self._servers: list[Server] = []
         self.write()
 
@@ -250,6 +252,7 @@ class Site:
                 env=self.env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                pass_fds=self.pass_fds,
             )
         server = Server(process, port, log)
         self._servers.append(server)
