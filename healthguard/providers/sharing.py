@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from healthguard.freshness import max_age
-from healthguard.providers.remembered import age, good_at, held, learn
-from healthguard.providers.verdict import Verdict
+from healthguard.providers.entries import read_entry, write_entry
+from healthguard.providers.remembered import age, good_at, held, learn, secret
 from healthguard.providers.verification import Verification
 from healthguard.threads import start
 
@@ -27,9 +27,6 @@ CACHE_SECONDS = 0.5
 """How long one call of the cache may take (seconds)."""
 _TURN_SECONDS = 0.05
 _WAITING_SHARE = 0.75
-# How far the clocks of a fleet's machines may be apart (seconds).
-_CLOCKS_DIFFER = 60.0
-_MAX_TEXT = 300
 
 
 @dataclasses.dataclass
@@ -63,15 +60,35 @@ async def shared(
     Returns:
         that, and whether the cache did its part.
     """
+    if not secret():
+        # Without SECRET_KEY anybody could sign an entry.
+        return await ask(), False
+    # Not at the top: Django's caches are loaded only where a key is shared.
+    from healthguard.providers.text_caches import text_cache
+
+    try:
+        cache = text_cache(alias)
+    except Exception:
+        return await ask(), False
+    try:
+        return await _shared_through(cache, alias, name, ask, ttl=ttl, limit=limit)
+    finally:
+        # It may be an instance of its own, whose connections nobody else closes.
+        with contextlib.suppress(Exception):
+            cache.close()
+
+
+async def _shared_through(
+    cache: Any, alias: str, name: str, ask: Callable[[], Awaitable[Verification]], *, ttl: float, limit: float
+) -> tuple[Verification, bool]:
     key = f"healthguard:key:{name}"
     claim = f"{key}:claim"
     # The rest is for asking, should nobody have found anything.
     ends = time.monotonic() + limit * _WAITING_SHARE
     try:
-        cache = _cache(alias)
         # For as long as asking may take, so that who dies in the middle of it stands in nobody's way.
         while max_age() and not await _call(alias, lambda: cache.add(claim, 1, timeout=math.ceil(limit) or 1)):
-            found = _read(await _call(alias, lambda: cache.get(key)))
+            found = read_entry(name, await _call(alias, lambda: cache.get(key)), ttl)
             if found is not None:
                 learn(name, *found)
                 return found[0], True
@@ -83,7 +100,7 @@ async def shared(
     verification = await ask()
     # Of Redis's and Memcached's seconds there are only whole ones.
     wait = math.ceil(max(held(verification, ttl) - age(name), verification.retry_after or 0.0))
-    entry = {**dataclasses.asdict(verification), "verdict": str(verification.verdict), "good_at": good_at(name)}
+    entry = write_entry(name, verification, good_at(name), wait)
     try:
         # Both go by the cache's own clock, the finding first: where it has gone, the claim is about to.
         await _call(alias, lambda: cache.set(key, entry, timeout=wait))
@@ -91,15 +108,6 @@ async def shared(
     except _NoCacheError:
         return verification, False
     return verification, True
-
-
-def _cache(alias: str) -> Any:
-    from django.core.cache import caches
-
-    try:
-        return caches[alias]
-    except Exception as error:
-        raise _NoCacheError from error
 
 
 async def _call(alias: str, call: Callable[[], T]) -> T:
@@ -144,17 +152,3 @@ async def _call(alias: str, call: Callable[[], T]) -> T:
     except RuntimeError:
         # The process can start no thread.
         raise _NoCacheError from None
-
-
-def _read(entry: Any) -> tuple[Verification, float | None] | None:
-    """What another process has put there, and when the provider last knew the key; None for anything else."""
-    try:
-        verdict, reason, host = Verdict(entry["verdict"]), entry["reason"], entry["host"]
-        status, at = entry["http_status"], entry["good_at"]
-        is_told = all(isinstance(text, str) and len(text) <= _MAX_TEXT for text in (reason, host))
-        is_known = is_told and (status is None or 100 <= status <= 999)
-        is_time = at is None or 0 < float(at) <= time.time() + _CLOCKS_DIFFER
-    except Exception:
-        # Whatever is there, others may have written it.
-        return None
-    return (Verification(verdict, reason, host, status), at) if is_known and is_time else None
