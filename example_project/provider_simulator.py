@@ -195,6 +195,8 @@ class Simulator(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    # Many processes may connect at once; the kernel makes those wait that find the queue full.
+    request_queue_size = 128
 
     def __init__(self, port: int = 0, keys: tuple[str, ...] = ()) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
