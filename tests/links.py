@@ -25,6 +25,8 @@ class Link:
         name, _, port = host.partition(":") if not host.startswith("%2F") else (unquote(host), "", "")
         self._target = (name, int(port or 5432))
         self._port = 0
+        self.accepted = 0
+        """How many connections were accepted so far."""
         self._open: list[socket.socket] = []
         self._serve = self._forward
         self._listen()
@@ -73,6 +75,7 @@ class Link:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
+                self.accepted += 1
                 self._open.append(near)
                 try:
                     self._serve(near)

@@ -15,6 +15,8 @@ from health_check.base import HealthCheck
 from health_check.exceptions import ServiceReturnedUnexpectedResult, ServiceUnavailable, ServiceWarning
 
 SECRET = "hunter2-hunter2-hunter2"
+HANG = 60.0
+"""How long a check hangs (seconds): far longer than any answer takes on a busy machine."""
 
 
 class Fine(HealthCheck):
@@ -26,7 +28,7 @@ class Fine(HealthCheck):
 
 @dataclasses.dataclass
 class Sleeps(HealthCheck):
-    seconds: float = 8.0
+    seconds: float = HANG
     timeout: datetime.timedelta = datetime.timedelta(seconds=1)
 
     def run(self) -> None:
@@ -35,7 +37,7 @@ class Sleeps(HealthCheck):
 
 @dataclasses.dataclass
 class SleepsAsync(HealthCheck):
-    seconds: float = 8.0
+    seconds: float = HANG
 
     async def run(self) -> None:
         await asyncio.sleep(self.seconds)
@@ -43,12 +45,12 @@ class SleepsAsync(HealthCheck):
 
 class BlocksItsLoop(HealthCheck):
     async def run(self) -> None:
-        time.sleep(8)
+        time.sleep(HANG)
 
 
 class IgnoresCancellation(HealthCheck):
     async def run(self) -> None:
-        ends = time.monotonic() + 8
+        ends = time.monotonic() + HANG
         while time.monotonic() < ends:
             try:
                 await asyncio.sleep(1)
@@ -58,12 +60,12 @@ class IgnoresCancellation(HealthCheck):
 
 class HangsInSyncToAsync(HealthCheck):
     async def run(self) -> None:
-        await sync_to_async(time.sleep)(8)
+        await sync_to_async(time.sleep)(HANG)
 
 
 class HangsInTheDefaultExecutor(HealthCheck):
     async def run(self) -> None:
-        await asyncio.to_thread(time.sleep, 8)
+        await asyncio.to_thread(time.sleep, HANG)
 
 
 @dataclasses.dataclass
