@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ import psutil
 from example_project.deployment import free_port
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+"""How long a server may take to start on a busy machine."""
+PATIENCE = 60.0
+"""How long to wait for something that happens within a second on an idle machine (seconds)."""
 
 SETTINGS = """
 import os
@@ -68,6 +72,18 @@ ADAPTORS = ("urls", "middleware", "wrapper")
 SERVERS = ("gunicorn-sync", "gunicorn-gthread", "uvicorn")
 
 
+def wait_until(condition: Callable[[], object], explain: Callable[[], object] = lambda: "") -> None:
+    """Wait until ``condition`` holds.
+
+    Raises:
+        AssertionError: it does not, within a generous time.
+    """
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends, explain()
+        time.sleep(0.02)
+
+
 @dataclasses.dataclass(frozen=True)
 class Reply:
     """What came back.
@@ -109,7 +125,7 @@ class Server:
         headers: dict[str, str] | None = None,
         *,
         host: str | None = None,
-        timeout: float = 10,
+        timeout: float = PATIENCE,
     ) -> Reply:
         """Ask over a new connection, as kubelet does. Without ``host``, the address is the Host."""
         started = time.monotonic()
@@ -123,7 +139,7 @@ class Server:
         finally:
             connection.close()
 
-    def until(self, path: str, status: int, seconds: float = 10, **options: Any) -> Reply:
+    def until(self, path: str, status: int, seconds: float = PATIENCE, **options: Any) -> Reply:
         """Ask until ``status`` comes back; the last reply in any case."""
         ends = time.monotonic() + seconds
         while True:
@@ -131,6 +147,10 @@ class Server:
             if reply.status == status or time.monotonic() > ends:
                 return reply
             time.sleep(0.1)
+
+    def until_logged(self, line: str) -> None:
+        """Wait until ``line`` is in what it has printed: a log line may come a moment after the answer."""
+        wait_until(lambda: line in self.log, lambda: self.log)
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer."""

@@ -43,7 +43,7 @@ def asked(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
 
 def run(check: AIProviderKey | CredentialExchange) -> CheckResult:
     """Run it as a probe does, which may go by what is remembered."""
-    return result_of(source_of(check), 5.0)
+    return result_of(source_of(check), 60.0)
 
 
 def test_however_many_probes_and_services_one_key_is_asked_about_once(asked, client, healthguard_settings) -> None:
@@ -66,11 +66,14 @@ def test_the_provider_is_asked_once_a_ttl_and_each_ttl(asked, healthguard_settin
     asked.expect_request("/v1/models").respond_with_json(MODELS)
     check = AIProviderKey("anthropic", ttl=1) if declared == "check" else AIProviderKey("anthropic")
     healthguard_settings({"chat": Service(check, ttl=1 if declared == "service" else None)}, INLINE=False)
-    ends = time.monotonic() + 4.5
-    while time.monotonic() < ends:
+    began = time.monotonic()
+    while len(asked.log) < 4:
         assert Client().get("/api/health").status_code == 200
+        assert time.monotonic() - began < 60
         time.sleep(0.02)
-    assert 4 <= len(asked.log) <= 5
+    # Three times it was held for as long as was declared: for a second, less the spread.
+    assert time.monotonic() - began >= 3 * (1 - SPREAD)
+    assert len(asked.log) == 4
 
 
 def test_who_asks_to_look_anew_is_told_anew(asked, healthguard_settings) -> None:
@@ -119,10 +122,11 @@ def test_keys_that_are_made_anew_all_the_time_are_forgotten(asked) -> None:
 
 def test_one_call_at_a_time_for_one_key(result, asked) -> None:
     busy: list[int] = []
+    others = threading.Event()
 
     def answer(request: object) -> Response:
         busy.append(1)
-        time.sleep(0.5)
+        assert others.wait(60)
         return Response('{"data": []}', content_type="application/json")
 
     asked.expect_request("/v1/models").respond_with_handler(answer)
@@ -132,6 +136,11 @@ def test_one_call_at_a_time_for_one_key(result, asked) -> None:
     ]
     for thread in threads:
         thread.start()
+    while not busy:
+        time.sleep(0.01)
+    # The others are waiting for this call by now, or come after it: neither may make a call of its own each.
+    time.sleep(0.3)
+    others.set()
     for thread in threads:
         thread.join()
     assert told == [Status.HEALTHY] * 10
@@ -140,18 +149,17 @@ def test_one_call_at_a_time_for_one_key(result, asked) -> None:
 
 @pytest.mark.parametrize("kind", ["seconds", "date"])
 def test_nobody_asks_before_the_provider_wants_it(result, asked, kind) -> None:
-    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=3)
-    wait = "2" if kind == "seconds" else email.utils.format_datetime(later, usegmt=True)
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)
+    wait = "3" if kind == "seconds" else email.utils.format_datetime(later, usegmt=True)
     asked.expect_ordered_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": wait})
     asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
     began = time.monotonic()
-    for _ in range(3):
-        assert result(AIProviderKey("anthropic")).problem.code == "provider_rate_limited"
-    assert len(asked.log) == 1
     while result(AIProviderKey("anthropic")).status is not Status.HEALTHY:
-        assert time.monotonic() - began < 6
+        assert len(asked.log) == 1
+        assert time.monotonic() - began < 60
         time.sleep(0.1)
-    assert time.monotonic() - began > 1.8
+    # A date has whole seconds.
+    assert time.monotonic() - began > 2.8
     assert len(asked.log) == 2
 
 
@@ -175,7 +183,7 @@ def test_a_good_verification_is_told_of_while_the_provider_is_in_trouble(result,
     after = result(AIProviderKey("anthropic"))
     assert (after.status, after.problem.code) == (Status.DEGRADED, code)
     verified = datetime.datetime.fromisoformat(str(after.problem.evidence["last_verified_at"]))
-    assert datetime.datetime.now(datetime.UTC) - verified < datetime.timedelta(seconds=10)
+    assert datetime.datetime.now(datetime.UTC) - verified < datetime.timedelta(minutes=2)
     assert "It was last verified at 20" in after.problem.message
 
 
@@ -220,9 +228,9 @@ def test_what_the_fleet_found_too_long_ago_is_not_its_word_any_more(asked, cache
         return answers.pop(0)
 
     asked.expect_request("/v1/models").respond_with_handler(answer)
-    check = AIProviderKey("anthropic", share="fleet", ttl=1)
+    check = AIProviderKey("anthropic", share="fleet", ttl=3)
     assert in_another_process(check).status is Status.HEALTHY
-    time.sleep(1.2)
+    time.sleep(3.2)
     _memory.forget()
     told: list[CheckResult] = []
     threads = [threading.Thread(target=lambda: told.append(run(check))) for _ in range(3)]
@@ -265,9 +273,9 @@ def test_a_slow_provider_is_not_asked_by_all_at_once(asked, cache) -> None:
 def test_when_the_key_was_last_good_is_told_to_the_fleet(asked, cache) -> None:
     asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
     asked.expect_ordered_request("/v1/models").respond_with_data("", 500)
-    check = AIProviderKey("anthropic", share="fleet", ttl=1)
+    check = AIProviderKey("anthropic", share="fleet", ttl=3)
     assert run(check).status is Status.HEALTHY
-    time.sleep(1.1)
+    time.sleep(3.1)
     assert "last_verified_at" in run(check).problem.evidence
     assert "last_verified_at" in in_another_process(check).problem.evidence
     assert len(asked.log) == 2
@@ -304,7 +312,8 @@ def test_what_others_have_put_into_the_cache_turns_nobody_red(asked, cache, chan
     name = name_of(PROVIDERS["anthropic"], PROVIDERS["anthropic"].place(), os.environ["ANTHROPIC_API_KEY"], None)
     entry = dataclasses.asdict(Verification(Verdict.REAL, "HTTP 200", "there", 200)) | {"good_at": None}
     cache.set(f"healthguard:key:{name}", entry | change if isinstance(change, dict) else change)
-    cache.set(f"healthguard:key:{name}:claim", 1, timeout=30)
+    # It is read for as long as somebody else seems to ask.
+    cache.set(f"healthguard:key:{name}:claim", 1, timeout=1)
     told = in_another_process(AIProviderKey("anthropic", share="fleet"))
     assert (told.status, told.problem.code) == (Status.DEGRADED, "provider_down")
     assert "last_verified_at" not in told.problem.evidence
@@ -387,7 +396,7 @@ def test_one_that_waits_for_anothers_question_has_less_time_for_its_own(asked) -
     asked.expect_request("/exchange").respond_with_json({"credentials": {"anthropic": {"api_key": key}}})
 
     def answer(request: object) -> Response:
-        time.sleep(1.2)
+        time.sleep(3)
         return Response('{"data": []}')
 
     asked.expect_request("/v1/models").respond_with_handler(answer)
@@ -395,8 +404,8 @@ def test_one_that_waits_for_anothers_question_has_less_time_for_its_own(asked) -
     told: list[CheckResult] = []
 
     def run_anew(check: AIProviderKey | CredentialExchange) -> None:
-        with going_by(0), ending_in(2):
-            told.append(result_of(source_of(check), 2.0))
+        with going_by(0), ending_in(5):
+            told.append(result_of(source_of(check), 5.0))
 
     threads = [threading.Thread(target=run_anew, args=(check,)) for check in (AIProviderKey("anthropic"), exchange)]
     for thread in threads:
@@ -421,12 +430,13 @@ def test_what_is_shared_is_as_old_as_it_is(asked, cache) -> None:
     """Who gets the claim may still remember its own: it is good for the fleet for the rest of its time only."""
     asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
     asked.expect_ordered_request("/v1/models").respond_with_data("", 402)
-    check = AIProviderKey("anthropic", share="fleet", ttl=2)
+    check = AIProviderKey("anthropic", share="fleet", ttl=5)
     assert run(check).status is Status.HEALTHY
     cache.clear()
-    time.sleep(1.2)
+    time.sleep(1.5)
     assert run(check).status is Status.HEALTHY, "its own memory's"
-    time.sleep(1)
+    # The entry holds for what is left of the ttl, and Redis's seconds are whole ones.
+    time.sleep(4.1)
     assert in_another_process(check).problem.code == "key_no_funds"
 
 
