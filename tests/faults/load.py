@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import dataclasses
 import re
+import selectors
+import socket
 import time
 from collections import Counter
 
@@ -38,32 +38,56 @@ def probe(port: int, path: str, probes: int, connections: int) -> Load:
     """Send so many probes from so many connections."""
     load = Load()
     request = f"GET {path} HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\n\r\n".encode()
-
-    async def main() -> None:
-        share = probes // connections
-        await asyncio.gather(*(_client(load, port, request, share) for _ in range(connections)))
-
-    asyncio.run(main())
+    # Not asyncio's streams: most of the time would be this client's.
+    with selectors.DefaultSelector() as selector:
+        for _ in range(connections):
+            _Client(selector, port, request, probes // connections).send()
+        while selector.get_map():
+            ready = selector.select(timeout=60)
+            assert ready, "no answer in 60 s"
+            for key, _ in ready:
+                key.data.receive(load)
     return load
 
 
-async def _client(load: Load, port: int, request: bytes, probes: int) -> None:
-    writer: asyncio.StreamWriter | None = None
-    for _ in range(probes):
-        began = time.monotonic()
-        if writer is None:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
+class _Client:
+    """One of the connections, made anew whenever the server closes it."""
+
+    def __init__(self, selector: selectors.BaseSelector, port: int, request: bytes, left: int) -> None:
+        self._selector = selector
+        self._port = port
+        self._request = request
+        self._left = left
+        self._socket: socket.socket | None = None
+
+    def send(self) -> None:
+        """Send the next request."""
+        self._began = time.monotonic()
+        self._received = b""
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+            self._selector.register(self._socket, selectors.EVENT_READ, self)
+        self._socket.sendall(self._request)
+
+    def receive(self, load: Load) -> None:
+        """Read what has come; if it is the whole answer, note it and send the next request."""
+        assert self._socket is not None
+        chunk = self._socket.recv(65536)
+        assert chunk, f"closed in the middle of an answer: {self._received!r}"
+        self._received += chunk
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator:
+            return
         length = _LENGTH.search(head)
         assert length is not None, head
-        body = await reader.readexactly(int(length[1]))
+        if len(body) < int(length[1]):
+            return
         load.answers[int(head.split(None, 2)[1]), body] += 1
-        load.seconds.append(time.monotonic() - began)
-        if _CLOSE.search(head):
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-            writer = None
-    if writer is not None:
-        writer.close()
+        load.seconds.append(time.monotonic() - self._began)
+        self._left -= 1
+        if not self._left or _CLOSE.search(head):
+            self._selector.unregister(self._socket)
+            self._socket.close()
+            self._socket = None
+        if self._left:
+            self.send()

@@ -18,11 +18,12 @@ from tests.sites import URLS, Reply, Server, Site
 T = TypeVar("T")
 
 TOKEN = "faults-token-0123456789"
-TTL, TIMEOUT, DEADLINE = 0.5, 3.0, 0.8
-SLACK = 3.0
-"""What a slow machine may add before a test complains (seconds). What was measured is in the table."""
-GENEROUS = 2.0
-"""How long any single answer may take before a test complains (seconds)."""
+TTL, TIMEOUT, DEADLINE = 0.5, 6.0, 0.8
+SLACK = 60.0
+"""How long a busy machine may take beyond what is measured on an idle one, before a wait ends (seconds)."""
+GENEROUS = 5.0
+"""How long any single answer may take before a test complains (seconds): far above DEADLINE, and below TIMEOUT, for
+which an answer would take that waited for what hangs."""
 
 KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gunicorn sync": ("gunicorn-sync", "middleware", ()),
@@ -148,7 +149,8 @@ class Pod:
             answers += [self.ask(path) for path in self.PATHS]
             if until(answers[-1]):
                 break
-            time.sleep(0.02)
+            # More often it takes both cores, and what is measured is the test.
+            time.sleep(0.1)
         return answers
 
     def problem(self, service: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 Behaviour: TypeAlias = "Callable[[socket.socket], None]"
 
 FOREVER = 60.0
+"""How long a provider stays silent (seconds)."""
 
 
 class Provider:
