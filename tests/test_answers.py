@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.sites import ADAPTORS, SERVERS, URLS, Server, Site
+from tests.sites import ADAPTORS, PATIENCE, SERVERS, URLS, Server, Site
 
 TOKEN = "details-token-0123456789"
 DECLARATION = f"""
@@ -19,8 +19,10 @@ HEALTHGUARD = {{
     "SERVICES": {{
         "fine": "tests.strange_checks.Fine",
         "ai": {{"one": "tests.strange_checks.Fine", "two": "tests.strange_checks.Fine"}},
-        "database": Service(("health_check.checks.Database", {{"alias": "down"}}), ttl=60),
+        "database": Service(("health_check.checks.Database", {{"alias": "down"}}), ttl=3600),
     }},
+    # The first answer must be as complete as the others, also on a busy machine.
+    "DEADLINE": 30,
     "DETAILS_TOKENS": [DETAILS],
 }}
 MIDDLEWARE += ["django.contrib.auth.middleware.LoginRequiredMiddleware"]
@@ -31,7 +33,10 @@ DATABASES["down"] = {{
 }}
 """
 PLAIN = """
-HEALTHGUARD = {"SERVICES": {"fine": "tests.strange_checks.Fine", "ai": {"one": "tests.strange_checks.Fine"}}}
+HEALTHGUARD = {
+    "SERVICES": {"fine": "tests.strange_checks.Fine", "ai": {"one": "tests.strange_checks.Fine"}},
+    "DEADLINE": 30,
+}
 """
 BODY = {
     "status": "unhealthy",
@@ -72,7 +77,7 @@ def ask(server: Server, path="/api/health", method="GET", **headers):
 
 def raw(server: Server, request: bytes) -> tuple[int, bytes]:
     """Send bytes, and read until the server closes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(request)
         content = b""
         while chunk := connection.recv(65536):
@@ -169,8 +174,8 @@ def test_fresh_is_for_those_with_a_token(server) -> None:
     assert reply.status == 401
     assert reply.headers["www-authenticate"] == "Bearer"
     path = "/api/health/fine?fresh=1"
-    ages = [ask(server, path, Authorization=f"Bearer {TOKEN}").json["age_seconds"] for _ in range(3)]
-    assert max(ages) < 0.5
+    checked = [ask(server, path, Authorization=f"Bearer {TOKEN}").json["checked_at"] for _ in range(3)]
+    assert len(set(checked)) == 3, "each is of a run of its own"
 
 
 def test_a_query_changes_nothing(server) -> None:
@@ -207,7 +212,7 @@ def test_everything_else_still_goes_to_the_project(shielded) -> None:
 
 
 def test_the_connection_is_kept_for_those_who_want_it(shielded) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", shielded.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", shielded.port, timeout=PATIENCE)
     for _ in range(3):
         connection.request("GET", "/api/health/fine")
         assert connection.getresponse().read() == b'{"status": "healthy"}\n'
@@ -216,6 +221,9 @@ def test_the_connection_is_kept_for_those_who_want_it(shielded) -> None:
 
 def test_polls_are_not_logged(shielded) -> None:
     """Neither by healthguard nor by Django, which would mail every 503 to ADMINS."""
+    # What the first answer changed may be logged a moment later.
+    shielded.get()
+    shielded.until_logged("LOG ERROR healthguard database: ")
     before = shielded.log.count("LOG ")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: shielded.get(), range(20)))
@@ -312,7 +320,7 @@ def test_under_gevent_requests_are_not_disturbed_by_an_asynchronous_check(site) 
     """All threads are greenlets of one there: its event loop must not seem to be theirs."""
     site.write(
         """
-        HEALTHGUARD = {"SERVICES": {"slow": Service(("tests.strange_checks.SleepsAsync", {"seconds": 4}), timeout=6)}}
+        HEALTHGUARD = {"SERVICES": {"slow": Service(("tests.strange_checks.SleepsAsync", {"seconds": 20}), timeout=50)}}
         """,
         URLS
         + """

@@ -10,12 +10,13 @@ import pytest
 
 from example_project.deployment import anthropic_key, healthy_environment
 from healthguard.checks import CredentialExchange
-from tests.sites import SERVERS, Site
+from tests.sites import PATIENCE, SERVERS, Site, wait_until
 
 TOKEN = "details-token-0123456789"
 DETAILS = {"Authorization": f"Bearer {TOKEN}"}
 EXCHANGE = "/api/v1/credentials/exchange"
-DEADLINE = 0.8
+IN_TIME = 15
+"""How long an answer may take on a busy machine (seconds): DEADLINE is 0.8 s, and what is slow takes far longer."""
 
 URLS = """
 import asyncio, os, pathlib, time
@@ -50,11 +51,11 @@ async def async_alone(request):
 def slow(request):
     with pathlib.Path(os.environ["KEY_FILE"] + ".slow").open("a") as asked:
         asked.write("x")
-    time.sleep(3)
+    time.sleep(60)
     return JsonResponse({})
 
 async def slow_async(request):
-    await asyncio.sleep(30)
+    await asyncio.sleep(60)
 
 urlpatterns = [
     path("api/health", include("healthguard.urls")),
@@ -99,10 +100,8 @@ def example(site, tmp_path) -> Site:
 
 def settled(server, path: str = "/api/health"):
     """The reply with details, once no first run is under way any more."""
-    ends = time.monotonic() + 10
-    while b'"pending"' in (reply := server.get(path, headers=DETAILS)).body and time.monotonic() < ends:
-        time.sleep(0.05)
-    return reply
+    wait_until(lambda: b'"pending"' not in server.get(path, headers=DETAILS).body)
+    return server.get(path, headers=DETAILS)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -129,7 +128,7 @@ def test_the_outage_in_the_example(example, simulator, kind) -> None:
     assert told["message"].startswith(f"What POST {EXCHANGE} vends for anthropic is a mock")
     assert told["hint"].startswith("Look whether ANTHROPIC_API_KEY is mounted into this container: env or envFrom")
     assert server.get("/api/health/ready").status == 503
-    assert "vends for anthropic is a mock" in server.log
+    server.until_logged("vends for anthropic is a mock")
 
 
 def test_the_example_without_a_customers_key(example) -> None:
@@ -164,8 +163,9 @@ def test_a_mock_is_told_within_a_ttl(served, site, kind) -> None:
         key_file.write_text(text)
         changed = time.monotonic()
         while (reply := server.get(headers=DETAILS)).status != status:
-            assert reply.seconds < DEADLINE + 0.5
-            assert time.monotonic() - changed < 1 + DEADLINE + 0.5
+            assert reply.seconds < IN_TIME
+            # Far below the ttl that an answer about a key has where none is declared, which is 300 s.
+            assert time.monotonic() - changed < 60
             time.sleep(0.05)
     assert real not in server.log
 
@@ -193,9 +193,7 @@ def test_what_else_a_project_puts_before_its_views(served, postgres, database, k
     }, reply.json
     assert reply.json["csrf"]["checks"][0]["evidence"]["http_status"] == 403
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
-    ends = time.monotonic() + 5
-    while postgres.execute(count) != [(0,)]:
-        assert time.monotonic() < ends, "a connection is left open"
+    wait_until(lambda: postgres.execute(count) == [(0,)], lambda: "a connection is left open")
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -208,21 +206,23 @@ def test_an_async_view(served, kind) -> None:
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("path", ["/slow", "/slow-async"])
 def test_a_view_that_takes_too_long(served, site, kind, path) -> None:
-    server = served(kind, f'SERVICES["slow"] = Service(HTTPEndpoint("{path}"), timeout=1, ttl=0.1)')
+    server = served(kind, f'SERVICES["slow"] = Service(HTTPEndpoint("{path}"), timeout=4, ttl=0.1)')
     reply = server.until("/api/health/slow", 503, headers=DETAILS)
-    assert reply.seconds < DEADLINE + 0.5
-    ends = time.monotonic() + 2.5
+    assert reply.seconds < IN_TIME
     codes = set()
-    while time.monotonic() < ends:
+    ends = time.monotonic() + PATIENCE
+    while "endpoint_timeout" not in codes:
+        assert time.monotonic() < ends, codes
         reply = server.get("/api/health/slow", headers=DETAILS)
-        assert reply.seconds < DEADLINE + 0.5
+        assert reply.seconds < IN_TIME
         codes |= {check.get("code") for check in reply.json["checks"]}
         time.sleep(0.1)
     assert codes <= {"pending", "endpoint_timeout", "timeout"}
-    assert "endpoint_timeout" in codes
+    # For a few more runs, were there any.
+    time.sleep(1)
     if path == "/slow":
         assert len((site.folder / "key.slow").read_text()) <= 2, "what hangs is not asked again beside itself"
-    assert server.stop() < 5
+    assert server.stop() < IN_TIME
 
 
 ASGI = """
@@ -309,12 +309,11 @@ urlpatterns = [path("api/health", include("healthguard.urls")), path("drip", dri
 def test_a_view_that_streams_slowly_is_let_go(served, site, kind) -> None:
     settings = 'SERVICES["drip"] = Service(HTTPEndpoint("/drip"), timeout=1, ttl=0.2, stale_for=2)'
     server = served(kind, settings, site_urls=SLOW_STREAM)
-    assert server.until("/api/health/drip", 503, headers=DETAILS)
+    assert server.until("/api/health/drip", 503, headers=DETAILS).status == 503
+    # For longer than its timeout, and than what it may be served for afterwards.
     time.sleep(3)
     (site.folder / "key.fast").touch()
-    changed = time.monotonic()
-    server.until("/api/health/drip", 200, headers=DETAILS)
-    assert time.monotonic() - changed < 4
+    assert server.until("/api/health/drip", 200, headers=DETAILS).status == 200
 
 
 def test_under_gevent_many_checks_at_once_and_nothing_is_left(served, site, postgres, database) -> None:
@@ -344,9 +343,11 @@ def test_under_gevent_many_checks_at_once_and_nothing_is_left(served, site, post
     with ThreadPoolExecutor(4) as pool:
         replies = list(pool.map(lambda _: server.get("/api/health?fresh=1", headers=DETAILS), range(40)))
     assert {status for reply in replies for status in reply.json["services"].values()} <= {"healthy", "degraded"}
-    ends = time.monotonic() + 10
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
-    while worker.num_fds() - descriptors > 10 or worker.num_threads() > 30 or postgres.execute(count) != [(0,)]:
-        assert time.monotonic() < ends, (descriptors, worker.num_fds(), worker.num_threads(), postgres.execute(count))
-        time.sleep(0.1)
+    wait_until(
+        lambda: (
+            worker.num_fds() - descriptors <= 10 and worker.num_threads() <= 30 and postgres.execute(count) == [(0,)]
+        ),
+        lambda: (descriptors, worker.num_fds(), worker.num_threads(), postgres.execute(count)),
+    )
     assert "Traceback" not in server.log

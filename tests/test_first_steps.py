@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from example_project.deployment import anthropic_key, free_port
-from tests.sites import REPOSITORY, Site
+from tests.sites import PATIENCE, REPOSITORY, Site
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_the_demo() -> None:
         assert len(detailed["database"]["checks"]) == 4
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         process.stdout.close()
 
 
@@ -138,7 +138,7 @@ def test_memory_of_nothing_but_the_latch_stays_in_the_temporary_folder(new_proje
     server = new_project.serve()
     reply = server.until("/api/health/ready", 200, host="localhost")
     assert reply.status == 200, reply.body
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + PATIENCE
     while not (files := [path.name for path in (tmp_path / "temporary").glob("healthguard-*")]):
         assert time.monotonic() < ends
     assert len(files) == 1

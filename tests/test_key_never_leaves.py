@@ -55,7 +55,7 @@ class Recorder:
             except OSError:
                 return
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(60)
                 self.received.append(b"")
                 try:
                     # A TLS handshake has no end of a head: whatever comes is enough then.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from healthguard import log
 from healthguard.respond import Request, respond
 from tests.links import Link
-from tests.sites import ADAPTORS, SERVERS, Site
+from tests.sites import ADAPTORS, SERVERS, Site, wait_until
 
 # A database that a test can stop.
 DATABASE = """
@@ -20,7 +19,7 @@ import dj_database_url
 DATABASES = {{"default": dj_database_url.parse(os.environ["DATABASE_URL"])}}
 HEALTHGUARD = {{
     "SERVICES": {{
-        "database": Service(RequiredTables(["pg_class"]), ttl=0.2, timeout=2, ready={ready!r}),
+        "database": Service(RequiredTables(["pg_class"]), ttl=0.2, timeout=5, ready={ready!r}),
         "fine": "tests.strange_checks.Fine",
     }},
     "DRAIN_FILE": {drain!r},
@@ -28,7 +27,7 @@ HEALTHGUARD = {{
 """
 HANGING = """
 HEALTHGUARD = {"SERVICES": {
-    "hangs": Service(("tests.strange_checks.Sleeps", {"seconds": 8}), timeout=1, ready="never"),
+    "hangs": Service(("tests.strange_checks.Sleeps", {"seconds": 60}), timeout=TIMEOUT, ready="never"),
     "fine": Service("tests.strange_checks.Fine", ttl=0.5),
 }}
 """
@@ -63,10 +62,7 @@ def test_a_worker_replaced_while_the_database_is_down_does_not_take_the_pod_out(
     before = {worker.pid for worker in server.workers()}
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    ends = time.monotonic() + 20
-    while len({worker.pid for worker in server.workers()} - before) < 2:
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    wait_until(lambda: len({worker.pid for worker in server.workers()} - before) >= 2)
     statuses = [server.get("/api/health/ready").status for _ in range(30)]
     assert set(statuses) == {200}
     assert server.get("/api/health/startup").status == 200
@@ -95,7 +91,7 @@ def test_workers_that_have_given_up_roots_rights_share_it_too(public_folder, req
     server = site.serve("gunicorn-sync", "--preload", "--user", "65534", "--group", "65534", workers=2)
     assert server.until("/api/health/ready", 200).status == 200
     (site.folder / "off").touch()
-    assert server.get("/api/health").status == 503
+    assert server.until("/api/health", 503).status == 503
     assert {server.get("/api/health/ready").status for _ in range(20)} == {200}
 
 
@@ -127,8 +123,8 @@ def test_always_takes_the_pod_out_whenever_it_happens(site, link) -> None:
 def test_never_is_only_reported(site, link) -> None:
     link.down()
     server = declare(site, link, ready="never").serve()
-    assert server.get("/api/health/ready").status == 200
-    assert server.get("/api/health").status == 503
+    assert server.until("/api/health/ready", 200).status == 200
+    assert server.until("/api/health", 503).status == 503
 
 
 @pytest.mark.parametrize("adaptor", ADAPTORS)
@@ -141,7 +137,7 @@ def test_a_draining_pod_is_not_ready(site, link, adaptor) -> None:
         drain.touch()
         reply = server.get("/api/health/ready", **ask)
         assert (reply.status, reply.json["draining"]) == (503, True)
-        assert server.get("/api/health", **ask).status == 200
+        assert server.until("/api/health", 200, **ask).status == 200
         assert server.get("/api/health/live", **ask).status == 200
         drain.unlink()
         assert server.get("/api/health/ready", **ask).status == 200
@@ -153,7 +149,7 @@ def test_a_drain_file_that_cannot_be_looked_for_takes_no_pod_out(healthguard_set
     log.forget()
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
-    healthguard_settings({"one": "tests.strange_checks.Fine"}, DRAIN_FILE=tmp_path / name)
+    healthguard_settings({"one": "tests.strange_checks.Fine"}, DRAIN_FILE=tmp_path / name, DEADLINE=30)
     with caplog.at_level("WARNING", "healthguard"):
         assert {respond(Request("GET", "ready")).status for _ in range(5)} == {200}
         assert log.flush(10)
@@ -166,41 +162,38 @@ def test_what_a_ready_pod_logs_when_only_ready_is_asked(site, link) -> None:
     server = declare(site, link).serve()
     assert server.until("/api/health/ready", 200).status == 200
     link.down()
-    ends = time.monotonic() + 10
-    while "database: healthy -> unhealthy" not in server.log:
-        assert server.get("/api/health/ready").status == 200
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    wait_until(lambda: server.get("/api/health/ready").status == 200 and "database: healthy -> unhealthy" in server.log)
     link.up()
-    while "database: unhealthy -> healthy" not in server.log:
-        server.get("/api/health/ready")
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    wait_until(lambda: server.get("/api/health/ready").status == 200 and "database: unhealthy -> healthy" in server.log)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("adaptor", ["middleware", "wrapper"])
 def test_a_hanging_check_hangs_nothing_else(site, kind, adaptor) -> None:
-    """It sleeps 8 s with a timeout of 1 s: one more thread, and everybody else is told the truth in time."""
-    server = site.write(HANGING, adaptor=adaptor).serve(kind)
+    """It sleeps for a minute: one more thread, and everybody else is told the truth in time."""
+    server = site.write(HANGING.replace("TIMEOUT", "50"), adaptor=adaptor).serve(kind)
     with ThreadPoolExecutor(8) as pool:
         # The server starts its own threads first.
         list(pool.map(lambda _: server.get("/", host="example.com"), range(80)))
     threads = server.threads()
-    replies = [server.get() for _ in range(50)]
-    assert max(reply.seconds for reply in replies) < 2, "of DEADLINE 0.8"
-    assert {reply.json["services"]["fine"] for reply in replies} == {"healthy"}
-    assert replies[0].json["services"]["hangs"] == "unknown"
-    assert {reply.json["services"]["hangs"] for reply in replies} <= {"unknown", "unhealthy"}
-    time.sleep(1)
-    reply = server.get()
-    assert reply.seconds < 1
-    assert reply.json["services"] == {"hangs": "unhealthy", "fine": "healthy"}
+    replies = [server.get(timeout=40) for _ in range(50)]
+    # Only the first waits its DEADLINE, and none for what hangs.
+    assert sum(reply.seconds for reply in replies) < 20
+    assert {reply.json["services"]["hangs"] for reply in replies} == {"unknown"}
+    assert {reply.json["services"]["fine"] for reply in replies[1:]} == {"healthy"}
     assert {server.get("/api/health/live").status for _ in range(10)} == {200}
     assert server.get("/api/health/ready").status == 200
     # Its own, and those of asyncio's executor, which has one more whenever one is late to be idle, up to this many.
     assert server.threads() - threads <= 1 + min(32, (os.cpu_count() or 1) + 4), "of 60 requests"
-    assert server.stop() < 5, "no thread is joined"
+    assert server.stop() < 15, "no thread is joined"
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_hanging_check_is_unhealthy_from_its_timeout_on(site, kind) -> None:
+    server = site.write(HANGING.replace("TIMEOUT", "1"), adaptor="middleware").serve(kind)
+    wait_until(lambda: server.get().json["services"] == {"hangs": "unhealthy", "fine": "healthy"})
+    assert server.get("/api/health/live").status == 200
+    assert server.get("/api/health/ready").status == 200
 
 
 @pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
@@ -213,7 +206,11 @@ def test_two_hundred_probes_at_once_run_each_check_once(site, kind) -> None:
             with open("runs", "a") as runs:
                 runs.write("x")
     """
-    site.write('HEALTHGUARD = {"SERVICES": {"one": "counting.Counts"}}', adaptor="middleware", counting=counting)
+    site.write(
+        'HEALTHGUARD = {"SERVICES": {"one": Service("counting.Counts", ttl=300, timeout=60)}, "DEADLINE": 60}',
+        adaptor="middleware",
+        counting=counting,
+    )
     server = site.serve(kind)
     with ThreadPoolExecutor(20) as pool:
         replies = list(pool.map(lambda _: server.get(), range(200)))
@@ -224,7 +221,7 @@ def test_two_hundred_probes_at_once_run_each_check_once(site, kind) -> None:
 @pytest.mark.parametrize("warm", [True, False])
 def test_a_worker_that_is_warmed_up_never_answers_unknown(site, warm) -> None:
     site.write(
-        'HEALTHGUARD = {"SERVICES": {"slow": ("tests.strange_checks.SleepsAsync", {"seconds": 0.6})}, "DEADLINE": 0.1}',
+        'HEALTHGUARD = {"SERVICES": {"slow": ("tests.strange_checks.SleepsAsync", {"seconds": 2})}, "DEADLINE": 0.1}',
         adaptor="middleware",
     )
     options = ["--config", "python:example_project.gunicorn_conf"] if warm else []

@@ -129,6 +129,8 @@ def test_no_planted_secret_anywhere(site, postgres, kind, debug) -> None:
         for headers in ({}, token, {"Authorization": "Bearer x"})
         for path in ("/api/health/ready", "/api/health/ai", "/api/health/nope", "/api/health?fresh=1")
     ]
+    # Lines of the log may come a moment after the answers.
+    server.until_logged(" -> unhealthy")
     server.stop()
     simulator.stop()
     everything = "\n".join([*answers, server.log])

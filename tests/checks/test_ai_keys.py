@@ -372,7 +372,8 @@ def test_an_answer_does_not_stop_the_process(result, answering, name, status, bo
     ended.set()
     ticker.join()
     assert (told.status, told.problem.code) == (Status.DEGRADED, code)
-    assert max(pauses) < 1
+    # The expression would take minutes, or for ever.
+    assert max(pauses) < 20
 
 
 @pytest.mark.parametrize(

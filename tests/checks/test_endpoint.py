@@ -28,6 +28,7 @@ from healthguard.deadline import ending_in
 from healthguard.service import source_of
 from healthguard.status import Fault, Status
 from healthguard.version import __version__
+from tests.strange_checks import HANG
 
 THINGS = {
     "status": "ok",
@@ -78,7 +79,7 @@ def boom(request):
 
 
 def slow(request):
-    time.sleep(1.5)
+    time.sleep(HANG)
     return JsonResponse({})
 
 
@@ -434,14 +435,14 @@ def test_a_view_that_takes_too_long(healthguard_settings) -> None:
     from healthguard import Service
     from healthguard.respond import Request, respond
 
-    healthguard_settings({"slow": Service(HTTPEndpoint("/slow"), timeout=0.5, ttl=0)}, DEADLINE=2)
+    healthguard_settings({"slow": Service(HTTPEndpoint("/slow"), timeout=5, ttl=0)}, DEADLINE=20)
     with override_settings(DEBUG=True):
         started = time.monotonic()
         body = json.loads(respond(Request("GET", "")).body)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < HANG / 2
     (told,) = body["slow"]["checks"]
     assert told["code"] == "endpoint_timeout", told
-    assert "no answer in 0.4 s" in told["message"]
+    assert "no answer in 4.0 s" in told["message"]
 
 
 # Over the network.
@@ -513,7 +514,7 @@ def test_a_server_that_drips_or_is_silent(problem, is_drip) -> None:
                 peer.recv(65536)
                 try:
                     peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n" if is_drip else b"")
-                    for _ in range(50):
+                    for _ in range(round(HANG * 10)):
                         time.sleep(0.1)
                         peer.sendall(b"x" if is_drip else b"")
                 except OSError:
@@ -523,9 +524,9 @@ def test_a_server_that_drips_or_is_silent(problem, is_drip) -> None:
         started = time.monotonic()
         with ending_in(1):
             told = problem(HTTPEndpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < HANG / 2
     assert (told.code, told.fault) == ("endpoint_timeout", Fault.OUTAGE)
-    assert "no answer in 0.8 s" in told.message
+    assert re.search(r"no answer in 0\.[78] s", told.message)
 
 
 def test_what_is_no_http(problem) -> None:
@@ -699,9 +700,9 @@ def test_a_header_out_of_the_database(result, is_async) -> None:
 
 def test_a_header_that_takes_too_long(problem) -> None:
     with ending_in(1):
-        told = problem(HTTPEndpoint("/things", headers={"x-api-key": lambda: time.sleep(1.2) or "x"}))
+        told = problem(HTTPEndpoint("/things", headers={"x-api-key": lambda: time.sleep(HANG) or "x"}))
     assert told.code == "endpoint_header"
-    assert "cannot be had in 0.8 s" in told.message
+    assert re.search(r"cannot be had in 0\.[78] s", told.message)
 
 
 # Declarations.

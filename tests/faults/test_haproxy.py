@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from example_project.deployment import free_port
-from tests.sites import Server, Site
+from tests.sites import PATIENCE, Server, Site
 
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="no haproxy here: apt-get install haproxy")
@@ -26,10 +26,10 @@ global
     stats socket {socket} mode 600 level admin
 defaults
     mode http
-    timeout connect 1s
-    timeout client 5s
-    timeout server 5s
-    timeout check 1s
+    timeout connect 30s
+    timeout client 30s
+    timeout server 30s
+    timeout check 10s
     retries 3
     option redispatch
 frontend door
@@ -92,7 +92,7 @@ class Rotation:
         }
 
     def until(self, **wanted: str) -> None:
-        ends = time.monotonic() + 15
+        ends = time.monotonic() + PATIENCE
         while self.states() != wanted:
             assert time.monotonic() < ends, (self.states(), wanted)
             time.sleep(0.1)
@@ -102,7 +102,7 @@ class Rotation:
         seen = set()
         for _ in range(times):
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as response:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=PATIENCE) as response:
                     seen.add(response.read().decode())
             except urllib.request.HTTPError as error:
                 seen.add(str(error.code))
@@ -133,7 +133,7 @@ def balance(tmp_path, link) -> Iterator[Callable[..., Rotation]]:
         )
         with (tmp_path / "haproxy.log").open("wb") as log:
             balancers.append(subprocess.Popen([str(HAPROXY), "-db", "-f", str(configuration)], stdout=log, stderr=log))
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + PATIENCE
         while not rotation.socket.exists():
             assert balancers[-1].poll() is None, (tmp_path / "haproxy.log").read_text()
             assert time.monotonic() < ends
