@@ -700,7 +700,7 @@ def test_a_header_out_of_the_database(result, is_async) -> None:
 
 def test_a_header_that_takes_too_long(problem) -> None:
     with ending_in(1):
-        told = problem(HTTPEndpoint("/things", headers={"x-api-key": lambda: time.sleep(HANG) or "x"}))
+        told = problem(HTTPEndpoint("/things", headers={"x-api-key": lambda: time.sleep(4) or "x"}))
     assert told.code == "endpoint_header"
     assert re.search(r"cannot be had in 0\.[78] s", told.message)
 
