@@ -17,7 +17,7 @@ from healthguard.providers import PROVIDERS
 
 MODULE = "example_project.wsgi:application"
 CONFIG = "python:example_project.gunicorn_conf"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 def anthropic_key() -> str:
@@ -83,10 +83,14 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free, and that the kernel gives to no other socket meanwhile.
+
+    Those it chooses itself, for whoever connects or binds to port 0, begin at 32768 on Linux and higher elsewhere.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        if is_free(port):
+            return port
 
 
 class Server:
@@ -128,7 +132,7 @@ class Server:
         request = urllib.request.Request(self.url + path, data=body, headers=headers or {})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=10) as response:
+            with opener.open(request, timeout=60) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from example_project.deployment import free_port
+
 # PostgreSQL's ReadyForQuery, outside a transaction: the last message of a login, and of an answer.
 READY = b"Z\x00\x00\x00\x05I"
 
@@ -24,7 +26,8 @@ class Link:
         user, _, host = parts.netloc.rpartition("@")
         name, _, port = host.partition(":") if not host.startswith("%2F") else (unquote(host), "", "")
         self._target = (name, int(port or 5432))
-        self._port = 0
+        # Not port 0: while this is down, the kernel may give such a port to somebody who connects.
+        self._port = free_port()
         self.accepted = 0
         """How many connections were accepted so far."""
         self._open: list[socket.socket] = []
@@ -65,7 +68,6 @@ class Link:
 
     def _listen(self) -> None:
         self._listener = _listener(self._port, backlog=128)
-        self._port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def _close_listener(self) -> None:
@@ -77,6 +79,10 @@ class Link:
                 near, _ = listener.accept()
                 self.accepted += 1
                 self._open.append(near)
+                if listener.fileno() == -1:
+                    # Accepted just before the end: nobody else closes it.
+                    _break(near)
+                    return
                 try:
                     self._serve(near)
                 except OSError:
@@ -102,10 +108,12 @@ class Link:
         name, port = self._target
         if name.startswith("/"):
             far = socket.socket(socket.AF_UNIX)
+            # Kept first, so that it is closed also if this fails.
+            self._open.append(far)
             far.connect(f"{name}/.s.PGSQL.{port}")
         else:
             far = socket.create_connection((name, port))
-        self._open.append(far)
+            self._open.append(far)
         return far
 
     def _pump(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from healthguard.schema import Kind
 from healthguard.status import CheckResult, Status
 from tests.conftest import mariadb_database
 
+# Its own for each run: the MariaDB is the machine's.
+DATABASE = f"healthguard_faults_{os.getpid()}"
 INSTALLED = ["healthguard", "django.contrib.contenttypes", "django.contrib.auth", "tests.shop"]
 UNHEALTHY = {
     *(Kind.TABLE_MISSING, Kind.TABLE_UNREADABLE, Kind.COLUMN_MISSING, Kind.COLUMN_TYPE, Kind.UNKNOWN_TYPE),
@@ -300,23 +303,23 @@ def ids(change: Change) -> str:
 @pytest.fixture(scope="module")
 def pg(postgres, connect_for_module) -> Iterator[str]:
     """Migrated, and looked at by a user who may read everything."""
-    url = postgres.create("healthguard_faults")
+    url = postgres.create(DATABASE)
     postgres.execute(
         "DROP ROLE IF EXISTS reader; CREATE ROLE reader; CREATE SCHEMA audit; "
         f"CREATE EXTENSION {extension()};"
         "CREATE DOMAIN email_address AS varchar(254)",
-        "healthguard_faults",
+        DATABASE,
     )
     alias = connect_for_module(url, "pg")
     migrate(alias)
     postgres.execute(
         "GRANT USAGE ON SCHEMA public, audit TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA public, audit TO reader;"
         "GRANT CREATE ON SCHEMA public TO reader; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader",
-        "healthguard_faults",
+        DATABASE,
     )
     yield alias
     connections[alias].close()
-    postgres.drop("healthguard_faults")
+    postgres.drop(DATABASE)
     postgres.execute("DROP ROLE reader")
 
 
@@ -361,7 +364,7 @@ def test_sqlite(result, sqlite, change) -> None:
 
 @pytest.fixture(scope="module")
 def maria(connect_for_module) -> Iterator[str]:
-    with mariadb_database("healthguard_faults") as url:
+    with mariadb_database(DATABASE) as url:
         alias = connect_for_module(url, "maria")
         migrate(alias)
         yield alias
@@ -377,9 +380,9 @@ def restored(maria) -> Iterator[str]:
             cursor.execute(f"SHOW CREATE TABLE `{table}`")
             statements.append(cursor.fetchone()[1])
         yield maria
-        cursor.execute("DROP DATABASE healthguard_faults")
-        cursor.execute("CREATE DATABASE healthguard_faults")
-        cursor.execute("USE healthguard_faults")
+        cursor.execute(f"DROP DATABASE {DATABASE}")
+        cursor.execute(f"CREATE DATABASE {DATABASE}")
+        cursor.execute(f"USE {DATABASE}")
         cursor.execute("SET foreign_key_checks = 0")
         for statement in statements:
             cursor.execute(statement)

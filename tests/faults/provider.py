@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
+from example_project.deployment import free_port
+
 Behaviour: TypeAlias = "Callable[[socket.socket], None]"
 
 FOREVER = 60.0
@@ -29,8 +31,9 @@ class Provider:
         self.context = context
         self.behaviour: Behaviour = healthy
         self.asked = 0
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self._listener.getsockname()[1]
+        # Not port 0: while this is down, the kernel may give such a port to somebody who connects.
+        self.port = free_port()
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     @property

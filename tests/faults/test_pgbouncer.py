@@ -82,7 +82,7 @@ def bouncer(public_folder: Path) -> Iterator[str]:
             time.sleep(0.1)
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     cluster.remove()
 
 

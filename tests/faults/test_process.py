@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -252,8 +253,10 @@ def test_names_that_cannot_be_looked_up(site, simulator, postgres, kind) -> None
     hosts.write_text(known)
     link = Link(postgres.url)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
-        name_server.bind(("127.0.0.77", 53))
-        resolver.write_text("nameserver 127.0.0.77\noptions timeout:4 attempts:2\n")
+        # Any of many, for somebody else's run on this machine needs port 53 too.
+        address = f"127.53.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
+        name_server.bind((address, 53))
+        resolver.write_text(f"nameserver {address}\noptions timeout:4 attempts:2\n")
         key = anthropic_key()
         simulator.keys = {key}
         site.environment |= {

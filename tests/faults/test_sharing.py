@@ -16,7 +16,7 @@ import pytest
 
 from example_project.deployment import anthropic_key, free_port, is_free
 from healthguard.freshness import SPREAD
-from tests.sites import REPOSITORY
+from tests.sites import REPOSITORY, wait_until
 
 PROCESSES = 40
 TTL = 2.0
@@ -42,10 +42,7 @@ class Redis:
     def start(self) -> None:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen([str(SERVER), *options], stdout=subprocess.DEVNULL)
-        ends = time.monotonic() + 10
-        while is_free(self.port):
-            assert time.monotonic() < ends
-            time.sleep(0.05)
+        wait_until(lambda: not is_free(self.port))
 
     def kill(self) -> None:
         self._process.kill()
