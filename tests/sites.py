@@ -264,10 +264,14 @@ class Site:
             threads = ["--threads", "4"] if kind == "gunicorn-gthread" else []
             command = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), *threads]
             command += ["--no-control-socket", "--worker-class", kind.removeprefix("gunicorn-"), application]
+        return self.launch([sys.executable, "-m", *command, *options], port, live)
+
+    def launch(self, command: list[str], port: int, live: str = "/api/health/live") -> Server:
+        """Start any server with ``command`` and wait until it answers on ``port``, at ``live``."""
         log = self.folder / f"server-{port}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*self.launcher, sys.executable, "-m", *command, *options],
+                [*self.launcher, *command],
                 cwd=self.folder,
                 env=self.env,
                 stdout=output,

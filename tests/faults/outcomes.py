@@ -24,12 +24,14 @@ class Table:
         columns: its head.
         stable: how many of the columns must be the same every time; the others are measurements.
         name: how many of the columns name the row.
+        command: the command that writes it.
     """
 
     section: str
     columns: tuple[str, ...]
     stable: int
     name: int = 1
+    command: str = "make reliability"
 
     def publish(self, row: tuple[str, ...]) -> None:
         """Write the row into the page, or see that it stands there as it came out."""
@@ -37,7 +39,7 @@ class Table:
             PAGE.write_text(self._with_row(PAGE.read_text(), row))
             return
         kept = [known[: self.stable] for known in self._rows(PAGE.read_text())]
-        assert row[: self.stable] in kept, f"{row} does not stand in {PAGE.name}: write it anew with 'make reliability'"
+        assert row[: self.stable] in kept, f"{row} does not stand in {PAGE.name}: write it anew with '{self.command}'"
 
     @property
     def _markers(self) -> tuple[str, str]:
@@ -59,9 +61,14 @@ class Table:
         return f"{before}{start}{lines}{end}{rest.partition(end)[2]}"
 
 
+SECTIONS = ("database", "provider", "check", "load")
+"""The tables that the fault suite writes."""
+
+
 def clear() -> None:
-    """Take all rows from the page, for those of today: one whose fault is played no more must not stay."""
-    page = re.sub(r"(?s)(<!-- (\w+) -->\n).*?(<!-- end of \2 -->\n)", r"\1\3", PAGE.read_text())
+    """Take all its rows from the page, for those of today: one whose fault is played no more must not stay."""
+    sections = "|".join(SECTIONS)
+    page = re.sub(rf"(?s)(<!-- ({sections}) -->\n).*?(<!-- end of \2 -->\n)", r"\1\3", PAGE.read_text())
     PAGE.write_text(page)
 
 

@@ -1,0 +1,104 @@
+"""The site that every server serves, and the record of what the servers did."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from example_project.deployment import free_port
+from tests.faults.faulty import __file__ as faulty_file
+from tests.links import Link
+from tests.servers import unprivileged
+from tests.servers.kinds import Kind
+from tests.servers.table import Record
+from tests.sites import Server, Site
+
+# A request waits for a hung check until DEADLINE.
+SETTINGS = """
+import dj_database_url
+DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+HEALTHGUARD = {
+    "SERVICES": {
+        "database": Service(RequiredTables(["pg_class"]), ttl=0.2, timeout=5),
+        "faulty": Service("faulty.Faulty", ttl=0.2, timeout=1),
+        "fine": Service("tests.strange_checks.Fine", ttl=0.2),
+    },
+    "DEADLINE": 2,
+    "DRAIN_FILE": os.environ["DRAIN_FILE"],
+}
+"""
+URLS = """
+import os
+import time
+from django.http import HttpResponse
+from django.urls import include, path
+def pid(request):
+    time.sleep(0.2)
+    return HttpResponse(str(os.getpid()))
+urlpatterns = [path("pid", pid), path("api/health", include("healthguard.urls"))]
+"""
+
+
+class ServedSite(Site):
+    """A site with a database that a test can close, a check that can hang and a drain file."""
+
+    def __init__(self, folder: Path, link: Link) -> None:
+        super().__init__(folder)
+        self.link = link
+        self.drain = folder / "drain"
+        self.fault = folder / "fault"
+        self.fault.write_text("")
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        temporary.chmod(0o1777)
+        self.environment |= {
+            "DATABASE_URL": link.url,
+            "DRAIN_FILE": str(self.drain),
+            "FAULT": str(self.fault),
+            "TMPDIR": str(temporary),
+        }
+
+    def start(self, kind: Kind) -> Server:
+        """Start a server of ``kind`` and wait until it answers."""
+        self.write(SETTINGS, URLS, kind.adaptor, faulty=Path(faulty_file).read_text())
+        port = free_port()
+        return self.launch(kind.command_for(self.folder, port), port)
+
+
+@pytest.fixture(scope="session")
+def record() -> Record:
+    """What the tests of this session found."""
+    return Record()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user of this machine may enter."""
+    with tempfile.TemporaryDirectory(prefix="healthguard-servers-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def served_site(open_folder: Path, link: Link) -> Iterator[ServedSite]:
+    site = ServedSite(open_folder, link)
+    yield site
+    # What hangs must not outlive the test.
+    site.fault.write_text("")
+    site.stop()
+
+
+@pytest.fixture
+def start(served_site: ServedSite) -> Callable[[Kind], Server]:
+    """Start a server, or skip the test where this machine cannot run it."""
+
+    def start(kind: Kind) -> Server:
+        kind.skip_if_missing()
+        if kind.is_started_as_root and not served_site.launcher:
+            served_site.launcher = unprivileged.launcher(served_site.folder)
+        return served_site.start(kind)
+
+    return start

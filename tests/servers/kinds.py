@@ -1,0 +1,154 @@
+"""The servers under test, as data: how each is started and how it replaces a worker."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.servers import apache
+from tests.servers.unprivileged import NOBODY
+from tests.sites import Server
+
+UWSGI = (
+    *("{bin}/uwsgi", "--master", "--die-on-term", "--need-app", "--enable-threads", "--threads", "2"),
+    *("--http-socket", "127.0.0.1:{port}", "--processes", "2", "--module", "{application}"),
+)
+GUNICORN = ("{python}", "-m", "gunicorn", "--no-control-socket", "--bind", "127.0.0.1:{port}", "--workers", "2")
+GRANIAN = ("{python}", "-m", "granian", "--port", "{port}", "--workers", "2", "--respawn-failed-workers", "{application}")
+
+
+class Replacement(enum.Enum):
+    """What the server does when one of its workers is killed."""
+
+    WORKER = "it starts another worker"
+    NOTHING = "it ends"
+    NO_WORKERS = "it has one process, which is the server"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A server and the options it is started with.
+
+    Args:
+        name: the name of the row in the table.
+        distribution: the package it comes from.
+        protocol: ``wsgi`` or ``asgi``.
+        adaptor: how healthguard is installed: ``wrapper`` or ``middleware``.
+        command: the command, with the places ``{python}``, ``{bin}``, ``{port}`` and ``{application}``. Empty for
+            Apache, which needs a configuration file.
+        workers: the number of processes that answer.
+        worker_name: the text in a worker's command line. Empty where each child of the server is a worker.
+        replacement: what the server does when a worker is killed.
+        is_started_as_root: True if the server is started as root and its workers are another user's.
+    """
+
+    name: str
+    distribution: str
+    protocol: str
+    adaptor: str
+    command: tuple[str, ...]
+    workers: int = 2
+    worker_name: str = ""
+    replacement: Replacement = Replacement.WORKER
+    is_started_as_root: bool = False
+
+    @property
+    def is_apache(self) -> bool:
+        return self.distribution == "mod_wsgi"
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version(self.distribution)
+
+    def skip_if_missing(self) -> None:
+        """Skip the test where this machine cannot run the server."""
+        if self.is_apache and apache.missing():
+            pytest.skip(apache.missing())
+        if self.is_started_as_root and not self.is_apache and os.geteuid() != 0:
+            pytest.skip("only root can give up its rights on 127.0.0.1: there is nothing to show")
+
+    def command_for(self, folder: Path, port: int) -> list[str]:
+        """Return the command that serves the site in ``folder`` on ``port``."""
+        callable_name = "wrapped" if self.adaptor == "wrapper" else "plain"
+        if self.is_apache:
+            return apache.command(folder, [apache.VirtualHost("site", folder, port, callable_name)])
+        places = {
+            "python": sys.executable,
+            "bin": str(Path(sys.executable).parent),
+            "port": str(port),
+            "application": f"site_{self.protocol}:{callable_name}",
+        }
+        return [part.format(**places) for part in self.command]
+
+    def worker_processes(self, server: Server) -> list[psutil.Process]:
+        """Return the processes that answer requests."""
+        master = psutil.Process(server.process.pid)
+        if self.replacement is Replacement.NO_WORKERS:
+            return [master]
+        return [child for child in master.children(recursive=True) if self._is_worker(child)]
+
+    def _is_worker(self, process: psutil.Process) -> bool:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return self.worker_name in " ".join(process.cmdline())
+        except psutil.NoSuchProcess:
+            return False
+
+
+# uvicorn and hypercorn have a child of multiprocessing beside their workers, which tracks resources.
+SPAWNED = "multiprocessing.spawn"
+
+KINDS = [
+    Kind("gunicorn sync", "gunicorn", "wsgi", "middleware", (*GUNICORN, "{application}")),
+    Kind("gunicorn gthread", "gunicorn", "wsgi", "wrapper", (*GUNICORN, "--threads", "4", "{application}")),
+    Kind("gunicorn gevent", "gunicorn", "wsgi", "middleware", (*GUNICORN, "--worker-class", "gevent", "{application}")),
+    Kind(
+        *("gunicorn UvicornWorker", "uvicorn-worker", "asgi", "wrapper"),
+        (*GUNICORN, "--worker-class", "uvicorn_worker.UvicornWorker", "{application}"),
+    ),
+    Kind(
+        *("uvicorn", "uvicorn", "asgi", "middleware"),
+        ("{python}", "-m", "uvicorn", "--port", "{port}", "--workers", "2", "--lifespan", "off", "{application}"),
+        worker_name=SPAWNED,
+    ),
+    Kind(
+        *("hypercorn", "hypercorn", "asgi", "wrapper"),
+        ("{python}", "-m", "hypercorn", "--bind", "127.0.0.1:{port}", "--workers", "2", "{application}"),
+        worker_name=SPAWNED,
+        replacement=Replacement.NOTHING,
+    ),
+    Kind("granian ASGI", "granian", "asgi", "middleware", (*GRANIAN, "--interface", "asgi")),
+    Kind("granian WSGI", "granian", "wsgi", "wrapper", (*GRANIAN, "--interface", "wsgi")),
+    Kind(
+        *("daphne", "daphne", "asgi", "middleware"),
+        ("{python}", "-m", "daphne", "--port", "{port}", "{application}"),
+        workers=1,
+        replacement=Replacement.NO_WORKERS,
+    ),
+    Kind(
+        *("waitress", "waitress", "wsgi", "wrapper"),
+        ("{python}", "-m", "waitress", "--listen", "127.0.0.1:{port}", "{application}"),
+        workers=1,
+        replacement=Replacement.NO_WORKERS,
+    ),
+    Kind("uWSGI", "uwsgi", "wsgi", "middleware", UWSGI),
+    Kind(
+        *("uWSGI `uid`, `auto-procname`", "uwsgi", "wsgi", "wrapper"),
+        (*UWSGI, "--uid", str(NOBODY), "--gid", str(NOBODY), "--auto-procname"),
+        is_started_as_root=True,
+    ),
+    Kind("uWSGI `lazy-apps`", "uwsgi", "wsgi", "middleware", (*UWSGI, "--lazy-apps")),
+    Kind(
+        *("mod_wsgi `display-name`", "mod_wsgi", "wsgi", "wrapper", ()),
+        worker_name="(wsgi:site)",
+        is_started_as_root=True,
+    ),
+]

@@ -1,0 +1,204 @@
+"""Every server keeps the contract of the probes: while all is well, under faults, and when its workers are replaced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from tests.faults.outcomes import milliseconds
+from tests.servers.conftest import ServedSite
+from tests.servers.kinds import KINDS, Kind, Replacement
+from tests.servers.table import TABLE, Record
+from tests.sites import Reply, Server
+
+PATHS = ("", "/live", "/startup", "/ready")
+METHODS = ("GET", "HEAD", "OPTIONS")
+BOUND = 5.0
+"""The longest that an answer may take while a check hangs (seconds). DEADLINE is 2 s."""
+GRACE = 25.0
+"""The longest that a shutdown may take (seconds). Kubernetes kills the server after 30 s."""
+PATIENCE = 60.0
+"""How long to wait for what must happen sooner or later (seconds)."""
+WELL = {"database": "healthy", "faulty": "healthy", "fine": "healthy"}
+
+servers = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+Start = Callable[[Kind], Server]
+
+
+def wait_for(condition: Callable[[], object], what: str, server: Server) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends, f"{what}\n{server.log[-3000:]}"
+        time.sleep(0.1)
+
+
+def until_ready(server: Server) -> None:
+    assert server.until("/api/health/ready", 200, PATIENCE).status == 200, server.log[-3000:]
+
+
+def replies(server: Server, path: str, count: int) -> list[Reply]:
+    """Return the answers of ``count`` requests, each over a new connection."""
+    return [server.get(f"/api/health{path}") for _ in range(count)]
+
+
+def pids_that_answer(server: Server) -> set[int]:
+    """Return the processes that answered eight requests at the same time."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda _: server.get("/pid", host="example.com", timeout=PATIENCE), range(8))
+        return {int(answer.body) for answer in answers}
+
+
+@servers
+def test_probes_answer_json_to_every_method_and_host(kind: Kind, start: Start, served_site: ServedSite, record: Record):
+    """Kubelet's Host is the address of the pod, which no project allows."""
+    server = start(kind)
+    until_ready(server)
+    assert server.until("/api/health", 200, PATIENCE).status == 200
+    expected = {"": 200, "/live": 200, "/startup": 200, "/ready": 200}
+    assert {path: codes(server, path) for path in PATHS} == {path: {code} for path, code in expected.items()}
+    served_site.link.down()
+    wait_for(lambda: {reply.status for reply in replies(server, "", 20)} == {503}, "/api/health", server)
+    expected[""] = 503
+    assert {path: codes(server, path) for path in PATHS} == {path: {code} for path, code in expected.items()}
+    assert server.get("/pid").status == 400, "the project itself does not allow this Host"
+    record.note(kind, "probes", f"JSON, {', '.join(METHODS)}")
+
+
+def codes(server: Server, path: str) -> set[int]:
+    """Return the status codes of a path, for every method and two Hosts; each answer must be JSON."""
+    found = set()
+    for method in METHODS:
+        for host in (None, "10.20.30.40:8000"):
+            reply = server.get(f"/api/health{path}", method, host=host)
+            assert reply.headers["content-type"] == "application/json", reply
+            assert reply.body == b"" if method == "HEAD" else "status" in reply.json
+            found.add(reply.status)
+    return found
+
+
+@servers
+def test_hung_check_delays_no_other_answer(kind: Kind, start: Start, served_site: ServedSite, record: Record) -> None:
+    """A check that never ends is a timeout of its own service, and of nothing else."""
+    server = start(kind)
+    until_ready(server)
+    wait_for(lambda: all(r.json["services"] == WELL for r in replies(server, "", 20)), "all is well", server)
+    served_site.fault.write_text("sleep")
+    answers: list[Reply] = []
+
+    def is_reported() -> bool:
+        last = replies(server, "", 20)
+        answers.extend(last)
+        return all(reply.json["services"]["faulty"] == "unhealthy" for reply in last)
+
+    wait_for(is_reported, "the hung check is reported", server)
+    live, ready = replies(server, "/live", 20), replies(server, "/ready", 20)
+    assert {reply.status for reply in live} == {200}
+    assert {reply.status for reply in ready} == {200}, "it has been ready once"
+    assert {(r.json["services"]["database"], r.json["services"]["fine"]) for r in answers} == {("healthy", "healthy")}
+    slowest = max(reply.seconds for reply in [*answers, *live, *ready])
+    assert slowest < BOUND
+    served_site.fault.write_text("")
+    wait_for(lambda: all(r.json["services"] == WELL for r in replies(server, "", 20)), "all is well again", server)
+    record.note(kind, "hung check", "others healthy, `/live` 200")
+    record.note(kind, "slowest answer", milliseconds(slowest))
+
+
+@servers
+def test_draining_server_is_not_ready_until_the_file_disappears(
+    kind: Kind, start: Start, served_site: ServedSite, record: Record
+) -> None:
+    server = start(kind)
+    until_ready(server)
+    served_site.drain.touch()
+    assert {(r.status, r.json["draining"]) for r in replies(server, "/ready", 20)} == {(503, True)}
+    assert {reply.status for reply in replies(server, "/live", 20)} == {200}
+    served_site.drain.unlink()
+    assert {reply.status for reply in replies(server, "/ready", 20)} == {200}
+    record.note(kind, "draining", "503, then 200")
+
+
+@pytest.mark.parametrize("killed", ["one", "all"])
+@servers
+def test_replaced_worker_is_ready_while_the_database_is_down(
+    kind: Kind, killed: str, start: Start, served_site: ServedSite, record: Record
+) -> None:
+    """The server has been ready once, and "once" belongs to the server."""
+    column = "one worker killed" if killed == "one" else "all workers killed"
+    if kind.replacement is Replacement.NO_WORKERS:
+        record.note(kind, column, "one process")
+        return
+    server = start(kind)
+    until_ready(server)
+    served_site.link.down()
+    wait_for(lambda: {reply.status for reply in replies(server, "", 20)} == {503}, "the database is down", server)
+    workers = kind.worker_processes(server)
+    assert len(workers) == kind.workers
+    before = {worker.pid for worker in workers}
+    gone = workers[:1] if killed == "one" else workers
+    for worker in gone:
+        worker.kill()
+    if kind.replacement is Replacement.NOTHING:
+        server.process.wait(PATIENCE)
+        psutil.wait_procs(workers, PATIENCE)
+        assert not any(worker.is_running() for worker in workers)
+        record.note(kind, column, "the server ends")
+        return
+
+    def is_replaced() -> bool:
+        now = {worker.pid for worker in kind.worker_processes(server)}
+        return len(now) == kind.workers and len(now - before) == len(gone)
+
+    wait_for(is_replaced, "the killed workers are replaced", server)
+    wait_for(lambda: pids_that_answer(server) - before, "a new worker answers", server)
+    statuses = [reply.status for reply in replies(server, "/ready", 30)]
+    assert statuses == [200] * 30
+    assert server.get("/api/health").status == 503, "the database is still down"
+    record.note(kind, column, "ready")
+
+
+@servers
+def test_fresh_server_is_not_ready_until_the_database_is_up(
+    kind: Kind, start: Start, served_site: ServedSite, record: Record
+) -> None:
+    """A server that is started again does not inherit that the one before it was ready."""
+    first = start(kind)
+    until_ready(first)
+    first.stop()
+    served_site.link.down()
+    server = start(kind)
+    assert {reply.status for path in ("/ready", "/startup") for reply in replies(server, path, 20)} == {503}
+    assert {reply.status for reply in replies(server, "/live", 20)} == {200}
+    served_site.link.up()
+    until_ready(server)
+    assert {reply.status for path in ("/ready", "/startup") for reply in replies(server, path, 20)} == {200}
+    record.note(kind, "refusal", "503 until the database is up")
+
+
+@servers
+def test_shutdown_ends_in_time_while_a_check_hangs(
+    kind: Kind, start: Start, served_site: ServedSite, record: Record
+) -> None:
+    server = start(kind)
+    until_ready(server)
+    served_site.fault.write_text("sleep")
+    wait_for(lambda: server.get().json["services"]["faulty"] != "healthy", "the check hangs", server)
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    began = time.monotonic()
+    server.process.terminate()
+    server.process.wait(GRACE)
+    seconds = time.monotonic() - began
+    _, alive = psutil.wait_procs(family, PATIENCE)
+    assert not alive
+    record.note(kind, "shutdown", f"{seconds:.1f} s")
+
+
+@servers
+def test_row_stands_in_the_page(kind: Kind, record: Record) -> None:
+    """What the tests above found is what docs/reliability.md tells."""
+    kind.skip_if_missing()
+    assert not record.missing(kind), "these tests have failed or were not run"
+    TABLE.publish(record.row(kind))
