@@ -37,7 +37,7 @@ Group #{NOBODY}
 """
 _VIRTUAL_HOST = """
 Listen 127.0.0.1:{port}
-WSGIDaemonProcess {name} processes=2 threads=4 display-name=%{{GROUP}} python-home={home} python-path={path}
+WSGIDaemonProcess {name} processes=2 threads=4 {options} python-home={home} python-path={path}
 <VirtualHost 127.0.0.1:{port}>
     WSGIScriptAlias / {folder}/site_wsgi.py process-group={name} application-group=%{{GLOBAL}}
     WSGICallableObject {callable_name}
@@ -57,12 +57,14 @@ class VirtualHost:
         folder: the folder of the site.
         port: the port it listens on.
         callable_name: the name of the WSGI application in ``site_wsgi.py``.
+        options: further options of its processes.
     """
 
     name: str
     folder: Path
     port: int
     callable_name: str
+    options: str = ""
 
 
 def missing() -> str:

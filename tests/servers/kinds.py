@@ -78,7 +78,8 @@ class Kind:
         """Return the command that serves the site in ``folder`` on ``port``."""
         callable_name = "wrapped" if self.adaptor == "wrapper" else "plain"
         if self.is_apache:
-            return apache.command(folder, [apache.VirtualHost("site", folder, port, callable_name)])
+            host = apache.VirtualHost("site", folder, port, callable_name, "display-name=%{GROUP}")
+            return apache.command(folder, [host])
         places = {
             "python": sys.executable,
             "bin": str(Path(sys.executable).parent),

@@ -1,0 +1,148 @@
+"""gunicorn, upgraded in place: USR2 starts a new server beside the old one, which then ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from example_project.deployment import free_port
+from tests.servers import unprivileged
+from tests.servers.conftest import ServedSite
+from tests.sites import Server
+
+PATIENCE = 60.0
+ALL_WELL = 'HEALTHGUARD = {"SERVICES": {"one": "tests.strange_checks.Fine"}}'
+BROKEN = 'HEALTHGUARD = {"SERVICES": {"one": EnvironmentVariable("HEALTHGUARD_TEST_NOT_SET")}}'
+
+
+def start_gunicorn(site: ServedSite, *options: str) -> Server:
+    port = free_port()
+    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+    command = [gunicorn, "--no-control-socket", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    return site.launch([*command, "--pid", str(site.folder / "pid"), *options, "site_wsgi:wrapped"], port)
+
+
+@dataclasses.dataclass
+class Upgrade:
+    """A running upgrade, in the order that gunicorn's documentation gives.
+
+    Args:
+        site: the site that is served.
+        server: the old server.
+    """
+
+    site: ServedSite
+    server: Server
+
+    def __post_init__(self) -> None:
+        self._old = psutil.Process(self.server.process.pid)
+        self._new: psutil.Process | None = None
+
+    def start_new_server(self) -> None:
+        """Start the new server from the code as it is now, and let it alone answer."""
+        self._old.send_signal(signal.SIGUSR2)
+        until(lambda: (self.site.folder / "pid.2").exists(), self.server)
+        self._new = new = psutil.Process(int((self.site.folder / "pid.2").read_text()))
+        until(lambda: len(new.children()) == 2, self.server)
+        self._old.send_signal(signal.SIGWINCH)
+        until(lambda: self._old.children() == [new], self.server)
+        until(lambda: is_answered(self.server), self.server)
+
+    def end_old_server(self) -> None:
+        """End the old server for good."""
+        self._old.send_signal(signal.SIGQUIT)
+        self.server.process.wait(PATIENCE)
+        until(lambda: is_answered(self.server), self.server)
+
+    def clean_up(self) -> None:
+        """End what is still running."""
+        self.site.stop()
+        if self._new is None or not self._new.is_running():
+            return
+        family = [self._new, *self._new.children(recursive=True)]
+        self._new.terminate()
+        _, alive = psutil.wait_procs(family, 20)
+        for process in alive:
+            process.kill()
+
+
+@pytest.fixture
+def upgrade(served_site: ServedSite) -> Iterator[Callable[[Server], Upgrade]]:
+    """Make the upgrade of a server; what it started is ended after the test."""
+    upgrades: list[Upgrade] = []
+
+    def upgrade(server: Server) -> Upgrade:
+        upgrades.append(Upgrade(served_site, server))
+        return upgrades[-1]
+
+    yield upgrade
+    for one in upgrades:
+        one.clean_up()
+
+
+def is_answered(server: Server) -> bool:
+    try:
+        return server.get("/api/health/live").status == 200
+    except OSError:
+        return False
+
+
+def until(condition: Callable[[], bool], server: Server) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends, server.log[-3000:]
+        time.sleep(0.1)
+
+
+@pytest.fixture(params=["the same user", "another user"])
+def options(request: pytest.FixtureRequest, served_site: ServedSite) -> tuple[str, ...]:
+    """The options of gunicorn with which its workers run as that user."""
+    if request.param == "the same user":
+        return ()
+    if os.geteuid() != 0:
+        pytest.skip("only root can give up its rights on 127.0.0.1: there is nothing to show")
+    served_site.launcher = unprivileged.launcher(served_site.folder)
+    return ("--user", str(unprivileged.NOBODY), "--group", str(unprivileged.NOBODY))
+
+
+def test_broken_code_is_not_ready_where_the_old_code_was(
+    served_site: ServedSite, options: tuple[str, ...], upgrade: Callable[[Server], Upgrade]
+) -> None:
+    """Case S4: the new server is a child of the old one, and still another server."""
+    served_site.write(ALL_WELL, adaptor="wrapper")
+    server = start_gunicorn(served_site, *options)
+    assert server.until("/api/health/ready", 200, PATIENCE).status == 200, server.log
+    served_site.write(BROKEN, adaptor="wrapper")
+    upgrading = upgrade(server)
+    upgrading.start_new_server()
+    beside = {path: statuses(server, path) for path in ("ready", "startup")}
+    upgrading.end_old_server()
+    alone = {path: statuses(server, path) for path in ("ready", "startup")}
+    assert beside == alone == {"ready": {503}, "startup": {503}}
+
+
+def test_new_code_becomes_ready_by_itself(
+    served_site: ServedSite, options: tuple[str, ...], upgrade: Callable[[Server], Upgrade]
+) -> None:
+    served_site.write(BROKEN, adaptor="wrapper")
+    server = start_gunicorn(served_site, *options)
+    assert statuses(server, "ready") == {503}
+    served_site.write(ALL_WELL, adaptor="wrapper")
+    upgrading = upgrade(server)
+    upgrading.start_new_server()
+    assert server.until("/api/health/ready", 200, PATIENCE).status == 200, server.log
+    upgrading.end_old_server()
+    assert statuses(server, "ready") == {200}
+
+
+def statuses(server: Server, path: str) -> set[int]:
+    """Return the status codes of twenty answers, each over a new connection."""
+    return {server.get(f"/api/health/{path}").status for _ in range(20)}
