@@ -32,7 +32,7 @@ def start_gunicorn(site: ServedSite, *options: str) -> Server:
 
 @dataclasses.dataclass
 class Upgrade:
-    """A running upgrade, in the order that gunicorn's documentation gives.
+    """A running upgrade.
 
     Args:
         site: the site that is served.
@@ -47,23 +47,32 @@ class Upgrade:
         self._new: psutil.Process | None = None
 
     def start_new_server(self) -> None:
-        """Start the new server from the code as it is now, and let it alone answer."""
+        """Start the new server from the code as it is now, and let it alone answer.
+
+        The old server is held: only with ``--daemon`` does gunicorn end its workers on request (WINCH).
+        """
+        workers = self._old.children()
         self._old.send_signal(signal.SIGUSR2)
         until(lambda: (self.site.folder / "pid.2").exists(), self.server)
         self._new = new = psutil.Process(int((self.site.folder / "pid.2").read_text()))
         until(lambda: len(new.children()) == 2, self.server)
-        self._old.send_signal(signal.SIGWINCH)
-        until(lambda: self._old.children() == [new], self.server)
+        self._old.suspend()
+        for worker in workers:
+            worker.kill()
+        until(lambda: all(worker.status() == psutil.STATUS_ZOMBIE for worker in workers), self.server)
         until(lambda: is_answered(self.server), self.server)
 
     def end_old_server(self) -> None:
         """End the old server for good."""
         self._old.send_signal(signal.SIGQUIT)
+        self._old.resume()
         self.server.process.wait(PATIENCE)
         until(lambda: is_answered(self.server), self.server)
 
     def clean_up(self) -> None:
         """End what is still running."""
+        if self.server.process.poll() is None:
+            self._old.resume()
         self.site.stop()
         if self._new is None or not self._new.is_running():
             return
