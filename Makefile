@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 PROJECTS_VENV ?= .venv-projects
+SERVERS_VENV ?= .venv-servers
 PORT ?= 8000
 UNITS ?= tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test reliability unit bench projects lint docs build clean
+.PHONY: help demo outage test reliability servers unit bench projects lint docs build clean
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
@@ -62,6 +63,17 @@ $(PROJECTS_VENV)/installed: pyproject.toml constraints.txt
 projects: $(PROJECTS_VENV)/installed ## Ask the defaults on the databases of projects that others wrote: make projects ARGS="wagtail django-cms"
 	$(PROJECTS_VENV)/bin/python -m tests.projects $(ARGS)
 
+# uWSGI and mod_wsgi are compiled here, mod_wsgi only where Apache's headers are.
+$(SERVERS_VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(SERVERS_VENV)
+	$(SERVERS_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(SERVERS_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[postgresql]" --group servers \
+	    $$(command -v apxs >/dev/null && echo --group apache)
+	touch $@
+
+servers: $(SERVERS_VENV)/installed ## Judge the servers that Django is deployed on, and write their table (needs a C compiler)
+	HEALTHGUARD_WRITE_RELIABILITY=$(if $(CI),,1) $(SERVERS_VENV)/bin/python -m pytest tests/servers $(ARGS)
+
 lint: $(VENV)/installed ## Style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -76,4 +88,4 @@ build: $(VENV)/installed ## Build the package into dist/
 	$(BIN)/python -m build --quiet
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(PROJECTS_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(PROJECTS_VENV) $(SERVERS_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache

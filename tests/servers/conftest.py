@@ -13,6 +13,7 @@ from tests.faults.faulty import __file__ as faulty_file
 from tests.links import Link
 from tests.servers import unprivileged
 from tests.servers.kinds import Kind
+from tests.servers.probing import wait_for_workers
 from tests.servers.table import Record
 from tests.sites import Server, Site
 
@@ -62,10 +63,12 @@ class ServedSite(Site):
         }
 
     def start(self, kind: Kind) -> Server:
-        """Start a server of ``kind`` and wait until it answers."""
+        """Start a server of ``kind`` and wait until all its workers answer."""
         self.write(SETTINGS, URLS, kind.adaptor, faulty=Path(faulty_file).read_text())
         port = free_port()
-        return self.launch(kind.command_for(self.folder, port), port)
+        server = self.launch(kind.command_for(self.folder, port), port)
+        wait_for_workers(server, kind.workers)
+        return server
 
 
 @pytest.fixture(scope="session")

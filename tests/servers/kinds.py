@@ -21,7 +21,17 @@ UWSGI = (
     *("--http-socket", "127.0.0.1:{port}", "--processes", "2", "--module", "{application}"),
 )
 GUNICORN = ("{python}", "-m", "gunicorn", "--no-control-socket", "--bind", "127.0.0.1:{port}", "--workers", "2")
-GRANIAN = ("{python}", "-m", "granian", "--port", "{port}", "--workers", "2", "--respawn-failed-workers", "{application}")
+GRANIAN = (
+    "{python}",
+    "-m",
+    "granian",
+    "--port",
+    "{port}",
+    "--workers",
+    "2",
+    "--respawn-failed-workers",
+    "{application}",
+)
 
 
 class Replacement(enum.Enum):

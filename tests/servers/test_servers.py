@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.faults.outcomes import milliseconds
 from tests.servers.conftest import ServedSite
 from tests.servers.kinds import KINDS, Kind, Replacement
+from tests.servers.probing import PATIENCE, pids_that_answer, replies, statuses, wait_for, wait_until_ready
 from tests.servers.table import TABLE, Record
 from tests.sites import Reply, Server
 
@@ -21,47 +21,24 @@ BOUND = 5.0
 """The longest that an answer may take while a check hangs (seconds). DEADLINE is 2 s."""
 GRACE = 25.0
 """The longest that a shutdown may take (seconds). Kubernetes kills the server after 30 s."""
-PATIENCE = 60.0
-"""How long to wait for what must happen sooner or later (seconds)."""
 WELL = {"database": "healthy", "faulty": "healthy", "fine": "healthy"}
 
 servers = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 Start = Callable[[Kind], Server]
 
 
-def wait_for(condition: Callable[[], object], what: str, server: Server) -> None:
-    ends = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < ends, f"{what}\n{server.log[-3000:]}"
-        time.sleep(0.1)
-
-
-def until_ready(server: Server) -> None:
-    assert server.until("/api/health/ready", 200, PATIENCE).status == 200, server.log[-3000:]
-
-
-def replies(server: Server, path: str, count: int) -> list[Reply]:
-    """Return the answers of ``count`` requests, each over a new connection."""
-    return [server.get(f"/api/health{path}") for _ in range(count)]
-
-
-def pids_that_answer(server: Server) -> set[int]:
-    """Return the processes that answered eight requests at the same time."""
-    with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda _: server.get("/pid", host="example.com", timeout=PATIENCE), range(8))
-        return {int(answer.body) for answer in answers}
-
-
 @servers
-def test_probes_answer_json_to_every_method_and_host(kind: Kind, start: Start, served_site: ServedSite, record: Record):
+def test_probes_answer_json_to_every_method_and_host(
+    kind: Kind, start: Start, served_site: ServedSite, record: Record
+) -> None:
     """Kubelet's Host is the address of the pod, which no project allows."""
     server = start(kind)
-    until_ready(server)
+    wait_until_ready(server)
     assert server.until("/api/health", 200, PATIENCE).status == 200
     expected = {"": 200, "/live": 200, "/startup": 200, "/ready": 200}
     assert {path: codes(server, path) for path in PATHS} == {path: {code} for path, code in expected.items()}
     served_site.link.down()
-    wait_for(lambda: {reply.status for reply in replies(server, "", 20)} == {503}, "/api/health", server)
+    wait_for(lambda: statuses(server, "") == {503}, "/api/health", server)
     expected[""] = 503
     assert {path: codes(server, path) for path in PATHS} == {path: {code} for path, code in expected.items()}
     assert server.get("/pid").status == 400, "the project itself does not allow this Host"
@@ -84,7 +61,7 @@ def codes(server: Server, path: str) -> set[int]:
 def test_hung_check_delays_no_other_answer(kind: Kind, start: Start, served_site: ServedSite, record: Record) -> None:
     """A check that never ends is a timeout of its own service, and of nothing else."""
     server = start(kind)
-    until_ready(server)
+    wait_until_ready(server)
     wait_for(lambda: all(r.json["services"] == WELL for r in replies(server, "", 20)), "all is well", server)
     served_site.fault.write_text("sleep")
     answers: list[Reply] = []
@@ -112,12 +89,12 @@ def test_draining_server_is_not_ready_until_the_file_disappears(
     kind: Kind, start: Start, served_site: ServedSite, record: Record
 ) -> None:
     server = start(kind)
-    until_ready(server)
+    wait_until_ready(server)
     served_site.drain.touch()
     assert {(r.status, r.json["draining"]) for r in replies(server, "/ready", 20)} == {(503, True)}
-    assert {reply.status for reply in replies(server, "/live", 20)} == {200}
+    assert statuses(server, "/live") == {200}
     served_site.drain.unlink()
-    assert {reply.status for reply in replies(server, "/ready", 20)} == {200}
+    assert statuses(server, "/ready") == {200}
     record.note(kind, "draining", "503, then 200")
 
 
@@ -132,9 +109,9 @@ def test_replaced_worker_is_ready_while_the_database_is_down(
         record.note(kind, column, "one process")
         return
     server = start(kind)
-    until_ready(server)
+    wait_until_ready(server)
     served_site.link.down()
-    wait_for(lambda: {reply.status for reply in replies(server, "", 20)} == {503}, "the database is down", server)
+    wait_for(lambda: statuses(server, "") == {503}, "the database is down", server)
     workers = kind.worker_processes(server)
     assert len(workers) == kind.workers
     before = {worker.pid for worker in workers}
@@ -154,8 +131,7 @@ def test_replaced_worker_is_ready_while_the_database_is_down(
 
     wait_for(is_replaced, "the killed workers are replaced", server)
     wait_for(lambda: pids_that_answer(server) - before, "a new worker answers", server)
-    statuses = [reply.status for reply in replies(server, "/ready", 30)]
-    assert statuses == [200] * 30
+    assert [reply.status for reply in replies(server, "/ready", 30)] == [200] * 30
     assert server.get("/api/health").status == 503, "the database is still down"
     record.note(kind, column, "ready")
 
@@ -166,15 +142,15 @@ def test_fresh_server_is_not_ready_until_the_database_is_up(
 ) -> None:
     """A server that is started again does not inherit that the one before it was ready."""
     first = start(kind)
-    until_ready(first)
+    wait_until_ready(first)
     first.stop()
     served_site.link.down()
     server = start(kind)
-    assert {reply.status for path in ("/ready", "/startup") for reply in replies(server, path, 20)} == {503}
-    assert {reply.status for reply in replies(server, "/live", 20)} == {200}
+    assert {path: statuses(server, path) for path in ("/ready", "/startup")} == {"/ready": {503}, "/startup": {503}}
+    assert statuses(server, "/live") == {200}
     served_site.link.up()
-    until_ready(server)
-    assert {reply.status for path in ("/ready", "/startup") for reply in replies(server, path, 20)} == {200}
+    wait_until_ready(server)
+    assert {path: statuses(server, path) for path in ("/ready", "/startup")} == {"/ready": {200}, "/startup": {200}}
     record.note(kind, "refusal", "503 until the database is up")
 
 
@@ -183,7 +159,7 @@ def test_shutdown_ends_in_time_while_a_check_hangs(
     kind: Kind, start: Start, served_site: ServedSite, record: Record
 ) -> None:
     server = start(kind)
-    until_ready(server)
+    wait_until_ready(server)
     served_site.fault.write_text("sleep")
     wait_for(lambda: server.get().json["services"]["faulty"] != "healthy", "the check hangs", server)
     family = psutil.Process(server.process.pid).children(recursive=True)

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +15,9 @@ import pytest
 from example_project.deployment import free_port
 from tests.servers import unprivileged
 from tests.servers.conftest import ServedSite
+from tests.servers.probing import PATIENCE, statuses, wait_for, wait_until_ready
 from tests.sites import Server
 
-PATIENCE = 60.0
 ALL_WELL = 'HEALTHGUARD = {"SERVICES": {"one": "tests.strange_checks.Fine"}}'
 BROKEN = 'HEALTHGUARD = {"SERVICES": {"one": EnvironmentVariable("HEALTHGUARD_TEST_NOT_SET")}}'
 
@@ -53,21 +52,23 @@ class Upgrade:
         """
         workers = self._old.children()
         self._old.send_signal(signal.SIGUSR2)
-        until(lambda: (self.site.folder / "pid.2").exists(), self.server)
+        wait_for((self.site.folder / "pid.2").exists, "the new server starts", self.server)
         self._new = new = psutil.Process(int((self.site.folder / "pid.2").read_text()))
-        until(lambda: len(new.children()) == 2, self.server)
+        wait_for(lambda: len(new.children()) == 2, "the new server has its workers", self.server)
         self._old.suspend()
         for worker in workers:
             worker.kill()
-        until(lambda: all(worker.status() == psutil.STATUS_ZOMBIE for worker in workers), self.server)
-        until(lambda: is_answered(self.server), self.server)
+        wait_for(
+            lambda: all(worker.status() == psutil.STATUS_ZOMBIE for worker in workers), "no old worker", self.server
+        )
+        wait_for(lambda: is_answered(self.server), "the server answers", self.server)
 
     def end_old_server(self) -> None:
         """End the old server for good."""
         self._old.send_signal(signal.SIGQUIT)
         self._old.resume()
         self.server.process.wait(PATIENCE)
-        until(lambda: is_answered(self.server), self.server)
+        wait_for(lambda: is_answered(self.server), "the server answers", self.server)
 
     def clean_up(self) -> None:
         """End what is still running."""
@@ -104,13 +105,6 @@ def is_answered(server: Server) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool], server: Server) -> None:
-    ends = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < ends, server.log[-3000:]
-        time.sleep(0.1)
-
-
 @pytest.fixture(params=["the same user", "another user"])
 def options(request: pytest.FixtureRequest, served_site: ServedSite) -> tuple[str, ...]:
     """The options of gunicorn with which its workers run as that user."""
@@ -128,14 +122,14 @@ def test_broken_code_is_not_ready_where_the_old_code_was(
     """Case S4: the new server is a child of the old one, and still another server."""
     served_site.write(ALL_WELL, adaptor="wrapper")
     server = start_gunicorn(served_site, *options)
-    assert server.until("/api/health/ready", 200, PATIENCE).status == 200, server.log
+    wait_until_ready(server)
     served_site.write(BROKEN, adaptor="wrapper")
     upgrading = upgrade(server)
     upgrading.start_new_server()
-    beside = {path: statuses(server, path) for path in ("ready", "startup")}
+    beside = {path: statuses(server, path) for path in ("/ready", "/startup")}
     upgrading.end_old_server()
-    alone = {path: statuses(server, path) for path in ("ready", "startup")}
-    assert beside == alone == {"ready": {503}, "startup": {503}}
+    alone = {path: statuses(server, path) for path in ("/ready", "/startup")}
+    assert beside == alone == {"/ready": {503}, "/startup": {503}}
 
 
 def test_new_code_becomes_ready_by_itself(
@@ -143,15 +137,10 @@ def test_new_code_becomes_ready_by_itself(
 ) -> None:
     served_site.write(BROKEN, adaptor="wrapper")
     server = start_gunicorn(served_site, *options)
-    assert statuses(server, "ready") == {503}
+    assert statuses(server, "/ready") == {503}
     served_site.write(ALL_WELL, adaptor="wrapper")
     upgrading = upgrade(server)
     upgrading.start_new_server()
-    assert server.until("/api/health/ready", 200, PATIENCE).status == 200, server.log
+    wait_until_ready(server)
     upgrading.end_old_server()
-    assert statuses(server, "ready") == {200}
-
-
-def statuses(server: Server, path: str) -> set[int]:
-    """Return the status codes of twenty answers, each over a new connection."""
-    return {server.get(f"/api/health/{path}").status for _ in range(20)}
+    assert statuses(server, "/ready") == {200}
