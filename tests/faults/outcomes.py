@@ -41,6 +41,10 @@ class Table:
         kept = [known[: self.stable] for known in self._rows(PAGE.read_text())]
         assert row[: self.stable] in kept, f"{row} does not stand in {PAGE.name}: write it anew with '{self.command}'"
 
+    def names(self) -> set[str]:
+        """Return the first cell of every row of the page."""
+        return {row[0] for row in self._rows(PAGE.read_text())}
+
     @property
     def _markers(self) -> tuple[str, str]:
         return f"<!-- {self.section} -->\n", f"<!-- end of {self.section} -->\n"

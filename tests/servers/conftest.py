@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from example_project.deployment import free_port
-from tests.faults.faulty import __file__ as faulty_file
+from tests.faults.pods import FAULTY
 from tests.links import Link
 from tests.servers import unprivileged
 from tests.servers.kinds import Kind
@@ -64,7 +64,7 @@ class ServedSite(Site):
 
     def start(self, kind: Kind) -> Server:
         """Start a server of ``kind`` and wait until all its workers answer."""
-        self.write(SETTINGS, URLS, kind.adaptor, faulty=Path(faulty_file).read_text())
+        self.write(SETTINGS, URLS, kind.adaptor, faulty=FAULTY)
         port = free_port()
         server = self.launch(kind.command_for(self.folder, port), port)
         wait_for_workers(server, kind.workers)

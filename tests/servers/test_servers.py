@@ -23,8 +23,14 @@ GRACE = 25.0
 """The longest that a shutdown may take (seconds). Kubernetes kills the server after 30 s."""
 WELL = {"database": "healthy", "faulty": "healthy", "fine": "healthy"}
 
-servers = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 Start = Callable[[Kind], Server]
+servers = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+
+
+def servers_that(replacement: Replacement) -> pytest.MarkDecorator:
+    """Parametrize a test with the servers that replace a killed worker in this way."""
+    kinds = [kind for kind in KINDS if kind.replacement is replacement]
+    return pytest.mark.parametrize("kind", kinds, ids=lambda kind: kind.name)
 
 
 @servers
@@ -34,11 +40,11 @@ def test_probes_answer_json_to_every_method_and_host(
     """Kubelet's Host is the address of the pod, which no project allows."""
     server = start(kind)
     wait_until_ready(server)
-    assert server.until("/api/health", 200, PATIENCE).status == 200
+    wait_for(lambda: statuses(server, "") == {200}, "all is well", server)
     expected = {"": 200, "/live": 200, "/startup": 200, "/ready": 200}
     assert {path: codes(server, path) for path in PATHS} == {path: {code} for path, code in expected.items()}
     served_site.link.down()
-    wait_for(lambda: statuses(server, "") == {503}, "/api/health", server)
+    wait_for(lambda: statuses(server, "") == {503}, "the database is down", server)
     expected[""] = 503
     assert {path: codes(server, path) for path in PATHS} == {path: {code} for path, code in expected.items()}
     assert server.get("/pid").status == 400, "the project itself does not allow this Host"
@@ -98,32 +104,22 @@ def test_draining_server_is_not_ready_until_the_file_disappears(
     record.note(kind, "draining", "503, then 200")
 
 
-@pytest.mark.parametrize("killed", ["one", "all"])
-@servers
+@pytest.mark.parametrize("killed", ["one worker killed", "all workers killed"])
+@servers_that(Replacement.WORKER)
 def test_replaced_worker_is_ready_while_the_database_is_down(
     kind: Kind, killed: str, start: Start, served_site: ServedSite, record: Record
 ) -> None:
     """The server has been ready once, and "once" belongs to the server."""
-    column = "one worker killed" if killed == "one" else "all workers killed"
-    if kind.replacement is Replacement.NO_WORKERS:
-        record.note(kind, column, "one process")
-        return
     server = start(kind)
     wait_until_ready(server)
     served_site.link.down()
     wait_for(lambda: statuses(server, "") == {503}, "the database is down", server)
     workers = kind.worker_processes(server)
     assert len(workers) == kind.workers
-    before = {worker.pid for worker in workers}
-    gone = workers[:1] if killed == "one" else workers
+    gone = workers[:1] if killed == "one worker killed" else workers
     for worker in gone:
         worker.kill()
-    if kind.replacement is Replacement.NOTHING:
-        server.process.wait(PATIENCE)
-        psutil.wait_procs(workers, PATIENCE)
-        assert not any(worker.is_running() for worker in workers)
-        record.note(kind, column, "the server ends")
-        return
+    before = {worker.pid for worker in workers}
 
     def is_replaced() -> bool:
         now = {worker.pid for worker in kind.worker_processes(server)}
@@ -133,7 +129,33 @@ def test_replaced_worker_is_ready_while_the_database_is_down(
     wait_for(lambda: pids_that_answer(server) - before, "a new worker answers", server)
     assert [reply.status for reply in replies(server, "/ready", 30)] == [200] * 30
     assert server.get("/api/health").status == 503, "the database is still down"
-    record.note(kind, column, "ready")
+    record.note(kind, killed, "ready")
+
+
+@pytest.mark.parametrize("killed", ["one worker killed", "all workers killed"])
+@servers_that(Replacement.NOTHING)
+def test_killed_worker_ends_the_server(kind: Kind, killed: str, start: Start, record: Record) -> None:
+    """Whatever started the server starts a new one, which has not been ready."""
+    server = start(kind)
+    wait_until_ready(server)
+    workers = kind.worker_processes(server)
+    assert len(workers) == kind.workers
+    for worker in workers[:1] if killed == "one worker killed" else workers:
+        worker.kill()
+    server.process.wait(PATIENCE)
+    _, alive = psutil.wait_procs(workers, PATIENCE)
+    assert not alive
+    record.note(kind, killed, "the server ends")
+
+
+@servers_that(Replacement.NO_WORKERS)
+def test_server_without_workers_is_one_process(kind: Kind, start: Start, record: Record) -> None:
+    """There is no worker that could be replaced."""
+    server = start(kind)
+    assert pids_that_answer(server) == {server.process.pid}
+    assert psutil.Process(server.process.pid).children() == []
+    record.note(kind, "one worker killed", "one process")
+    record.note(kind, "all workers killed", "one process")
 
 
 @servers
@@ -178,3 +200,8 @@ def test_row_stands_in_the_page(kind: Kind, record: Record) -> None:
     kind.skip_if_missing()
     assert not record.missing(kind), "these tests have failed or were not run"
     TABLE.publish(record.row(kind))
+
+
+def test_page_has_rows_of_these_servers_alone() -> None:
+    """The row of a server that is judged no more must be removed."""
+    assert TABLE.names() <= {kind.name for kind in KINDS}
