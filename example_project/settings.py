@@ -93,6 +93,6 @@ HEALTHGUARD: dict[str, Any] = {
             headers={"x-api-key": lambda: os.environ["EXCHANGE_API_KEY"]},
         ),
     },
-    "DETAILS_TOKENS": [os.environ["HEALTHGUARD_TOKEN"]] if "HEALTHGUARD_TOKEN" in os.environ else [],
+    "DETAILS_TOKENS": [os.environ.get("HEALTHGUARD_TOKEN", "")],
     "DRAIN_FILE": os.environ.get("DRAIN_FILE"),
 }
