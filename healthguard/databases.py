@@ -31,7 +31,7 @@ DEFAULT_LIMIT = 5.0
 """How long a query may take where no deadline is set (seconds): django-health-check's own timeout."""
 
 _MAX_TEXT = 2000
-"""How much of a driver's text is read (characters)."""
+"""The part of a driver's text that is read (characters)."""
 
 _Row = tuple[Any, ...]
 
@@ -67,7 +67,7 @@ def _connection(alias: str) -> BaseDatabaseWrapper:
     except ConnectionDoesNotExist:
         raise Unhealthy(
             "unknown_alias",
-            f"There is no database alias {shown(alias)}.",
+            f"{shown(alias)} is not an alias of the DATABASES setting.",
             fault=Fault.CONFIG,
             hint="Name an alias of the DATABASES setting.",
             evidence={"alias": shown_name(alias), "known": sorted(connections)},

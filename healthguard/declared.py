@@ -1,4 +1,4 @@
-"""How a value from a declaration may be shown.
+"""The form in which a value from a declaration may be shown.
 
 People put a secret in the place of a name: a key where a check is expected, DATABASE_URL where the name of a database
 is. So whatever was declared is shown by the functions of this module, and only if it is a plain name.

@@ -21,7 +21,7 @@ __all__ = ["ERROR", "INFO", "WARNING", "flush", "forget", "once", "write"]
 CAPACITY = 1000
 """The number of lines that may wait to be written. Further lines are dropped, and counted."""
 _EXIT_SECONDS = 0.25
-"""How long the end of the process waits for lines that are not written yet (seconds)."""
+"""The longest time for which the end of the process waits for lines to be written (seconds)."""
 
 _logger = logging.getLogger("healthguard")
 

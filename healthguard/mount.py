@@ -1,4 +1,4 @@
-"""Where the project has mounted healthguard, for adaptors that answer before the URLconf is asked.
+"""The places where the project has mounted healthguard, for adaptors that answer before the URLconf is asked.
 
 The URLconf is walked for healthguard's view. So a request is answered exactly where Django's own resolver would lead
 to it: at several mounts, within namespaces, below captured arguments and language prefixes.
@@ -29,7 +29,7 @@ from healthguard.status import Fault, Problem
 from healthguard.views import health
 
 DEFAULT_PREFIX = "/api/health"
-"""Where requests are answered as long as the URLconf cannot be imported, and MOUNT is not set."""
+"""The place where requests are answered as long as the URLconf cannot be imported, and MOUNT is not set."""
 
 RETRY_SECONDS = 5.0
 """How long a URLconf that cannot be imported is left alone before it is tried again."""

@@ -23,7 +23,7 @@ _CANCEL_SECONDS = 1.0
 _STOP_SECONDS = 0.25
 """How long it may then take to stop it (seconds)."""
 _SQLITE_STEPS = 100_000
-"""How many steps of SQLite's virtual machine pass between two checks for a cut: a few milliseconds."""
+"""The number of steps of SQLite's virtual machine that pass between two checks for a cut: a few milliseconds."""
 
 
 def is_own(connection: BaseDatabaseWrapper) -> bool:

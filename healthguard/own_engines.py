@@ -48,7 +48,7 @@ class OwnConnection(BaseDatabaseWrapper):
     has_pool_options: ClassVar[bool] = False
     """True if OPTIONS may hold options of an engine's pool."""
     limit: float
-    """How long connecting may take, and how long the server may be silent (seconds)."""
+    """The longest time that connecting may take, and that the server may be silent (seconds)."""
     opened: Opened
     """Called with the driver's name and each connection of the driver, before it is used."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 200_000
 """The longest text that a pattern is applied to (characters). A variable of the environment can have 131,071."""
 MAX_SECONDS = 0.5
-"""How long applying a pattern may take (seconds)."""
+"""The longest time that applying a pattern may take (seconds)."""
 
 # The regex package takes some braces for fuzzy matching, where Python's own engine takes them as they are.
 _LITERAL_BRACE = re.compile(r"(?<!\\)\{(?!\d+,?\d*\}|,\d+\})")

@@ -30,7 +30,7 @@ IMPATIENCE = 0.1
 """How long a run is waited for whose predecessor took longer than anybody waits (seconds)."""
 
 _INLINE_LOG_SECONDS = 1.0
-"""How long an inline run waits until its log lines are written (seconds)."""
+"""The longest time that an inline run waits until its log lines are written (seconds)."""
 
 _CUTS_AT_ONCE = 2
 """After how many cuts in a row the next is put off ever longer."""

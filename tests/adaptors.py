@@ -26,7 +26,7 @@ NAMES = ("urls", "middleware", "wsgi wrapper", "asgi wrapper", "asgi middleware"
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """What came back: the HTTP status, the headers by lower-case name, and the body."""
+    """A response: the HTTP status, the headers by lower-case name, and the body."""
 
     status: int
     headers: dict[str, str]

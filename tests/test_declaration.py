@@ -118,7 +118,7 @@ def test_a_wrong_declaration(error, declaration) -> None:
 
 @pytest.mark.parametrize("token", ["", None])
 def test_missing_token_is_a_warning_and_opens_nothing(token) -> None:
-    """A laptop or CI without the variable is no outage: `check` warns, answers stay green."""
+    """A laptop or CI without the variable is not an outage: `check` warns, answers stay green."""
     with override_settings(HEALTHGUARD={"SERVICES": FINE, "DETAILS_TOKENS": [token, STRONG]}, DEBUG=False):
         (message,) = [message for message in run_checks() if message.id.startswith("healthguard.")]
         assert (message.id, message.level) == ("healthguard.W002", WARNING)
@@ -129,7 +129,7 @@ def test_missing_token_is_a_warning_and_opens_nothing(token) -> None:
 
 
 def test_token_with_a_flaw_opens_nothing_and_is_not_shown() -> None:
-    """What is wrong with it is reported, and at which position; never the token."""
+    """The flaw and the position of the token are reported, never the token."""
     token = f"{STRONG}\n"
     with override_settings(HEALTHGUARD={"SERVICES": FINE, "DETAILS_TOKENS": [STRONG, token]}):
         (message,) = [message for message in run_checks() if message.id.startswith("healthguard.")]

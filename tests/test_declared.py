@@ -158,7 +158,7 @@ def test_secret_in_the_place_of_a_key_of_the_setting_is_not_shown(name: str) -> 
     ],
 )
 def test_plain_name_is_shown(name: str) -> None:
-    """What people call things stays readable."""
+    """Ordinary names stay readable."""
     assert is_showable(name)
     assert shown(name) == repr(name)
 

@@ -153,7 +153,7 @@ def test_another_project_has_another_identity(monkeypatch: pytest.MonkeyPatch, s
 
 
 def test_objects_in_settings_do_not_tell_workers_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What differs from process to process, like the address of a function, is left out."""
+    """Objects, whose addresses differ from process to process, are left out."""
     names = set()
     for _ in range(2):
         databases = {"default": {"ENGINE": "x", "OPTIONS": {"factory": object(), "hook": lambda: None}}}

@@ -131,7 +131,7 @@ def test_view_alone_is_answered_there_and_not_below(served, urlconf) -> None:
     "asked", ["/api/healthcare", "/apix/health", "/health", "/api/healt", "/x/api/health", "/v/health"]
 )
 def test_nothing_else_is_answered(served, urlconf, name: str, asked: str) -> None:
-    """What only looks like a mount is left to the project; care is a service, but healthcare is not below a mount."""
+    """A path that only looks like a mount is left to the project; healthcare is not the service care."""
     patterns, _ = MOUNTS[name]
     ask = served(urlconf(*patterns, path(asked.removeprefix("/"), page)))
     assert ask(asked).body == b"a page of the project"
@@ -144,7 +144,7 @@ def test_where_nothing_is_mounted_nothing_is_answered(served, urlconf) -> None:
 
 
 def test_view_of_the_project_below_the_mount_keeps_its_place(served, urlconf) -> None:
-    """What the URLconf lists before the include is not hidden by it."""
+    """The include does not hide a view that the URLconf lists before it."""
     ask = served(
         urlconf(
             path("api/health/dashboard", page), path("api/health/report/<int:number>", page), path("api/health", OURS)

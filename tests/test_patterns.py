@@ -91,7 +91,7 @@ def test_braces_are_never_fuzzy(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("given", ["(", "[", "a{2", "*", r"\p{L}", "(?e)x", None, 5, b"x", re.compile("x")])
 def test_only_patterns_of_python_are_patterns(given: object) -> None:
-    """What Python's re refuses is not a pattern, even if the engine would take it."""
+    """A text that Python's re refuses is not a pattern, even if the engine would take it."""
     is_right = isinstance(given, str) and _compiles(given)
     assert is_pattern(given) == is_right
 

@@ -131,7 +131,7 @@ def _with_pipe(place: Path) -> None:
     ],
 )
 def test_anything_but_an_empty_file_in_a_real_folder_is_ignored(place: Path, make) -> None:
-    """What another program left at that path makes no pod ready."""
+    """Leftovers of another program at that path do not make a pod ready."""
     make(place)
     assert not is_found()
 

@@ -62,7 +62,7 @@ def test_secret_in_the_environment_is_masked(monkeypatch, variable: str, value: 
     ],
 )
 def test_password_of_nobody_is_masked(text: str, shown: str) -> None:
-    """What stands where passwords stand is masked, though no setting has it."""
+    """A value in the place of a password is masked, even if no setting has it."""
     assert redact(text) == shown
 
 

@@ -185,7 +185,7 @@ def test_broken_urlconf_is_logged_once_and_can_be_asked_for(site: Site) -> None:
 
 
 def test_section_of_its_own_is_unknown_where_all_is_well(site: Site) -> None:
-    """There is no such service then."""
+    """The service does not exist then."""
     server = site.write(SWITCHED, adaptor="middleware", switched=SWITCH).serve()
     assert server.get("/api/health/healthguard").status == 404
 
@@ -229,7 +229,7 @@ def test_fresh_answer_is_never_an_old_result(site: Site, kind: str) -> None:
 
 
 def test_fresh_answer_of_a_quick_check_is_new(site: Site) -> None:
-    """What was found after the question is the answer."""
+    """The answer is the result that was found after the request."""
     server = site.write(SLOW, adaptor="middleware", slow=SLOW_CHECK).serve()
     assert server.until("/api/health", 200, headers=DETAILS).status == 200
     (site.folder / "off").touch()

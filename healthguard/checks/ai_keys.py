@@ -157,7 +157,7 @@ class AIProviderKey(Check):
         if self.share is not None and not isinstance(self.share, str):
             yield Problem.misdeclared("AIProviderKey: share is the alias of a cache in CACHES.")
         elif self.share is not None and self.share not in getattr(settings, "CACHES", {}):
-            yield Problem.misdeclared(f"AIProviderKey: there is no cache {shown(self.share)} in CACHES.")
+            yield Problem.misdeclared(f"AIProviderKey: {shown(self.share)} is not an alias of the CACHES setting.")
         if not is_ttl(self.ttl):
             yield Problem.misdeclared("AIProviderKey takes its ttl in seconds.")
 
@@ -214,7 +214,7 @@ def _found(provider: Provider, declared: str | None, *, skips_empty: bool) -> tu
         if value is not None:
             return f"the setting {declared}", value, None
         raise _missing(
-            provider, [declared], f"No key for {provider.label}: {shown_name(declared)} is no variable and no setting."
+            provider, [declared], f"No key for {provider.label}: {shown_name(declared)} is not a variable or a setting."
         )
     raise _missing(provider, names, f"No key for {provider.label}: {' and '.join(names)} are not set.")
 

@@ -1,4 +1,4 @@
-"""What healthguard's own checks have in common."""
+"""The base of healthguard's own checks."""
 
 from __future__ import annotations
 

@@ -182,7 +182,9 @@ class ModelSchema(_SchemaCheck):
         if self.apps is not None:
             unknown = sorted(set(self.apps) - {config.label for config in apps.get_app_configs()})
             if unknown:
-                yield Problem.misdeclared(f"ModelSchema: there is no app labelled {', '.join(map(shown, unknown))}.")
+                yield Problem.misdeclared(
+                    f"ModelSchema: these are not labels of installed apps: {', '.join(map(shown, unknown))}."
+                )
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         # Here, for this module is imported by settings, before there are models.

@@ -15,7 +15,7 @@ from healthguard.providers.verification import Verification
 MAX_ENTRY_CHARACTERS = 8192
 _MAX_TEXT = 300
 _CLOCK_SKEW = 60.0
-"""How far the clocks of a fleet's machines may be apart (seconds)."""
+"""The largest difference between the clocks of a fleet's machines (seconds)."""
 _MAX_NUMBER = 1e12
 
 
