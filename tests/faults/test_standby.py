@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.core.management import call_command
 
 from healthguard.checks import AppliedMigrations, DatabaseName, ModelSchema, RequiredColumns
 from healthguard.status import CheckResult, Status
 from tests.faults.cluster import DATABASE, Cluster
+from tests.sites import wait_until
 
 
 @pytest.fixture
@@ -37,12 +39,18 @@ def test_a_hot_standby(primary, connect, result) -> None:
         with primary.session(DATABASE) as session, session.transaction():
             session.execute("ALTER TABLE customers ADD COLUMN later text NOT NULL")
             session.execute("SELECT pg_switch_wal()")
-            time.sleep(0.5)
+            wait_until(lambda: _is_locked(url))
             # Whatever waited for the lock would fail with a timeout.
             assert [result(check).status for check in checks] == [Status.HEALTHY] * len(checks)
         told = _until(lambda: result(checks[2]), Status.DEGRADED)
         assert told.problem is not None
         assert told.problem.evidence["column_unexpected"] == ["customers.later"]
+
+
+def _is_locked(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        locks = connection.execute("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted")
+        return bool(locks.fetchall())
 
 
 def _until(look, status: Status) -> CheckResult:
