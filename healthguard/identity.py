@@ -12,7 +12,7 @@ import hmac
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -102,18 +102,16 @@ def _project(tree: Tree) -> str:
             # With mod_wsgi, several groups of processes may serve the same code with another environment.
             getattr(sys.modules.get("mod_wsgi"), "process_group", None),
             services,
-            list(_plain_values(getattr(settings, "DATABASES", None))),
+            _default_database(),
         ]
     )
 
 
-def _plain_values(value: object, path: str = "") -> Iterator[str]:
-    """Yield the texts and numbers in nested settings; other objects differ from process to process."""
-    if isinstance(value, Mapping):
-        for name, inner in sorted(value.items(), key=lambda item: str(item[0])):
-            yield from _plain_values(inner, f"{path}.{name}")
-    elif isinstance(value, list | tuple):
-        for position, inner in enumerate(value):
-            yield from _plain_values(inner, f"{path}.{position}")
-    elif isinstance(value, str | int | float | os.PathLike) or value is None:
-        yield f"{path}={value!s}"
+def _default_database() -> list[str]:
+    """Return what tells the default database from others, and stays the same while a process runs.
+
+    Django fills in the other keys when a connection is first used, and projects add aliases at run time.
+    """
+    databases = getattr(settings, "DATABASES", None)
+    default = databases.get("default") if isinstance(databases, Mapping) else None
+    return [str(default.get(key) or "") for key in ("NAME", "HOST", "PORT", "USER")] if default else []

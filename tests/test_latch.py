@@ -152,14 +152,27 @@ def test_another_project_has_another_identity(monkeypatch: pytest.MonkeyPatch, s
     assert server_identity(tree("one")) != before
 
 
-def test_objects_in_settings_do_not_tell_workers_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects, whose addresses differ from process to process, are left out."""
-    names = set()
-    for _ in range(2):
-        databases = {"default": {"ENGINE": "x", "OPTIONS": {"factory": object(), "hook": lambda: None}}}
-        monkeypatch.setattr(settings, "DATABASES", databases)
-        names.add(server_identity(tree("one")))
-    assert len(names) == 1
+def _fill_in(databases: dict) -> None:
+    # As Django's ConnectionHandler does when a connection is first used.
+    databases["default"] |= {"USER": "", "PASSWORD": "", "CONN_MAX_AGE": 0, "TEST": {"NAME": None}}
+
+
+def _add_alias(databases: dict) -> None:
+    databases["tenant"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "tenant"}
+
+
+def _add_object(databases: dict) -> None:
+    databases["default"]["OPTIONS"] = {"factory": object()}
+
+
+@pytest.mark.parametrize("change", [_fill_in, _add_alias, _add_object])
+def test_databases_that_change_at_run_time_keep_the_identity(monkeypatch: pytest.MonkeyPatch, change) -> None:
+    """A worker that has served requests and one that is new are workers of one server."""
+    databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": Path("shop.sqlite3")}}
+    monkeypatch.setattr(settings, "DATABASES", databases)
+    before = server_identity(tree("one"))
+    change(databases)
+    assert server_identity(tree("one")) == before
 
 
 def test_system_that_shows_nothing_has_no_shared_latch(monkeypatch: pytest.MonkeyPatch) -> None:
