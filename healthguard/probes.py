@@ -82,7 +82,8 @@ class Guard:
 def _shared_name(tree: Tree) -> str | None:
     """Return the name of the latch that this server's workers share; None if it cannot be found out."""
     try:
-        return server_identity(tree)
+        # The default services depend on what has been added to DATABASES in the meantime.
+        return server_identity(tree if "SERVICES" in settings.declared else Tree({}))
     except Exception as error:
         log.once(
             log.WARNING,
