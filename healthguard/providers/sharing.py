@@ -70,12 +70,7 @@ async def shared(
         cache = text_cache(alias)
     except Exception:
         return await ask(), False
-    try:
-        return await _shared_through(cache, alias, name, ask, ttl=ttl, limit=limit)
-    finally:
-        # It may be an instance of its own, whose connections nobody else closes.
-        with contextlib.suppress(Exception):
-            cache.close()
+    return await _shared_through(cache, alias, name, ask, ttl=ttl, limit=limit)
 
 
 async def _shared_through(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from asgiref.local import Local
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.memcached import PyMemcacheCache
@@ -12,20 +14,32 @@ from django.utils.module_loading import import_string
 
 from healthguard.providers.entries import MAX_ENTRY_CHARACTERS
 
+_instances = Local()
+"""The instances by alias, one for each thread, as Django keeps its own: not every client can be shared."""
+
 
 def text_cache(alias: str) -> BaseCache:
     """Return the cache ``alias`` with an instance of its own that stores text, if its backend can do that.
 
     Other backends are used as they are; the file, database and local-memory caches of Django unpickle what they read.
     """
-    declared = dict(caches.settings[alias])
-    backend = import_string(declared.pop("BACKEND"))
-    options = _text_options(backend)
-    if not options:
-        return caches[alias]
-    location = declared.pop("LOCATION", "")
-    cache: BaseCache = backend(location, {**declared, "OPTIONS": {**(declared.get("OPTIONS") or {}), **options}})
+    declared = caches.settings[alias]
+    known, cache = getattr(_instances, alias, (None, None))
+    if cache is None or known is not declared:
+        cache = _text_instance(declared) or caches[alias]
+        setattr(_instances, alias, (declared, cache))
     return cache
+
+
+def _text_instance(declared: Mapping[str, Any]) -> BaseCache | None:
+    backend = import_string(declared["BACKEND"])
+    own = _text_options(backend)
+    if not own:
+        return None
+    params = {name: value for name, value in declared.items() if name not in ("BACKEND", "LOCATION")}
+    params["OPTIONS"] = {**params.get("OPTIONS", {}), **own}
+    instance: BaseCache = backend(declared.get("LOCATION", ""), params)
+    return instance
 
 
 def _text_options(backend: Any) -> dict[str, Any]:
