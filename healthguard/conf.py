@@ -15,7 +15,7 @@ from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
 from healthguard import values
-from healthguard.declared import shown
+from healthguard.declared import is_showable, shown
 from healthguard.providers import PROVIDERS
 from healthguard.service import Service, ServiceNode, Tree, misdeclared, place
 from healthguard.status import Fault, Problem
@@ -36,6 +36,21 @@ RESERVED = frozenset(
 """What stands in the answer, or in a path, and so cannot be the name of a service."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_LONG_NAME = 20
+_MAX_WORDS = 200
+_LISTS = (list, tuple, set, frozenset)
+# References of shells, Helm, Python, vaults and the like, and the name of a variable in the place of its value.
+_REFERENCE = re.compile(
+    r"\$[({][A-Za-z_]{3}|\{\{\s*[\w.]{3}|%\([A-Za-z_]{3}|#\{[A-Za-z_]{3}|^[<(\[][a-z]+[-_ ][a-z]|^(op|vault|secret|ref\+\w+)://"
+    r"|^vault:|^ENC\[|^_*[A-Z][A-Z0-9]*(_+[A-Z0-9]+)+_*$"
+)
+# Nothing but words that ask for a token, at least one of which says so.
+_WORDS = re.compile(
+    r"(?=.*(change|replace|insert|your|please|secret|password|undefined))"
+    r"((please|change|replace|insert|put|this|your|my|me|it|now|here|in|a|the|of|at|least|super|very|secret|tokens?|key"
+    r"|password|undefined|random|characters|bytes|(?<=[-_. ])\d{1,2}(?=[-_. ]))[-_. ]*)+",
+    re.IGNORECASE,
+)
 _DUMMY_ENGINE = "django.db.backends.dummy"
 
 
@@ -81,9 +96,9 @@ class Settings:
     def details_tokens(self) -> tuple[str, ...]:
         """The bearer tokens that open the details. A token with a flaw opens nothing."""
         value = self.declared.get("DETAILS_TOKENS", ())
-        if not isinstance(value, list | tuple | set):
+        if not isinstance(value, _LISTS):
             return ()
-        return tuple(token for token in value if token and _token_flaw(token) is None)
+        return tuple(token for token in value if not _is_blank(token) and _token_flaw(token) is None)
 
     @property
     def shows_services(self) -> bool:
@@ -248,16 +263,16 @@ def _value_errors(declared: Mapping[str, Any]) -> _Found:
 
 
 def _token_errors(tokens: object) -> _Found:
-    if not isinstance(tokens, list | tuple | set):
+    if not isinstance(tokens, _LISTS):
         yield DeclarationError("E004", f"{SETTING}['DETAILS_TOKENS'] is not a list.", "Write a list of tokens.")
         return
-    if not all(tokens):
+    if any(map(_is_blank, tokens)):
         yield DeclarationError(
             "W002",
             f"{SETTING}['DETAILS_TOKENS'] has an empty token, which opens nothing.",
             "Set the variable that the token comes from, if details are to be seen there.",
         )
-    for position, flaw in enumerate(_token_flaw(token) if token else None for token in tokens):
+    for position, flaw in enumerate(None if _is_blank(token) else _token_flaw(token) for token in tokens):
         if flaw is not None:
             yield DeclarationError(
                 "E005",
@@ -304,11 +319,18 @@ def _errors_of_checks(tree: Tree) -> _Found:
 
 
 def _is_name(name: object) -> bool:
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in RESERVED
+    is_name = isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in RESERVED
+    # The names of services are public: what looks like a key cannot be one.
+    return is_name and (len(str(name)) < _LONG_NAME or is_showable(str(name)))
 
 
 def _is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _is_blank(token: object) -> bool:
+    """Return True if a token is missing: its variable is not set, or its Secret is empty but for a line break."""
+    return token is None or (isinstance(token, str) and not token.strip())
 
 
 def _token_flaw(token: object) -> str | None:
@@ -321,6 +343,10 @@ def _text_flaw(token: str) -> str | None:
     flaw = values.corruption(token, is_token=True) or values.placeholder(token)
     if flaw is not None:
         return flaw.what
+    if _REFERENCE.search(token):
+        return "holds a reference that was not resolved"
+    if len(token) <= _MAX_WORDS and _WORDS.fullmatch(token):
+        return "consists of words that stand for a token"
     return f"has fewer than {MIN_TOKEN_BYTES} bytes" if len(token) < MIN_TOKEN_BYTES else None
 
 

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from healthguard.values import names_a_secret
+from healthguard.values import may_name_a_secret
 
 HIDDEN = "(not shown: not a plain name)"
 
@@ -20,10 +20,15 @@ _MAX_MEMBERS = 20
 # What separates the words of a name, of a dotted path, of a column type like "numeric(10, 2)[]".
 _SEPARATORS = re.compile(r"[\s_.,()\[\]\"$-]+")
 _PUNCTUATION = frozenset(' _.,()[]"$-')
-_WORD_WITH_NUMBER = re.compile(r"[^\W\d_]*\d{0,6}[^\W\d_]*")
-_SHORT_HEXADECIMAL = re.compile(r"[0-9a-f]{1,12}")
+_WORD_WITH_NUMBER = re.compile(r"[^\W\d_]*\d{0,14}[^\W\d_]*")
+_SHORT_LOWER_CASE = re.compile(r"[a-z0-9]{1,8}")
+_HEXADECIMAL = re.compile(r"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+# No word of any language that is written in Latin letters has so many consonants in a row.
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{6,}", re.IGNORECASE)
 _SHORT = 6
 _LONGEST_WORD = 32
+_MAX_MIXED = 2
 _LONG_SEGMENT = 16
 _SHORTEST_SECRET = 4
 
@@ -48,12 +53,15 @@ def shown_name(text: str) -> str:
 
 
 def is_showable(text: str) -> bool:
-    """Return True if ``text`` consists of words, and is not the value of a variable that holds a secret."""
-    if not text or len(text) > _MAX_CHARACTERS:
+    """Return True if ``text`` consists of words, and is not the value of a variable that may hold a secret."""
+    if not text or len(text) > _MAX_CHARACTERS or _UUID.search(text):
         return False
     if not all(character.isalnum() or character in _PUNCTUATION for character in text):
         return False
-    return all(map(_is_word, filter(None, _SEPARATORS.split(text)))) and text not in _secrets_of_environment()
+    parts = [part for part in _SEPARATORS.split(text) if part]
+    if not all(map(_is_word, parts)) or sum(map(_is_mixed, parts)) > _MAX_MIXED:
+        return False
+    return text not in _secrets_of_environment()
 
 
 def shown_path(path: str) -> str:
@@ -70,7 +78,11 @@ def _all_shown(values: Collection[object], brackets: str) -> str:
 
 def _is_word(part: str) -> bool:
     """Return True if a part of a name can be a word, a number, or too short to be a secret."""
-    if len(part) <= _SHORT or _SHORT_HEXADECIMAL.fullmatch(part):
+    if len(part) <= _SHORT or part.isdigit():
+        return len(part) <= _LONGEST_WORD
+    if _HEXADECIMAL.fullmatch(part) or _CONSONANTS.search(part):
+        return False
+    if _SHORT_LOWER_CASE.fullmatch(part):
         return True
     if len(part) > _LONGEST_WORD or not _WORD_WITH_NUMBER.fullmatch(part):
         return False
@@ -79,8 +91,13 @@ def _is_word(part: str) -> bool:
     return changes * 4 <= len(part)
 
 
+def _is_mixed(part: str) -> bool:
+    """Return True if a part has letters after digits, as parts of license keys and random texts have."""
+    return re.search(r"\d[^\W\d_]", part) is not None
+
+
 def _secrets_of_environment() -> Iterator[str]:
-    return (value for name, value in os.environ.items() if len(value) >= _SHORTEST_SECRET and names_a_secret(name))
+    return (value for name, value in os.environ.items() if len(value) >= _SHORTEST_SECRET and may_name_a_secret(name))
 
 
 def shown_fields(names: Sequence[str], values: object) -> dict[str, str]:

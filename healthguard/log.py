@@ -46,7 +46,7 @@ class _Queue:
             self._is_writing = True
         try:
             threading.Thread(target=self._write_all, name="healthguard-log", daemon=True).start()
-        except RuntimeError:
+        except Exception:
             # The process cannot start a thread now. The next line tries again.
             with self._changed:
                 self._is_writing = False
@@ -68,7 +68,7 @@ class _Queue:
 
     def wait_until_written(self, seconds: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: not self._is_writing, seconds)
+            return self._changed.wait_for(lambda: not self._is_writing and not self._lines, seconds)
 
 
 _queue = _Queue()
@@ -106,8 +106,9 @@ def forget() -> None:
 
 def _start_over_after_fork() -> None:
     global _queue
-    # The child has neither its parent's thread nor, perhaps, the owner of its lock.
+    # The child has neither its parent's thread nor, perhaps, the owner of its lock; and a log of its own.
     _queue = _Queue()
+    _written_once.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,13 +1,16 @@
 """The places where the project has mounted healthguard, for adaptors that answer before the URLconf is asked.
 
-The URLconf is walked for healthguard's view. So a request is answered exactly where Django's own resolver would lead
-to it: at several mounts, within namespaces, below captured arguments and language prefixes.
+The URLconf is walked for healthguard's view: it may be mounted at several places, within namespaces, below captured
+arguments and language prefixes. A request is answered where Django's own resolver would lead to the view. There is one
+exception: a pattern that is listed first and captures any path, like that of a single-page application, does not hide a
+mount.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import re
 import sys
 import time
@@ -17,16 +20,19 @@ from typing import Any, TypeAlias
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
+from django.middleware.locale import LocaleMiddleware
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import LocalePrefixPattern
 from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 
+from healthguard import log
 from healthguard.conf import settings
 from healthguard.probes import guard
 from healthguard.respond import PROBE_PATHS
 from healthguard.status import Fault, Problem
-from healthguard.views import health
+from healthguard.views import CAPTURED, health
 
 DEFAULT_PREFIX = "/api/health"
 """The place where requests are answered as long as the URLconf cannot be imported, and MOUNT is not set."""
@@ -37,7 +43,6 @@ RETRY_SECONDS = 5.0
 _Chain: TypeAlias = tuple[Any, ...]
 """Django's patterns that lead to a view, outermost first."""
 
-_LOCALE_MIDDLEWARE = "django.middleware.locale.LocaleMiddleware"
 _STATIC_REGEX = re.compile(r"\^((?:[\w/ -]|\\[./-])*)(\$|\\Z)?")
 
 
@@ -50,39 +55,39 @@ class Mount:
         chain: the patterns that lead to it.
         is_static: whether ``head`` is the whole of its path.
         is_view: whether the view alone is mounted, and not what is below it too.
-        earlier: the patterns of the project's own views below ``head`` that the URLconf lists first.
+        has_slash: whether it is mounted with a last slash. Then only known names are answered, as by the plain URLs.
+        is_localized: whether its path depends on the language.
+        literal: a text that all of its paths contain.
+        own_paths: paths of the project's own views that the URLconf lists first.
+        own_chains: the same for views below ``head`` whose paths capture something.
     """
 
     head: str
     chain: _Chain = ()
     is_static: bool = True
     is_view: bool = False
-    earlier: tuple[_Chain, ...] = ()
-
-    @property
-    def has_slash(self) -> bool:
-        """True if it is mounted with a last slash."""
-        return f"/{''.join(map(str, self.chain))}".rstrip("$").endswith("/")
-
-    @property
-    def is_bare(self) -> bool:
-        """True if nothing but its parents tells its paths from the project's own."""
-        return bool(self.chain) and not str(self.chain[-1]).strip("^/$")
-
-    @property
-    def is_localized(self) -> bool:
-        """True if its path depends on the language."""
-        return any(map(_is_localized, self.chain))
+    has_slash: bool = False
+    is_localized: bool = False
+    literal: str = ""
+    own_paths: frozenset[str] = frozenset()
+    own_chains: tuple[tuple[str, _Chain], ...] = ()
 
     def rest_of(self, path: str) -> str | None:
         """Return what of ``path`` follows this mount; None if the path does not lead here."""
-        if not path.startswith(self.head) or any(_matched(chain, path) is not None for chain in self.earlier):
+        if not path.startswith(self.head) or self.literal not in path:
             return None
         rest = path[len(self.head) :] if self.is_static else self._dynamic_rest_of(path)
         if rest is None or (rest and not rest.startswith("/")):
             return None
-        is_ours = not (self.is_view and rest.strip("/")) and (not self.is_bare or is_known(rest))
-        return rest if is_ours else None
+        if (self.is_view and self.is_static and rest.strip("/")) or (self.has_slash and not is_known(rest)):
+            return None
+        return None if self._is_own(path) else rest
+
+    def _is_own(self, path: str) -> bool:
+        """Return True if a view of the project's own is at ``path``, and listed first."""
+        return path in self.own_paths or any(
+            path.startswith(head) and _matched(chain, path) is not None for head, chain in self.own_chains
+        )
 
     def _dynamic_rest_of(self, path: str) -> str | None:
         with _language_of(path) if self.is_localized else contextlib.nullcontext():
@@ -110,11 +115,13 @@ class Mounts:
 
     def rest_of(self, path: str) -> str | None:
         """Return what of ``path`` follows the place where healthguard is mounted; None if it is not mounted there."""
-        for mount in self.mounts:
-            rest = mount.rest_of(path)
-            if rest is not None:
-                return rest
-        return None
+        try:
+            found = (mount.rest_of(path) for mount in self.mounts)
+            return next((rest for rest in found if rest is not None), None)
+        except Exception as error:
+            # Other requests of the project pass here too: none of them may fail.
+            log.once(log.ERROR, "The mount of healthguard could not be compared with a path: %s", type(error).__name__)
+            return None
 
     @property
     def have_slash(self) -> bool:
@@ -145,7 +152,7 @@ def _located() -> Mounts:
     explicit = () if declared is None else (Mount(declared.rstrip("/")),)
     try:
         return Mounts((*explicit, *_found(get_resolver(django_settings.ROOT_URLCONF).url_patterns)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Mounts(explicit or (Mount(DEFAULT_PREFIX),), problem=_problem(error), tried=time.monotonic())
 
 
@@ -174,10 +181,31 @@ def _walk(patterns: Iterable[Any], chain: _Chain = ()) -> Iterator[tuple[_Chain,
 
 def _mount(chain: _Chain, before: Iterable[_Chain], *, is_view: bool) -> Mount:
     head, is_static = _head(chain)
-    head = head.rstrip("/")
-    others = ((_head(other)[0], other) for other in before)
-    earlier = tuple(other for static, other in others if static.startswith(head) and static.rstrip("/") != head)
-    return Mount(head, chain, is_static, is_view, earlier if head else ())
+    plain = head.rstrip("/")
+    others = [(*_head(other), other) for other in before]
+    return Mount(
+        head=plain,
+        chain=chain,
+        is_static=is_static,
+        is_view=is_view,
+        # At the root there is nothing but the slash.
+        has_slash=not is_view and f"/{''.join(map(str, chain))}".rstrip("$").endswith("/"),
+        is_localized=any(map(_is_localized, chain)),
+        literal=max(map(_literal, chain), key=len),
+        own_paths=frozenset(other for other, is_whole, _ in others if is_whole),
+        own_chains=tuple(
+            (other, patterns)
+            for other, is_whole, patterns in others
+            if not is_whole and other.startswith(plain) and len(other) > len(head)
+        ),
+    )
+
+
+def _literal(pattern: Any) -> str:
+    """Return a text that all paths of a pattern contain; empty if that is not certain."""
+    if _is_localized(pattern) or "_route" not in vars(pattern):
+        return ""
+    return max(re.split(r"<[^>]*>", str(pattern)), key=len).strip("/")
 
 
 def _head(chain: _Chain) -> tuple[str, bool]:
@@ -225,16 +253,30 @@ def _matched(chain: _Chain, path: str) -> str | None:
         if match is None:
             return None
         rest, _, captured = match
-    # The view alone may be mounted with a pattern that captures the rest.
-    return str(captured.get("rest", rest))
+    # The patterns of healthguard.urls may stand in a list of the project's own.
+    return f"/{captured[CAPTURED]}" if CAPTURED in captured else rest
 
 
 @contextlib.contextmanager
 def _language_of(path: str) -> Iterator[None]:
     """Activate the language that Django's LocaleMiddleware would find in ``path``, or the default one."""
-    found = translation.get_language_from_path(path) if _LOCALE_MIDDLEWARE in django_settings.MIDDLEWARE else None
+    found = translation.get_language_from_path(path) if _finds_languages(tuple(django_settings.MIDDLEWARE)) else None
     with translation.override(found or django_settings.LANGUAGE_CODE):
         yield
+
+
+@functools.cache
+def _finds_languages(middleware: tuple[str, ...]) -> bool:
+    """Return True if Django's LocaleMiddleware, or a subclass of it, is installed."""
+    return any(_is_locale_middleware(path) for path in middleware)
+
+
+def _is_locale_middleware(path: str) -> bool:
+    try:
+        found = import_string(path)
+    except ImportError:
+        return False
+    return isinstance(found, type) and issubclass(found, LocaleMiddleware)
 
 
 def is_known(rest: str) -> bool:
@@ -249,7 +291,7 @@ def is_known(rest: str) -> bool:
         return False
 
 
-def _problem(error: Exception) -> Problem:
+def _problem(error: BaseException) -> Problem:
     frames = traceback.extract_tb(error.__traceback__)
     return Problem(
         "urlconf_broken",

@@ -93,11 +93,16 @@ def _own_class(engine: type[BaseDatabaseWrapper]) -> type[OwnConnection]:
     """Return a subclass of ``engine`` for own connections.
 
     If the engine derives from one that calls the driver, the connection is opened and closed by that one. Whatever else
-    the engine adds stays: parameters, cursors, a search path.
+    the engine adds stays: parameters, cursors, a search path. An engine that only opens connections in its own way, and
+    does not close or handle them, has no pool: it adds credentials, for example, and stays as it is.
     """
     direct = _direct_class(engine)
     members: dict[str, Any] = {"__module__": engine.__module__}
     if direct is None:
+        return cast("type[OwnConnection]", type(engine.__name__, (OwnConnection, engine), members))
+    replaced = {name for name in _HANDLING if getattr(engine, name, None) is not getattr(direct, name, None)}
+    if replaced <= {"get_new_connection"}:
+        members["is_direct"] = True
         return cast("type[OwnConnection]", type(engine.__name__, (OwnConnection, engine), members))
     handling = {name: inspect.getattr_static(direct, name) for name in _HANDLING if hasattr(direct, name)}
 
@@ -110,7 +115,7 @@ def _own_class(engine: type[BaseDatabaseWrapper]) -> type[OwnConnection]:
     if engine.close is not direct.close:
         handling["close"] = close
     opening = type(engine.__name__, (engine,), {**members, **handling})
-    members |= {"is_direct": True, "has_pool_options": engine.get_new_connection is not direct.get_new_connection}
+    members |= {"is_direct": True, "has_pool_options": "get_new_connection" in replaced}
     return cast("type[OwnConnection]", type(engine.__name__, (OwnConnection, opening), members))
 
 

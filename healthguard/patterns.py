@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 200_000
 """The longest text that a pattern is applied to (characters). A variable of the environment can have 131,071."""
 MAX_SECONDS = 0.5
-"""The longest time that applying a pattern may take (seconds)."""
+"""The longest time that applying a pattern may take (seconds of the process's processor time)."""
 
-# The regex package takes some braces for fuzzy matching, where Python's own engine takes them as they are.
-_LITERAL_BRACE = re.compile(r"(?<!\\)\{(?!\d+,?\d*\}|,\d+\})")
+# The regex package takes some braces for fuzzy matching, and [: for a class of characters, where Python's own engine
+# takes them as they are. What is escaped, and \N{...}, stays as it is.
+_OTHER_MEANING = re.compile(r"\\N\{[^}]*\}|\\.|(\{(?!\d+,?\d*\}|,\d*\})|\[(?=:))", re.DOTALL)
 
 
 class UnusablePatternError(Exception):
@@ -79,7 +80,7 @@ def _applied(how: str, pattern: str, text: str, flags: int) -> bool:
         # Only a plain text is searched while the other threads go on.
         return getattr(_compiled(pattern, flags), how)(str(text), timeout=MAX_SECONDS, concurrent=True) is not None
     except TimeoutError:
-        raise UnusablePatternError(f"takes longer than {MAX_SECONDS:g} s to compare") from None
+        raise UnusablePatternError(f"takes longer than {MAX_SECONDS:g} s of processor time to compare") from None
 
 
 _FLAGS = ("IGNORECASE", "MULTILINE", "DOTALL", "VERBOSE", "ASCII")
@@ -90,4 +91,10 @@ def _compiled(pattern: str, flags: int) -> regex.Pattern[str]:
     import regex
 
     same = sum(getattr(regex, name) for name in _FLAGS if flags & getattr(re, name))
-    return regex.compile(_LITERAL_BRACE.sub(r"\\{", pattern), same)
+    # An empty lower bound is 0, and may be written out.
+    plain = re.sub(r"(?<!\\)\{,(\d*)\}", r"{0,\1}", pattern)
+    return regex.compile(_OTHER_MEANING.sub(_as_in_python, plain), same)
+
+
+def _as_in_python(found: re.Match[str]) -> str:
+    return f"\\{found[1]}" if found[1] else found[0]

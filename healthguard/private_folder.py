@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 import weakref
 from collections.abc import Iterator
 
@@ -14,7 +15,8 @@ except ImportError:  # Windows, where no server shares a folder
     fcntl = None  # type: ignore[assignment]
 
 _PREFIX = "healthguard-"
-_ATTEMPTS = 3
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.01
 
 
 def places() -> list[str]:
@@ -89,13 +91,15 @@ def _opened(path: str, *, create: bool = False) -> int:
             opened = os.fstat(descriptor)
             if opened.st_uid != os.geteuid() or stat.S_IMODE(opened.st_mode) & 0o077:
                 raise PermissionError(f"{path} is not private to this user")
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             if _is_at(path, opened):
                 return descriptor
+        except BlockingIOError:
+            # Another process is about to remove it.
+            time.sleep(_PAUSE_SECONDS)
         except BaseException:
             os.close(descriptor)
             raise
-        # Another process has removed it in between.
         os.close(descriptor)
     raise FileNotFoundError(path)
 

@@ -54,14 +54,16 @@ class Guard:
         self.problem = global_problem()
         self.answers: MutableMapping[tuple[str, str], object] = {}
         """A place for answers made ready; see :mod:`healthguard.respond`."""
+        self._log_lock = threading.Lock()
         self._logged: Problem | None = None
         self._logged_draining = False
 
     def log_problem(self, problem: Problem | None) -> None:
         """Log that what makes every answer red has begun or ended, once for each change."""
-        if problem == self._logged:
-            return
-        self._logged = problem
+        with self._log_lock:
+            if problem == self._logged:
+                return
+            self._logged = problem
         if problem is None:
             log.write(log.INFO, "%s: unhealthy -> healthy", OWN_SERVICE)
         else:
@@ -70,9 +72,10 @@ class Guard:
 
     def log_draining(self, is_draining: bool) -> None:
         """Log that draining has begun or ended, once for each change."""
-        if is_draining == self._logged_draining:
-            return
-        self._logged_draining = is_draining
+        with self._log_lock:
+            if is_draining == self._logged_draining:
+                return
+            self._logged_draining = is_draining
         if is_draining:
             log.write(log.INFO, "The pod is draining: DRAIN_FILE exists, and the ready probe answers 503.")
         else:
@@ -128,6 +131,10 @@ if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_after_fork)
 
 
+class UnknownServiceError(Exception):
+    """Nothing is declared at the path that was asked for."""
+
+
 class Question:
     """A probe that has been asked: what it waits for, and what it then tells.
 
@@ -139,7 +146,7 @@ class Question:
         broken: what is wrong outside all services, so that no answer can be green.
 
     Raises:
-        KeyError: nothing is declared at ``path``.
+        UnknownServiceError: nothing is declared at ``path``.
     """
 
     def __init__(
@@ -159,7 +166,7 @@ class Question:
         self._is_about_own_service = problem is not None and path == (OWN_SERVICE,)
         found = Tree({}) if self._is_about_own_service else self._guard.tree.at(path)
         if found is None:
-            raise KeyError(path)
+            raise UnknownServiceError(path)
         self._node = found
         self.is_past_startup = self._guard.latch.is_set
         """Whether the pod had been ready when this was asked: all of one answer goes by the same."""

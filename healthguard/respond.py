@@ -17,7 +17,7 @@ from healthguard import log
 from healthguard.access import may_see_details
 from healthguard.conf import settings
 from healthguard.formats.json import CONTENT_TYPE, Detail, render, render_error, render_status
-from healthguard.probes import Guard, Probe, Question, guard, is_draining
+from healthguard.probes import Guard, Probe, Question, UnknownServiceError, guard, is_draining
 from healthguard.status import Problem, Status
 
 METHODS = ("GET", "HEAD", "OPTIONS")
@@ -151,7 +151,7 @@ def _asked(request: Request, broken: Problem | None) -> Answer | _Asked:
         return _answer(request.method, 401, body, (("WWW-Authenticate", "Bearer"),))
     try:
         question = Question(probe, names, asked=held_by, fresh=fresh, broken=broken)
-    except KeyError:
+    except UnknownServiceError:
         known = ", ".join("/".join(service.path) for service in held_by.tree.services())
         body = render_error("no such service", f"Known are: {known}.")
         return _answer(request.method, 404, body)

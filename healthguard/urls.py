@@ -34,6 +34,6 @@ register_converter(DeclaredConverter, "healthguard_declared")
 # place is mounted without a last slash, so that what stands at it and what stands below it are one include().
 urlpatterns = [
     re_path(r"^[/]?$", health, name="health"),
-    re_path(r"^[/](?P<rest>[\s\S]+)$", health),
-    path("<healthguard_declared:rest>", health),
+    re_path(r"^[/](?P<healthguard_path>[\s\S]+)$", health),
+    path("<healthguard_declared:healthguard_path>", health),
 ]

@@ -97,12 +97,27 @@ _SECRET_NAME = re.compile(
     r"(^|_)((API|SECRET|PRIVATE|ACCESS)?KEY|KEY_BASE|SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|SALT|CREDENTIALS?)$",
     re.IGNORECASE,
 )
+# Django's SafeExceptionReporterFilter.hidden_settings, and a few more.
+_MAY_BE_SECRET = re.compile("API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|HTTP_COOKIE|SALT|CREDENTIAL|PWD", re.IGNORECASE)
+_NOT_SECRET = re.compile(
+    r"^(OLD)?PWD$|_(PREFIX|MODEL|BACKENDS?|VERSION|HEADER|NAME|AGE|DOMAIN|ALGORITHM|VALIDATORS|HASHERS|TIMEOUT"
+    r"|CLASS(ES)?|ENABLED|MODE|HOST|PORT|REGION)$|^AUTHOR|KEYBOARD|MONKEY",
+    re.IGNORECASE,
+)
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 def names_a_secret(variable: str) -> bool:
     """Whether a variable's name says that its value is a secret, so that words like "test" cannot be meant."""
     return _SECRET_NAME.search(variable) is not None
+
+
+def may_name_a_secret(name: str) -> bool:
+    """Return True if a setting or a variable of this name may hold a secret, as Django's debug page judges names.
+
+    That its name only says where or how a secret is used, as in KEY_PREFIX or PASSWORD_HASHERS, makes it none.
+    """
+    return _MAY_BE_SECRET.search(name) is not None and _NOT_SECRET.search(name) is None
 
 
 def is_plain_name(text: object, *, prefixes: Iterable[str] = ()) -> bool:

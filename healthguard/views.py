@@ -6,17 +6,19 @@ from django.http import HttpRequest, HttpResponse
 
 from healthguard.respond import Answer, Request, respond
 
+CAPTURED = "healthguard_path"
+"""The name by which healthguard's own URL patterns capture what of the path follows the mount."""
 
-def health(request: HttpRequest, *arguments: object, rest: str = "", **captured: object) -> HttpResponse:
+
+def health(request: HttpRequest, /, *arguments: object, **captured: object) -> HttpResponse:
     """Answer everything below the place where healthguard is mounted.
 
     Args:
         request: the request.
         arguments: what the patterns around the mount capture without a name.
-        rest: what of the path follows the mount.
-        captured: what the patterns around the mount capture by name.
+        captured: what they and healthguard's own patterns capture by name.
     """
-    return as_response(respond(as_request(request, rest)))
+    return as_response(respond(as_request(request, str(captured.get(CAPTURED, "")))))
 
 
 class _EveryAlias(set[str]):

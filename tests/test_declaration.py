@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
+import string
 import subprocess
 import sys
+import uuid
 
 import pytest
 from django.core.checks import WARNING, run_checks
 from django.test import override_settings
 
+from example_project.deployment import openai_key
 from healthguard import Service, conf, log
 from healthguard.access import bears_token
 from healthguard.checks import AIProviderKey, HTTPEndpoint, SecretKey
@@ -46,6 +51,22 @@ WRONG = [
             f" {STRONG}",
             f'"{STRONG}"',
             f"HEALTHGUARD_TOKEN {STRONG}",
+            "prefix-${HEALTHGUARD_TOKEN}",
+            "%(HEALTHGUARD_TOKEN)s",
+            "#{HEALTHGUARD_TOKEN}#",
+            "__HEALTHGUARD_TOKEN__",
+            "HEALTHGUARD_TOKEN",
+            "{{HEALTHGUARD_TOKEN",
+            "<your-token-here",
+            "[your-token-here]",
+            "PLEASE_CHANGE_THIS_TOKEN",
+            "changemechangeme",
+            "super-secret-token",
+            "passwordpassword",
+            "your_secret_token_of_at_least_32_characters",
+            "vault:secret/data/x#token",
+            "op://vault/item/field",
+            "ENC[AES256_GCM,data:abcdef]",
         )
     ),
     *(("E015", {"SERVICES": FINE, "MOUNT": value}) for value in ("api/health", "", "/", 5, ["/x"])),
@@ -116,7 +137,37 @@ def test_a_wrong_declaration(error, declaration) -> None:
         assert ask("live")[0] == 200
 
 
-@pytest.mark.parametrize("token", ["", None])
+GENERATORS = {
+    "token_urlsafe": lambda: secrets.token_urlsafe(32),
+    "token_hex": lambda: secrets.token_hex(16),
+    "base64": lambda: base64.b64encode(secrets.token_bytes(24)).decode(),
+    "base32": lambda: base64.b32encode(secrets.token_bytes(20)).decode(),
+    "a UUID": lambda: str(uuid.uuid4()),
+    "letters and digits": lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16)),
+    "letters": lambda: "".join(secrets.choice(string.ascii_lowercase) for _ in range(24)),
+}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_generated_tokens_are_accepted(name: str) -> None:
+    """No token of a common generator is taken for a placeholder."""
+    tokens = [GENERATORS[name]() for _ in range(3000)]
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "DETAILS_TOKENS": tokens}):
+        assert len(settings.details_tokens) == len(tokens)
+
+
+@pytest.mark.parametrize("key", [openai_key(), "sk-proj-Ab3dEf6hIj9kLmN0pQrS"])
+def test_key_in_the_place_of_a_service_name_is_not_public(key: str) -> None:
+    """Key and value were swapped: the name of a service is seen by everybody."""
+    with override_settings(HEALTHGUARD={"SERVICES": {**FINE, key: strange.Fine}}):
+        (message,) = [message for message in run_checks() if message.id.startswith("healthguard.")]
+        assert message.id == "healthguard.E011"
+        assert key not in message.msg + message.hint
+        for path in ("", "nope"):
+            assert key not in respond(Request("GET", path)).body.decode()
+
+
+@pytest.mark.parametrize("token", ["", None, "\n", "  "])
 def test_missing_token_is_a_warning_and_opens_nothing(token) -> None:
     """A laptop or CI without the variable is not an outage: `check` warns, answers stay green."""
     with override_settings(HEALTHGUARD={"SERVICES": FINE, "DETAILS_TOKENS": [token, STRONG]}, DEBUG=False):

@@ -41,6 +41,7 @@ SECRETS = {
     "a JSON web token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
     "base64": "dGhpcyBpcyBub3QgYSBuYW1l+/8=",
     "a password that is a word": "sunshine",
+    "a UUID": "550e8400-e29b-41d4-a716-446655440000",
 }
 
 PLACES = {
@@ -149,7 +150,11 @@ def test_secret_in_the_place_of_a_key_of_the_setting_is_not_shown(name: str) -> 
         *(
             "character varying(20)",
             "timestamp with time zone",
-            "test_gw0_7f3a9c21",
+            "test_gw0_12345678",
+            "utf8mb4",
+            "measurement_y2006m02",
+            "events_p20240101",
+            "backup_20240131235959",
             "Größe",
             "read-replica-1",
             "int8[]",

@@ -143,6 +143,70 @@ def test_where_nothing_is_mounted_nothing_is_answered(served, urlconf) -> None:
     assert ask("/api/health").body == ask("/api/health/live").body == b"a page of the project"
 
 
+OWN_FIRST = {
+    "the home page": ([path("", page), path("", OURS)], "/"),
+    "a page at the root": ([path("ready", page), path("", OURS)], "/ready"),
+    "a page beside a captured argument": ([path("admin/health", page), path("<slug:t>/health", OURS)], "/admin/health"),
+    "a page after a mount with a slash": (
+        [path("api/health/", OURS), path("api/health/report", page)],
+        "/api/health/report",
+    ),
+    "a page at the same place": ([path("api/health", page), path("api/health", OURS)], "/api/health"),
+}
+
+
+@pytest.mark.parametrize("name", OWN_FIRST)
+def test_view_of_the_project_that_django_prefers_keeps_its_place(served, urlconf, name: str) -> None:
+    """Django takes the first pattern that matches, and so does every adaptor."""
+    patterns, asked = OWN_FIRST[name]
+    assert served(urlconf(*patterns))(asked).body == b"a page of the project"
+
+
+def test_page_for_any_path_does_not_hide_the_mount(urlconf) -> None:
+    """A single-page application that is listed first must not answer the probes in place of healthguard."""
+    override, ask = adaptors.adaptor(
+        "middleware",
+        ROOT_URLCONF=urlconf(path("<path:anything>", page), path("api/health", OURS)),
+        HEALTHGUARD={"SERVICES": {"fine": strange_checks.Fine}, "INLINE": True},
+    )
+    with override:
+        assert ask("/api/health/ready").is_json
+
+
+@pytest.mark.parametrize("name", ["request", "rest", "self", "captured", "arguments"])
+def test_outer_pattern_may_capture_any_name(served, urlconf, name: str) -> None:
+    """No name in a pattern of the project collides with those of the view."""
+    ask = served(urlconf(path(f"<str:{name}>/health", OURS)))
+    assert ask("/x/health").json["status"] == "healthy"
+    assert ask("/x/health/live").status == 200
+
+
+def test_patterns_in_a_list_of_the_projects_own_are_a_mount(served, urlconf) -> None:
+    """Also where they were copied out of healthguard.urls."""
+    from healthguard.urls import urlpatterns
+
+    ask = served(urlconf(path("api/health", include([*urlpatterns]))))
+    assert ask("/api/health").json["status"] == "healthy"
+    assert ask("/api/health/ready").is_json
+    assert ask("/api/health/fine").status == 200
+
+
+def test_urlconf_that_ends_the_process_costs_no_answer() -> None:
+    """A SystemExit while it is imported is a broken URLconf like any other."""
+    module = types.ModuleType("ends_the_process")
+    module.__getattr__ = lambda name: sys.exit("no license")  # type: ignore[method-assign]
+    sys.modules[module.__name__] = module
+    override, ask = adaptors.adaptor(
+        "wsgi wrapper", ROOT_URLCONF=module.__name__, HEALTHGUARD={"SERVICES": {"fine": strange_checks.Fine}}
+    )
+    try:
+        with override:
+            assert ask("/api/health/live").status == 200
+            assert ask("/api/health").status == 503
+    finally:
+        del sys.modules[module.__name__]
+
+
 def test_view_of_the_project_below_the_mount_keeps_its_place(served, urlconf) -> None:
     """The include does not hide a view that the URLconf lists before it."""
     ask = served(

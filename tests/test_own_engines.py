@@ -164,6 +164,15 @@ def test_parameters_that_an_engine_adds_are_kept(ask, connect, postgres, databas
     assert records.parameters["application_name"] == "made for this connection"
 
 
+def test_engine_that_only_opens_in_its_own_way_is_left_as_it_is(ask, connect, postgres, database) -> None:
+    """Credentials that are fetched when a connection is opened are fetched for a run's own connection too."""
+    from tests.engines.credentials.base import DatabaseWrapper
+
+    DatabaseWrapper.fetched["dbname"] = database
+    alias = connect(postgres.url_of("no_such_database"), ENGINE="tests.engines.credentials")
+    assert ask(database=("health_check.checks.Database", {"alias": alias}))[0] == 200
+
+
 def test_engine_resets_its_own_state_when_its_connection_is_closed(ask, connect, postgres, database) -> None:
     """An engine that sets the search_path once a connection, as django-tenants, sets it on the next one too."""
     alias = connect(postgres.url_of(database), ENGINE="tests.engines.tenants")

@@ -71,6 +71,10 @@ def test_text_without_end_is_not_compared() -> None:
         (r"\{3\}", "{3}"),
         ("[{]x", "{x"),
         (r"(?i:OK)|no", "ok"),
+        (r"\N{LATIN SMALL LETTER A}", "a"),
+        ("a{,}b", "aaab"),
+        ("x{,2}", ""),
+        (r"\\\{e\}", "\\{e}"),
         (r"(?!mock)\w+", "real"),
         (r"(?P<a>x)(?P=a)", "xx"),
         (r"(?>a+)b", "aab"),
@@ -82,7 +86,10 @@ def test_patterns_mean_what_they_mean_in_python(pattern: str, text: str) -> None
     assert fits(pattern, text)
 
 
-@pytest.mark.parametrize(("pattern", "text"), [("item{i}", "itemX"), ("a{e<=1}", "b"), ("(?:foo){i}", "fooX")])
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("item{i}", "itemX"), ("a{e<=1}", "b"), ("(?:foo){i}", "fooX"), (r"\\{e}", "xyz"), (r"[[:alpha:]]", "b")],
+)
 def test_braces_are_never_fuzzy(pattern: str, text: str) -> None:
     """The engine's own fuzzy matching stays off."""
     assert not fits(pattern, text)

@@ -23,6 +23,8 @@ SETTINGS = {
     "a connection string": {"PG_DSN": f"host=h password={SECRET} user=x"},
     "a quoted connection string": {"DSN_TEXT": f"host=h password = '{SECRET}' user=x"},
     "a URL in a list in a mapping": {"NODES": {"all": [f"https://u:{SECRET}@h"]}},
+    "a comma in a connection string": {"PG_DSN": f"host=h password={SECRET},x user=x"},
+    "the key of a mapping below a secret name": {"CUSTOMER_KEYS": {"tok_live_abcdef123456": "acme"}},
     "white space around it": {"ECHOED_TOKEN": f"{SECRET}\n"},
 }
 
@@ -31,7 +33,9 @@ SETTINGS = {
 def test_secret_in_a_setting_is_masked(name: str) -> None:
     """Wherever in a setting a name makes it a secret."""
     with override_settings(**SETTINGS[name]):
-        assert redact(f"cannot use {SECRET} there") == f"cannot use {MASK} there"
+        secret = "tok_live_abcdef123456" if name.startswith("the key") else SECRET
+        secret = f"{SECRET},x" if name.startswith("a comma") else secret
+        assert redact(f"cannot use {secret} there") == f"cannot use {MASK} there"
 
 
 @pytest.mark.parametrize(
@@ -56,14 +60,44 @@ def test_secret_in_the_environment_is_masked(monkeypatch, variable: str, value: 
         ("no way to postgres://app:p@ss/w:rd@db:5432/x", f"no way to postgres://{MASK}@db:5432/x"),
         ("redis://h/0?db=1&password=abc&x=1", f"redis://h/0?db=1&password={MASK}&x=1"),
         ("host=h password='a b' user=x", f"host=h password={MASK} user=x"),
+        ("host=h password='a\\'b c' user=x", f"host=h password={MASK} user=x"),
+        ("host=h password=ab,cdef user=x", f"host=h password={MASK} user=x"),
+        ('{"user": "app", "password": "hunter2"}', f'{{"user": "app", "password": {MASK}}}'),
+        ("X-Api-Key: abcdef was refused", f"X-Api-Key: {MASK} was refused"),
+        ("Authorization: Bearer abcdef", f"Authorization: {MASK} {MASK}"),
+        ("run with --password hunter2 now", f"run with --password {MASK} now"),
+        (
+            "author=Meyer monkey=banana primary_key=id max_tokens=4096",
+            "author=Meyer monkey=banana primary_key=id max_tokens=4096",
+        ),
         ("api_key = abc; retries = 3", f"api_key = {MASK}; retries = 3"),
         ("Connection to db.internal refused (port 5432)", "Connection to db.internal refused (port 5432)"),
         ("see http://h/path?page=2", "see http://h/path?page=2"),
     ],
+    # The identifier of a test is in its environment.
+    ids=lambda value: "",
 )
 def test_password_of_nobody_is_masked(text: str, shown: str) -> None:
     """A value in the place of a password is masked, even if no setting has it."""
     assert redact(text) == shown
+
+
+def test_plain_settings_are_not_secrets() -> None:
+    """What only says how a secret is used, or that something is on, masks no ordinary words."""
+    plain = {
+        "CACHES": {"default": {"KEY_PREFIX": "prod", "BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        "SOME_API": {"enabled": "true", "timeout": 5},
+        "AUTH_USER_MODEL": "auth.User",
+    }
+    with override_settings(**plain):
+        text = "the production database of auth.User says true"
+        assert redact(text) == text
+
+
+def test_short_secret_is_masked_as_a_word(settings) -> None:
+    """A short secret that is a part of another word by chance is left there."""
+    settings.MAIL_PASSWORD = "prod"
+    assert redact("prod is not the product") == f"{MASK} is not the product"
 
 
 def test_working_folder_is_not_a_secret(monkeypatch) -> None:

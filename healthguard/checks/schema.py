@@ -22,6 +22,7 @@ class _SchemaCheck(Check):
 
     alias: str
     _who = "declared as"
+    _is_handwritten = True
 
     def __post_init__(self) -> None:
         self._inspection: Inspection | None = None
@@ -41,7 +42,7 @@ class _SchemaCheck(Check):
                 inspection = self._inspection = Inspection(self._worked_out(connection))
             outcome = inspection.outcome(connection)
         tables = len(inspection.expected)
-        verdict = judge(outcome, alias=self.alias, tables=tables, who=self._who)
+        verdict = judge(outcome, alias=self.alias, tables=tables, who=self._who, is_handwritten=self._is_handwritten)
         if verdict is not None:
             raise verdict
         columns = sum(len(table.columns) for table in inspection.expected.values())
@@ -148,6 +149,7 @@ class ModelSchema(_SchemaCheck):
     like: str | None = None
 
     _who = "the model says"
+    _is_handwritten = False
 
     def run(self) -> Mapping[str, Evidence]:
         """Look at the database; returns how much was looked at.

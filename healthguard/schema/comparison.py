@@ -6,7 +6,6 @@ import dataclasses
 import enum
 from collections.abc import Callable, Iterator, Mapping
 
-from healthguard.declared import shown_name
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
 from healthguard.schema.live import Column, LiveSchema, Table, TableName
 from healthguard.schema.types import Fit, Shape, Spelling, best_fit
@@ -49,8 +48,7 @@ class Finding:
     @property
     def name(self) -> str:
         """``table`` or ``table.column``."""
-        table = shown_name(str(self.table))
-        return table if self.column is None else f"{table}.{shown_name(self.column)}"
+        return str(self.table) if self.column is None else f"{self.table}.{self.column}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ _MEANINGS: Mapping[Kind, _Meaning] = {
 }
 
 
-def judge(outcome: Outcome, *, alias: str, tables: int, who: str) -> Unhealthy | Degraded | None:
+def judge(
+    outcome: Outcome, *, alias: str, tables: int, who: str, is_handwritten: bool = False
+) -> Unhealthy | Degraded | None:
     """What must be told of ``outcome``; None where all is well.
 
     Args:
@@ -93,9 +95,11 @@ def judge(outcome: Outcome, *, alias: str, tables: int, who: str) -> Unhealthy |
         alias: the database's, in DATABASES.
         tables: how many were looked for.
         who: what the expected types come from, as "the model says".
+        is_handwritten: whether names and types come from a declaration, where a secret may stand in their place.
     """
     if not outcome.findings:
         return None
+    outcome = _with_shown_names(outcome) if is_handwritten else outcome
     by_kind: dict[Kind, list[Finding]] = {}
     for finding in outcome.findings:
         by_kind.setdefault(finding.kind, []).append(finding)
@@ -119,6 +123,24 @@ def judge(outcome: Outcome, *, alias: str, tables: int, who: str) -> Unhealthy |
         sentences[0] = f"{sentences[0][0].upper()}{sentences[0][1:]}"
     problem = Problem(worst, Fault.CONFIG, f"{'; '.join(sentences)}.", hint, evidence)
     return _MEANINGS[worst].exception.of(problem)
+
+
+def _with_shown_names(outcome: Outcome) -> Outcome:
+    """Return the outcome with those declared names and types that may be shown."""
+    findings = tuple(
+        dataclasses.replace(
+            finding,
+            table=_shown_table(finding.table),
+            column=None if finding.column is None else shown_name(finding.column),
+            expected=None if finding.expected is None else shown_name(finding.expected),
+        )
+        for finding in outcome.findings
+    )
+    return Outcome(findings, {_shown_table(table): schemas for table, schemas in outcome.elsewhere.items()})
+
+
+def _shown_table(table: TableName) -> TableName:
+    return TableName(shown_name(table.name), None if table.schema is None else shown_name(table.schema))
 
 
 def _missing(findings: Sequence[Finding], tables: int, elsewhere: Mapping[TableName, tuple[str, ...]]) -> str:
@@ -153,18 +175,14 @@ def _sentence(kind: Kind, findings: Sequence[Finding], who: str) -> str:
     if "{names}" in text:
         return text.format(names=listed([finding.name for finding in findings]))
     told = [
-        text.format(name=finding.name, actual=finding.actual, expected=_shown_type(finding), who=who)
+        text.format(name=finding.name, actual=finding.actual, expected=finding.expected, who=who)
         for finding in findings[:_MAX_SENTENCES]
     ]
     more = len(findings) - _MAX_SENTENCES
     return "; ".join(told) + (f"; and {more} more like that" if more > 0 else "")
 
 
-def _shown_type(finding: Finding) -> str:
-    return shown_name(finding.expected or "")
-
-
 def _told(finding: Finding) -> Evidence:
     if finding.expected is None:
         return finding.name
-    return {"column": finding.name, "expected": _shown_type(finding), "actual": finding.actual}
+    return {"column": finding.name, "expected": finding.expected, "actual": finding.actual}
