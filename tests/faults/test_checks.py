@@ -33,7 +33,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(
     ("name", "service", "fault", "told"),
-    [pytest.param(*fault, marks=[pytest.mark.alone] * (fault[0] == "spin"), id=fault[0]) for fault in FAULTS],
+    [pytest.param(*fault, id=fault[0]) for fault in FAULTS],
 )
 def test_a_check(play, set_fault, name, service, fault, told) -> None:
     # Python's own exceptions are raised by both kinds of check.

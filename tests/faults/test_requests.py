@@ -44,7 +44,6 @@ def fault(request, surroundings, set_fault, behave) -> tuple[str, AbstractContex
     return request.param, played, service
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_ten_thousand_probes_from_fifty_connections(well: Fleet, surroundings, fault) -> None:
     """No thread, no connection and no memory grows with them."""
