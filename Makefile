@@ -6,6 +6,9 @@ BENCH_VENV ?= .venv-bench
 PROJECTS_VENV ?= .venv-projects
 SERVERS_VENV ?= .venv-servers
 PORT ?= 8000
+COVERAGE ?= $(CI)
+# The tests wait more than they compute, and what waits longest begins first.
+IN_PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 UNITS ?= tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
 BIN := $(VENV)/bin
 
@@ -31,11 +34,16 @@ demo: $(VENV)/installed ## Run the example project on SQLite (PORT=8000)
 outage: $(VENV)/installed ## Replay the four root causes of the outage, on PostgreSQL
 	$(BIN)/python -m example_project.outage
 
+# To note each line takes as long again, so it is done in CI, or with COVERAGE=1.
 test: $(VENV)/installed ## Run the tests, with a real PostgreSQL
+ifeq ($(COVERAGE),)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
+else
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m coverage run -m pytest $(IN_PARALLEL) $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+endif
 
 reliability: $(VENV)/installed ## Play all faults, and write docs/reliability.md
 	HEALTHGUARD_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/faults $(ARGS)
