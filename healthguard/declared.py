@@ -18,8 +18,8 @@ HIDDEN = "(not shown: not a plain name)"
 _MAX_CHARACTERS = 100
 _MAX_MEMBERS = 20
 # What separates the words of a name, of a dotted path, of a column type like "numeric(10, 2)[]".
-_SEPARATORS = re.compile(r"[\s_.,()\[\]\"$-]+")
-_PUNCTUATION = frozenset(' _.,()[]"$-')
+_SEPARATORS = re.compile(r"[\s_.,()\[\]\"$;-]+")
+_PUNCTUATION = frozenset(' _.,;()[]"$-')
 _WORD_WITH_NUMBER = re.compile(r"[^\W\d_]*\d{0,14}[^\W\d_]*")
 _SHORT_LOWER_CASE = re.compile(r"[a-z0-9]{1,8}")
 _HEXADECIMAL = re.compile(r"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}", re.IGNORECASE)

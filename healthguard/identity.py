@@ -17,6 +17,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from healthguard.private_folder import start_time
 from healthguard.service import Tree
 
 _AT_RANDOM = 25
@@ -52,7 +53,7 @@ def _server_key() -> bytes | None:
     parent, current = multiprocessing.parent_process(), multiprocessing.current_process()
     if parent is not None and parent.pid == os.getppid():
         # The authentication key is 32 random bytes of the main process, which all its children inherit.
-        return b"\0".join([bytes(current.authkey), str(parent.pid).encode(), _start_time(os.getppid())])
+        return b"\0".join([bytes(current.authkey), str(parent.pid).encode(), str(start_time(os.getppid())).encode()])
     random_bytes = _random_bytes_of_program()
     if random_bytes is None or parent is None:
         return random_bytes
@@ -76,13 +77,26 @@ def _random_bytes_of_program() -> bytes | None:
     return ctypes.string_at(address, _RANDOM_BYTES) if address else None
 
 
-def _start_time(pid: int) -> bytes:
-    """Return when a process was started, in clock ticks since boot; empty if the system does not show it."""
+def parent_server() -> tuple[int, int] | None:
+    """Return the process that starts this server's workers, as far as it can be told: its number and its start time.
+
+    It is the parent of this process, unless that is known to be another program: a shell, for example.
+    """
+    pid = os.getppid()
+    started = start_time(pid)
+    if pid <= 1 or started is None:
+        return None
+    is_worker = multiprocessing.parent_process() is not None
+    own, other = _stack(os.getpid()), _stack(pid)
+    # The address of the stack is random for each execution, and "0" where this process may not know it.
+    return (pid, started) if is_worker or other in ("0", own) else None
+
+
+def _stack(pid: int) -> str:
     try:
-        # The name, in brackets, may contain anything: the fields follow it. See proc(5), /proc/pid/stat.
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19]
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[25]
     except (OSError, IndexError):
-        return b""
+        return ""
 
 
 def _project(tree: Tree) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from healthguard import log
-from healthguard.private_folder import PrivateFolder
+from healthguard.private_folder import PrivateFolder, server_file
 
 _FILE = "ready"
 
@@ -21,10 +21,13 @@ class Latch:
 
     Args:
         name: the name that the server's workers share; None to remember in this process alone.
+        server: the process that starts the workers, if it is known: its number, and when it was started. The shared
+            latch is kept for as long as it runs, even if all workers have ended.
     """
 
-    def __init__(self, name: str | None) -> None:
+    def __init__(self, name: str | None, server: tuple[int, int] | None = None) -> None:
         self._name = name
+        self._server = server
         self._folder: PrivateFolder | None = None
         self._is_set = False
 
@@ -46,6 +49,8 @@ class Latch:
             return
         for folder in PrivateFolder.created(self._name):
             with contextlib.suppress(OSError):
+                if self._server is not None:
+                    folder.put(server_file(self._server))
                 folder.put(_FILE)
                 self._folder = folder
                 return

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import time
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 try:
     import fcntl
 except ImportError:  # Windows, where no server shares a folder
     fcntl = None  # type: ignore[assignment]
 
-_PREFIX = "healthguard-"
+_PREFIX, _SUFFIX = "healthguard-", ".ready"
+_NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}{re.escape(_SUFFIX)}")
+_SERVER = re.compile(r"server-(\d+)-(\d+)")
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.01
 
@@ -43,7 +47,7 @@ class PrivateFolder:
         """Yield the folders called ``name`` that can be trusted."""
         for place in places():
             with contextlib.suppress(OSError):
-                yield cls(_opened(os.path.join(place, _PREFIX + name)))
+                yield cls(_opened(_path(place, name)))
 
     @classmethod
     def created(cls, name: str) -> Iterator[PrivateFolder]:
@@ -52,7 +56,7 @@ class PrivateFolder:
         Folders of this user that no process uses any more are removed first.
         """
         for place in places():
-            path = os.path.join(place, _PREFIX + name)
+            path = _path(place, name)
             with contextlib.suppress(OSError):
                 _remove_unused(place)
                 yield cls(_opened(path, create=True))
@@ -74,6 +78,33 @@ class PrivateFolder:
         """
         flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW
         os.close(os.open(file, flags, 0o600, dir_fd=self._descriptor))
+
+
+def server_file(process: tuple[int, int]) -> str:
+    """Return the name of the file by which a folder is kept for as long as a server runs.
+
+    Args:
+        process: the number of the server's process, and when it was started (clock ticks since boot).
+    """
+    return f"server-{process[0]}-{process[1]}"
+
+
+def start_time(pid: int) -> int | None:
+    """Return when a process was started (clock ticks since boot); None if there is none, or it is not shown."""
+    try:
+        # The name, in brackets, may contain anything: the fields follow it. See proc(5), /proc/pid/stat.
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _is_running(file: str) -> bool:
+    found = _SERVER.fullmatch(file)
+    return found is not None and start_time(int(found[1])) == int(found[2])
+
+
+def _path(place: str, name: str) -> str:
+    return os.path.join(place, f"{_PREFIX}{name}{_SUFFIX}")
 
 
 def _opened(path: str, *, create: bool = False) -> int:
@@ -122,7 +153,7 @@ def _remove_unused(place: str) -> None:
 
 
 def _is_candidate(entry: os.DirEntry[str]) -> bool:
-    if not entry.name.startswith(_PREFIX) or len(entry.name) != len(_PREFIX) + 32:
+    if _NAME.fullmatch(entry.name) is None:
         return False
     try:
         return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
@@ -134,7 +165,11 @@ def _remove_if_unused(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for name in os.listdir(descriptor):
+        names = os.listdir(descriptor)
+        if any(map(_is_running, names)):
+            # All its workers have ended at once, and it is about to start new ones.
+            return
+        for name in names:
             os.unlink(name, dir_fd=descriptor)
         os.rmdir(path)
     finally:

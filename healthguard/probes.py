@@ -16,12 +16,14 @@ from django.core.signals import setting_changed
 
 from healthguard import log
 from healthguard.conf import OWN_SERVICE, global_problem, settings
-from healthguard.identity import server_identity
+from healthguard.identity import parent_server, server_identity
 from healthguard.latch import Latch
 from healthguard.runner import Run, Runner
 from healthguard.service import ServiceNode, Tree
 from healthguard.status import CheckResult, GroupReport, Problem, Report, ServiceReport, Status
 
+FRESH_SECONDS = 10.0
+"""The longest time that a request for fresh results waits (seconds): shorter than a server lets a worker be busy."""
 _GRAIN = 0.02
 """How exactly runs are told apart that are waited for for different times (seconds)."""
 
@@ -49,7 +51,7 @@ class Guard:
     def __init__(self, *, is_shared: bool = False) -> None:
         self.tree = settings.tree()
         self.runner = Runner(self.tree.services())
-        self.latch = Latch(_shared_name(self.tree) if is_shared else None)
+        self.latch = Latch(_shared_name(self.tree), parent_server()) if is_shared else Latch(None)
         self.is_inline = settings.inline
         self.problem = global_problem()
         self.answers: MutableMapping[tuple[str, str], object] = {}
@@ -200,7 +202,7 @@ class Question:
             self._guard.runner.run_inline(self._paths)
             return
         while runs := self._to_wait_for():
-            concurrent.futures.wait([run.done for run in runs], timeout=_seconds(runs))
+            concurrent.futures.wait([run.done for run in runs], timeout=self._seconds(runs))
 
     async def wait_async(self) -> None:
         """The same without blocking the event loop."""
@@ -210,7 +212,7 @@ class Question:
         while runs := self._to_wait_for():
             futures = [asyncio.wrap_future(run.done) for run in runs]
             try:
-                await asyncio.wait(futures, timeout=_seconds(runs))
+                await asyncio.wait(futures, timeout=self._seconds(runs))
             finally:
                 for future in futures:
                     # Lets go of the loop, which may be gone when the run ends. The run itself cannot be cancelled.
@@ -225,8 +227,18 @@ class Question:
         return [
             run
             for run in self._runs
-            if run.service.path in self._deciding and run.awaited_until > now and not run.done.done()
+            if run.service.path in self._deciding and self._awaited_until(run) > now and not run.done.done()
         ]
+
+    def _awaited_until(self, run: Run) -> float:
+        """Return how long to wait for a run: somebody who asks for a fresh result wants it more than a quick answer."""
+        if self._since is None:
+            return run.awaited_until
+        return max(run.awaited_until, min(run.ends, self._since + FRESH_SECONDS))
+
+    def _seconds(self, runs: list[Run]) -> float:
+        """Return how long to wait for ``runs`` before looking which of them are still worth it (seconds)."""
+        return max(_GRAIN, min(map(self._awaited_until, runs)) - time.monotonic())
 
     def report(self) -> Report:
         """What is known now."""
@@ -244,11 +256,6 @@ class Question:
             self._guard.latch.set()
             log.write(log.INFO, "The pod is ready.")
         return report
-
-
-def _seconds(runs: list[Run]) -> float:
-    """How long to wait for ``runs`` before asking which of them are still worth it."""
-    return max(_GRAIN, min(run.awaited_until for run in runs) - time.monotonic())
 
 
 def warm_up() -> None:

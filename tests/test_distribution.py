@@ -26,6 +26,8 @@ def environment(tmp_path) -> FreshEnvironment:
     fresh.run("-m", "django", "startproject", "mysite", str(tmp_path), cwd=tmp_path)
     with (tmp_path / "mysite" / "settings.py").open("a") as settings:
         settings.write("\nINSTALLED_APPS += ['healthguard']\n")
+    with (tmp_path / "mysite" / "urls.py").open("a") as urls:
+        urls.write("\nfrom django.urls import include\nurlpatterns += [path('health', include('healthguard.urls'))]\n")
     return fresh
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.private_folder import PrivateFolder
+from healthguard.private_folder import PrivateFolder, server_file, start_time
 
 NAME = "0123456789abcdef0123456789abcdef"
-FOLDER = f"healthguard-{NAME}"
+FOLDER = f"healthguard-{NAME}.ready"
 OTHER = "fedcba9876543210fedcba9876543210"
 NOBODY = 65534
 
@@ -159,7 +159,7 @@ def test_folder_of_a_server_that_has_ended_is_removed(place: Path) -> None:
     folder.put("ready")
     del folder
     held = created(OTHER)
-    assert [path.name for path in place.iterdir()] == [f"healthguard-{OTHER}"]
+    assert [path.name for path in place.iterdir()] == [f"healthguard-{OTHER}.ready"]
     del held
 
 
@@ -181,7 +181,7 @@ def test_folder_in_use_is_kept(place: Path) -> None:
     try:
         assert holder.stdout.readline() == b"held\n"
         first = created()
-        assert {path.name for path in place.iterdir()} == {FOLDER, f"healthguard-{OTHER}"}
+        assert {path.name for path in place.iterdir()} == {FOLDER, f"healthguard-{OTHER}.ready"}
     finally:
         holder.stdin.close()
         holder.wait()
@@ -208,3 +208,20 @@ def test_healthguard_itself_uses_the_temporary_folder_first(monkeypatch: pytest.
     assert places() == [str(tmp_path), "/tmp", "/dev/shm"]
     monkeypatch.setenv("TMPDIR", "relative")
     assert places() == ["/tmp", "/dev/shm"]
+
+
+def test_folder_of_a_running_server_is_kept_without_workers(place: Path) -> None:
+    """All workers were killed at once: the server is about to start new ones, which must find the folder."""
+    parent = os.getppid()
+    started = start_time(parent)
+    assert started is not None
+    kept = created(OTHER)
+    kept.put(server_file((parent, started)))
+    kept.put("ready")
+    del kept
+    ended = created("0" * 32)
+    ended.put(server_file((parent, started + 1)))
+    del ended
+    first = created()
+    assert {path.name for path in place.iterdir()} == {FOLDER, f"healthguard-{OTHER}.ready"}
+    del first

@@ -218,7 +218,7 @@ def test_fresh_answer_is_never_an_old_result(site: Site, kind: str) -> None:
     assert server.until("/api/health", 200, headers=DETAILS).json["one"]["status"] == "healthy"
     (site.folder / "hold").touch()
     (site.folder / "off").touch()
-    fresh = server.get("/api/health?fresh=1", headers=DETAILS)
+    fresh = server.get("/api/health?fresh=1", headers=DETAILS, timeout=120)
     assert (fresh.status, fresh.json["one"]["status"]) == (503, "unknown")
     assert fresh.json["one"]["age_seconds"] is None
     assert fresh.json["one"]["checks"][0]["code"] == "pending"
