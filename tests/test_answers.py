@@ -320,7 +320,7 @@ def test_under_gevent_requests_are_not_disturbed_by_an_asynchronous_check(site) 
     """All threads are greenlets of one there: its event loop must not seem to be theirs."""
     site.write(
         """
-        HEALTHGUARD = {"SERVICES": {"slow": Service(("tests.strange_checks.SleepsAsync", {"seconds": 20}), timeout=50)}}
+        HEALTHGUARD = {"SERVICES": {"slow": Service(("tests.strange_checks.SleepsAsync", {"seconds": 12}), timeout=50)}}
         """,
         URLS
         + """

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from example_project.deployment import anthropic_key, healthy_environment
+from example_project.deployment import anthropic_key, healthy_environment, manage
 from healthguard.checks import CredentialExchange
-from tests.sites import PATIENCE, SERVERS, Site, wait_until
+from tests.sites import PATIENCE, SERVERS, UNMEASURED, Site, wait_until
 
 TOKEN = "details-token-0123456789"
 DETAILS = {"Authorization": f"Bearer {TOKEN}"}
@@ -84,23 +86,29 @@ def served(site, postgres, database, tmp_path):
     return serve
 
 
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """The example's database, migrated and with a customer, and the environment that it was made in."""
+    database = tmp_path_factory.mktemp("seeded") / "rsolv_platform_prod.sqlite3"
+    environment = {**healthy_environment({}, f"sqlite:///{database}"), **UNMEASURED}
+    manage(environment, "migrate", "--verbosity=0")
+    return database, {**environment, "EXCHANGE_API_KEY": manage(environment, "seed_demo"), "HEALTHGUARD_TOKEN": TOKEN}
+
+
 @pytest.fixture
-def example(site, tmp_path) -> Site:
+def example(site, tmp_path, seeded) -> Site:
     """The example project, with a customer of its own."""
-    site.environment = {
-        **healthy_environment({}, f"sqlite:///{tmp_path / 'rsolv_platform_prod.sqlite3'}"),
-        "HEALTHGUARD_TOKEN": TOKEN,
-    }
+    database, environment = seeded
+    shutil.copy(database, tmp_path)
+    site.environment = {**environment, "DATABASE_URL": f"sqlite:///{tmp_path / database.name}"}
     (tmp_path / "site_wsgi.py").write_text("from example_project.wsgi import application as plain\n")
     (tmp_path / "site_asgi.py").write_text("from example_project.asgi import application as plain\n")
-    site.migrate()
-    site.environment["EXCHANGE_API_KEY"] = site.manage("seed_demo").stdout.strip()
     return site
 
 
 def settled(server, path: str = "/api/health"):
     """The reply with details, once no first run is under way any more."""
-    wait_until(lambda: b'"pending"' not in server.get(path, headers=DETAILS).body)
+    wait_until(lambda: b'"code": "pending"' not in server.get(path, headers=DETAILS).body)
     return server.get(path, headers=DETAILS)
 
 
@@ -274,6 +282,7 @@ def test_under_gevent_endpoints_are_asked_as_under_any_server(served, site, simu
         "ANTHROPIC_BASE_URL": simulator.base_urls["ANTHROPIC_BASE_URL"].replace("127.0.0.1", "localhost"),
         "NO_PROXY": "localhost",
     }
+    site.is_measured = True
     server = served(
         "gunicorn-gevent",
         """
@@ -324,6 +333,7 @@ def test_under_gevent_many_checks_at_once_and_nothing_is_left(served, site, post
     site.environment |= {f"KEY{number}": anthropic_key() for number in range(8)}
     # The first names nobody, so that asking takes a name's look-up, and all of them ask at once.
     site.environment |= {"ANTHROPIC_BASE_URL": "http://localhost:9", "NO_PROXY": "localhost"}
+    site.is_measured = True
     server = served(
         "gunicorn-gevent",
         """

@@ -35,6 +35,8 @@ HEALTHGUARD = {"SERVICES": {
 
 def declare(site: Site, link: Link, ready="startup", adaptor="middleware") -> Site:
     site.environment["DATABASE_URL"] = link.url
+    # What the processes of one server share runs nowhere else.
+    site.is_measured = True
     return site.write(DATABASE.format(ready=ready, drain=str(site.folder / "drain")), adaptor=adaptor)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from example_project.deployment import Server, anthropic_key, free_port, healthy_environment, manage, provider_keys
 from example_project.provider_simulator import Simulator
-from tests.sites import PATIENCE
+from tests.sites import PATIENCE, UNMEASURED
 
 EXPECTED = f"healthguard_platform_{os.getpid()}"
 LANDING = f"healthguard_landing_{os.getpid()}"
@@ -57,7 +57,7 @@ class Deployment:
         while True:
             status, body = self._server.get(f"/api/health{path}?fresh=1", token)
             answer = json.loads(body)
-            if '"pending"' not in body.decode() or time.monotonic() > ends:
+            if '"code": "pending"' not in body.decode() or time.monotonic() > ends:
                 break
         return status, answer
 
@@ -112,7 +112,7 @@ class Deployment:
 def healthy(postgres) -> Iterator[Deployment]:
     simulator = Simulator().start()
     environment = healthy_environment(simulator.base_urls, postgres.create(EXPECTED))
-    environment["EXPECTED_DATABASE"] = EXPECTED
+    environment |= {"EXPECTED_DATABASE": EXPECTED, **UNMEASURED}
     simulator.keys = provider_keys(environment)
     manage(environment, "migrate", "--verbosity=0")
     environment["EXCHANGE_API_KEY"] = manage(environment, "seed_demo")

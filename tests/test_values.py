@@ -21,6 +21,7 @@ RANDOM_KEYS = 1_000_000
 """How many are tried in all: some 15 s."""
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("form", FORMS)
 def test_random_keys_are_no_placeholders_and_not_corrupted(form: str) -> None:
     """Rules that hit by chance would call a customer's real key a mock, one in so many pods."""
@@ -32,6 +33,7 @@ def test_random_keys_are_no_placeholders_and_not_corrupted(form: str) -> None:
         assert values.corruption(key, names=provider.variables, prefixes=ALL_PREFIXES, is_token=True) is None, key
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("length", [32, 43, 64, 86])
 def test_random_tokens_of_no_form_are_good(length: int) -> None:
     make, rng = maker(rf"[\w-]{{{length}}}"), random.Random(length)
@@ -41,6 +43,7 @@ def test_random_tokens_of_no_form_are_good(length: int) -> None:
         assert values.corruption(token, prefixes=ALL_PREFIXES, is_token=True) is None, token
 
 
+@pytest.mark.usefixtures("untraced")
 def test_djangos_own_secret_keys_are_good() -> None:
     """Its alphabet holds $(*_ and so now and then what looks like a reference or a mask."""
     for _ in range(20_000):

@@ -72,9 +72,6 @@ def fleet(surroundings: Surroundings, tmp_path_factory: pytest.TempPathFactory) 
         "OPENAI_API_KEY": openai_key(),
         "OPENAI_BASE_URL": surroundings.openai.url,
         "SSL_CERT_FILE": str(trusted),
-        # Time and memory are measured here, and to note each line takes both.
-        "COVERAGE_PROCESS_START": "",
-        "COVERAGE_PROCESS_CONFIG": "",
     }
     fleet = Fleet(Pod(name, tmp_path_factory.mktemp("pod"), environment) for name in pods.KINDS)
     fleet.pods[0].site.migrate()

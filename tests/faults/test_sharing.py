@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from example_project.deployment import anthropic_key, free_port, is_free
 from healthguard.freshness import SPREAD
-from tests.sites import REPOSITORY, wait_until
+from tests.sites import REPOSITORY, UNMEASURED, wait_until
 
 PROCESSES = 40
 TTL = 2.0
@@ -119,6 +120,7 @@ def fleet(simulator, monkeypatch) -> Iterator[Callable[..., KeyFleet]]:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.key_fleet", str(PROCESSES), str(ttl), *limit],
             cwd=REPOSITORY,
+            env={**os.environ, **UNMEASURED},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
