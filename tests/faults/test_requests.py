@@ -23,7 +23,7 @@ from tests.faults.outcomes import Table, milliseconds
 from tests.faults.pods import SLACK, TIMEOUT, TTL, Fleet, is_well
 from tests.sites import PATIENCE, Server, Site, wait_until
 
-PROBES, CONNECTIONS, FIRST = 3_334, 50, 1_000
+PROBES, CONNECTIONS, FIRST = 3_350, 50, 1_000
 """The probes of each of three servers: ten thousand for each fault."""
 LOAD = Table(
     "load",
