@@ -145,8 +145,7 @@ def test_own_connections_of_a_pooled_engine_are_really_closed(ask, pooled, postg
 
 def test_engine_that_counts_queries_still_counts_those_of_checks(ask, connect, postgres, database) -> None:
     """django-prometheus: the cursors that the engine adds are used on a run's own connection."""
-    from django_prometheus.db import execute_total
-
+    execute_total = pytest.importorskip("django_prometheus.db").execute_total
     alias = connect(postgres.url_of(database), ENGINE="django_prometheus.db.backends.postgresql")
     records = Records(alias)
     status, body = ask(database=[records, DatabaseName(database, alias)])
