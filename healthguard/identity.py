@@ -6,7 +6,6 @@ started program, because process numbers, command lines and parents can change, 
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import hmac
 import multiprocessing
@@ -69,10 +68,13 @@ def _random_bytes_of_program() -> bytes | None:
     if not sys.platform.startswith("linux"):
         return None
     try:
+        # Some builds of Python come without it.
+        import ctypes
+
         getauxval = ctypes.CDLL(None).getauxval
         getauxval.restype, getauxval.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
         address = getauxval(_AT_RANDOM)
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return None
     return ctypes.string_at(address, _RANDOM_BYTES) if address else None
 
