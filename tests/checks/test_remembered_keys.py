@@ -54,7 +54,8 @@ def test_however_many_probes_and_services_one_key_is_asked_about_once(asked, cli
         response = async_to_sync(view)(RequestFactory().get("/", headers={"accept": "application/json"}))
         assert response.status_code == 200
     assert len(asked.log) == 1
-    healthguard_settings({"chat": AIProviderKey("anthropic"), "search": AIProviderKey("anthropic")})
+    services = {"chat": AIProviderKey("anthropic"), "search": AIProviderKey("anthropic")}
+    healthguard_settings(services, DEADLINE=30)
     assert client.get("/api/health").status_code == 200
     assert len(asked.log) == 1
     assert run(AIProviderKey("anthropic", ttl=0)).status is Status.HEALTHY
