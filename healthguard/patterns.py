@@ -20,8 +20,11 @@ MAX_SECONDS = 0.5
 """The longest time that applying a pattern may take (seconds of the process's processor time)."""
 
 # The regex package takes some braces for fuzzy matching, and [: for a class of characters, where Python's own engine
-# takes them as they are. What is escaped, and \N{...}, stays as it is.
-_OTHER_MEANING = re.compile(r"\\N\{[^}]*\}|\\.|(\{(?!\d+,?\d*\}|,\d*\})|\[(?=:))", re.DOTALL)
+# takes them as they are. What is escaped, \N{...}, and braces within a set of characters mean the same in both.
+_TOKEN = re.compile(
+    r"\\N\{[^}]*\}|\\.|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<from_zero>\{,(?=\d*\}))|(?P<brace>\{(?!\d+,?\d*\}))",
+    re.DOTALL,
+)
 
 
 class UnusablePatternError(Exception):
@@ -91,10 +94,12 @@ def _compiled(pattern: str, flags: int) -> regex.Pattern[str]:
     import regex
 
     same = sum(getattr(regex, name) for name in _FLAGS if flags & getattr(re, name))
-    # An empty lower bound is 0, and may be written out.
-    plain = re.sub(r"(?<!\\)\{,(\d*)\}", r"{0,\1}", pattern)
-    return regex.compile(_OTHER_MEANING.sub(_as_in_python, plain), same)
+    return regex.compile(_TOKEN.sub(_as_in_python, pattern), same)
 
 
-def _as_in_python(found: re.Match[str]) -> str:
-    return f"\\{found[1]}" if found[1] else found[0]
+def _as_in_python(token: re.Match[str]) -> str:
+    if token["set"]:
+        return "[" + token["set"][1:].replace("[:", r"\[:")
+    if token["from_zero"]:
+        return "{0,"
+    return rf"\{token['brace']}" if token["brace"] else token[0]

@@ -74,6 +74,8 @@ def test_text_without_end_is_not_compared() -> None:
         (r"\N{LATIN SMALL LETTER A}", "a"),
         ("a{,}b", "aaab"),
         ("x{,2}", ""),
+        (r"\\{,2}", "\\\\"),
+        ("[{,}]+", "{,}"),
         (r"\\\{e\}", "\\{e}"),
         (r"(?!mock)\w+", "real"),
         (r"(?P<a>x)(?P=a)", "xx"),
