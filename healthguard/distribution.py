@@ -36,7 +36,7 @@ def _name_of_provider(distribution: Distribution) -> str | None:
     try:
         return _normalize(distribution.name) if _provides_package(distribution) else None
     except Exception:
-        # Metadata that is damaged, incomplete or unreadable: there is no name that pip could uninstall.
+        # Damaged, incomplete or unreadable metadata: pip could not uninstall it by a name.
         return None
 
 

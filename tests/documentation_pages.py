@@ -46,7 +46,7 @@ class Block:
 
     @property
     def is_declaration(self) -> bool:
-        """Whether the block assigns the HEALTHGUARD setting."""
+        """True if the block assigns the HEALTHGUARD setting."""
         return self.file == "settings.py" and "\nHEALTHGUARD = {" in self.text
 
 
