@@ -19,6 +19,12 @@ from django.conf import settings
 from healthguard.private_folder import start_time
 from healthguard.service import Tree
 
+try:
+    # Here, and not where it is used: a worker that has given up its rights may not be able to read Python's files.
+    import ctypes
+except ImportError:  # some builds of Python come without it
+    ctypes = None  # type: ignore[assignment]
+
 _AT_RANDOM = 25
 """The entry of the auxiliary vector that points to the random bytes; see getauxval(3)."""
 _RANDOM_BYTES = 16
@@ -65,16 +71,13 @@ def _random_bytes_of_program() -> bytes | None:
 
     A fork keeps them, another execution gets new ones. They need no rights, and no /proc.
     """
-    if not sys.platform.startswith("linux"):
+    if ctypes is None or not sys.platform.startswith("linux"):
         return None
     try:
-        # Some builds of Python come without it.
-        import ctypes
-
         getauxval = ctypes.CDLL(None).getauxval
         getauxval.restype, getauxval.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
         address = getauxval(_AT_RANDOM)
-    except (ImportError, OSError, AttributeError):
+    except (OSError, AttributeError):
         return None
     return ctypes.string_at(address, _RANDOM_BYTES) if address else None
 

@@ -159,6 +159,23 @@ class Server:
         master = psutil.Process(self.process.pid)
         return master.children() or [master]
 
+    def each_worker(self, path: str) -> list[Reply]:
+        """Ask every worker. The others are stopped meanwhile: an idle server may give all requests to one of them."""
+        workers = [worker for worker in self.workers() if "resource_tracker" not in "".join(worker.cmdline())]
+        replies = []
+        for asked in workers:
+            others = [worker for worker in workers if worker.pid != asked.pid]
+            for worker in others:
+                worker.suspend()
+            try:
+                for worker in others:
+                    wait_until(lambda worker=worker: worker.status() == psutil.STATUS_STOPPED)
+                replies.append(self.get(path))
+            finally:
+                for worker in others:
+                    worker.resume()
+        return replies
+
     def threads(self) -> int:
         """How many threads its processes have in all."""
         return sum(worker.num_threads() for worker in self.workers())

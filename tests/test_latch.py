@@ -179,3 +179,12 @@ def test_system_that_shows_nothing_has_no_shared_latch(monkeypatch: pytest.Monke
     """Without the random bytes of the program each process is a server of its own."""
     monkeypatch.setattr(identity, "_random_bytes_of_program", lambda: None)
     assert server_identity(tree("one")) is None
+
+
+def test_python_without_ctypes_has_no_shared_latch(tmp_path: Path) -> None:
+    """Some are built without it: healthguard can be imported, and each process remembers for itself."""
+    (tmp_path / "ctypes.py").write_text("raise ImportError")
+    script = "from healthguard import identity; print(identity._server_key())"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY)])}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
