@@ -8,7 +8,7 @@ SERVERS_VENV ?= .venv-servers
 PORT ?= 8000
 COVERAGE ?= $(CI)
 # The tests wait more than they compute, and what waits longest begins first.
-IN_PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+IN_PARALLEL := --numprocesses 6 --dist loadfile --no-loadscope-reorder
 UNITS ?= tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
 BIN := $(VENV)/bin
 

@@ -159,9 +159,10 @@ class Server:
         master = psutil.Process(self.process.pid)
         return master.children() or [master]
 
-    def each_worker(self, path: str) -> list[Reply]:
+    def each_worker(self, path: str, count: int) -> list[Reply]:
         """Ask every worker. The others are stopped meanwhile: an idle server may give all requests to one of them."""
-        workers = [worker for worker in self.workers() if "resource_tracker" not in "".join(worker.cmdline())]
+        wait_until(lambda: len(self._forked()) == count)
+        workers = self._forked()
         replies = []
         for asked in workers:
             others = [worker for worker in workers if worker.pid != asked.pid]
@@ -175,6 +176,9 @@ class Server:
                 for worker in others:
                     worker.resume()
         return replies
+
+    def _forked(self) -> list[psutil.Process]:
+        return [worker for worker in self.workers() if "resource_tracker" not in "".join(worker.cmdline())]
 
     def threads(self) -> int:
         """How many threads its processes have in all."""

@@ -318,16 +318,24 @@ def test_under_gevent_two_asynchronous_checks_at_once(site) -> None:
 
 def test_under_gevent_requests_are_not_disturbed_by_an_asynchronous_check(site) -> None:
     """All threads are greenlets of one there: its event loop must not seem to be theirs."""
+    hold = site.folder / "hold"
+    hold.touch()
     site.write(
-        """
-        HEALTHGUARD = {"SERVICES": {"slow": Service(("tests.strange_checks.SleepsAsync", {"seconds": 12}), timeout=50)}}
-        """,
+        'HEALTHGUARD = {"SERVICES": {"slow": Service("held.Held", timeout=120)}, "DEADLINE": 0.3}',
         URLS
         + """
 from django.contrib.auth.models import Group
 urlpatterns += [path("groups", lambda request: HttpResponse(str(Group.objects.count())))]
 """,
         adaptor="middleware",
+        held="""
+        import asyncio, pathlib
+        from health_check.base import HealthCheck
+        class Held(HealthCheck):
+            async def run(self):
+                while pathlib.Path(__file__).with_name("hold").exists():
+                    await asyncio.sleep(0.05)
+        """,
     ).migrate()
     server = site.serve("gunicorn-gevent")
     assert server.get("/api/health").json["status"] == "unknown"
@@ -335,6 +343,7 @@ urlpatterns += [path("groups", lambda request: HttpResponse(str(Group.objects.co
         reply = server.get("/groups", host="example.com")
         assert (reply.status, reply.body) == (200, b"0"), server.log
         assert server.get("/api/health").json["status"] == "unknown"
+    hold.unlink()
     assert server.until("/api/health", 200).json["status"] == "healthy"
 
 

@@ -124,9 +124,10 @@ def test_query_that_computes_does_not_pile_up_on_the_server(declare, alias, comp
     declare(check, timeout=2, ttl=0.3, deadline=0.1)
     running = []
     ends = time.monotonic() + 60
-    while check.runs < 6:
+    while check.runs < 4:
         assert time.monotonic() < ends
         ask()
+        time.sleep(0.05)
         running.append(computing())
     # On a busy machine the server may end one a moment after the driver has stopped waiting for it.
     assert 1 <= max(running) <= 2

@@ -48,7 +48,7 @@ def test_a_ready_pod_stays_in_when_the_shared_database_is_down(site, link, kind,
     assert server.until("/api/health/ready", 200).status == 200
     link.down()
     assert server.until("/api/health", 503).json["services"] == {"database": "unhealthy", "fine": "healthy"}
-    assert [reply.status for reply in server.each_worker("/api/health/ready")] == [200] * workers
+    assert [reply.status for reply in server.each_worker("/api/health/ready", workers)] == [200] * workers
     assert {server.get("/api/health/startup").status for _ in range(10)} == {200}
     assert {server.get("/api/health/live").status for _ in range(10)} == {200}
     link.up()
@@ -64,7 +64,7 @@ def test_a_worker_replaced_while_the_database_is_down_does_not_take_the_pod_out(
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: len({worker.pid for worker in server.workers()} - before) >= 2)
-    assert [reply.status for reply in server.each_worker("/api/health/ready")] == [200, 200]
+    assert [reply.status for reply in server.each_worker("/api/health/ready", 2)] == [200, 200]
     assert server.get("/api/health/startup").status == 200
     assert server.get("/api/health").status == 503
 
@@ -92,7 +92,7 @@ def test_workers_that_have_given_up_roots_rights_share_it_too(public_folder, req
     assert server.until("/api/health/ready", 200).status == 200
     (site.folder / "off").touch()
     assert server.until("/api/health", 503).status == 503
-    assert [reply.status for reply in server.each_worker("/api/health/ready")] == [200, 200]
+    assert [reply.status for reply in server.each_worker("/api/health/ready", 2)] == [200, 200]
 
 
 @pytest.mark.parametrize("kind", SERVERS)

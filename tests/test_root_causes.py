@@ -157,6 +157,12 @@ def test_a_deploy_into_a_broken_environment(deployment, changes, code, services)
     deployment.deploy(**changes)
     deployment.must_tell(code, *services)
     assert (deployment.plain(), deployment.plain("/ready"), deployment.plain("/live")) == (503, 503, 200)
+
+
+def test_deploy_into_a_repaired_environment_is_healthy(deployment) -> None:
+    """All of the causes at once are repaired."""
+    deployment.deploy(ANTHROPIC_API_KEY=None, SECRET_KEY="", EXCHANGE_API_KEY=None)
+    assert (deployment.plain(), deployment.plain("/ready")) == (503, 503)
     deployment.deploy()
     deployment.must_be_well()
     assert (deployment.plain(), deployment.plain("/ready")) == (200, 200)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from healthguard.views import health
-from tests.sites import Site
+from tests.sites import Server, Site
 
 RUN_TIME_ALIAS = """
 from django.db import connections
@@ -23,18 +25,21 @@ urlpatterns = [path("add", add), path("api/health", include("healthguard.urls"))
 DECLARATION = 'HEALTHGUARD = {"SERVICES": {"fine": "tests.strange_checks.Fine"}}'
 
 
-@pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
+@pytest.fixture(scope="module", params=["gunicorn-gthread", "uvicorn"])
+def server(request, tmp_path_factory) -> Iterator[Server]:
+    """A server with an alias that was added after import, has ATOMIC_REQUESTS, and is down."""
+    site = Site(tmp_path_factory.mktemp("site")).write(DECLARATION, urls=RUN_TIME_ALIAS)
+    server = site.serve(request.param)
+    assert server.get("/add", host="example.com").json == {"added": "tenant"}
+    assert server.get("/add", host="example.com").status == 500, "the alias affects ordinary views"
+    yield server
+    site.stop()
+
+
 @pytest.mark.parametrize("path", ["", "/live", "/ready", "/fine"])
-def test_alias_added_at_run_time_does_not_break_the_answer(tmp_path, kind, path) -> None:
-    """An alias with ATOMIC_REQUESTS that is added after import, and is down, does not turn an answer into HTML."""
-    site = Site(tmp_path).write(DECLARATION, urls=RUN_TIME_ALIAS)
-    try:
-        server = site.serve(kind)
-        assert server.get("/add", host="example.com").json == {"added": "tenant"}
-        assert server.get("/add", host="example.com").status == 500, "the alias affects ordinary views"
-        reply = server.get(f"/api/health{path}", host="example.com")
-    finally:
-        site.stop()
+def test_alias_added_at_run_time_does_not_break_the_answer(server, path) -> None:
+    """The answer is JSON, and not Django's page for an error."""
+    reply = server.get(f"/api/health{path}", host="example.com")
     assert reply.status == 200
     assert reply.headers["content-type"] == "application/json"
 

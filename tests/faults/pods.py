@@ -150,7 +150,7 @@ class Pod:
             if until(answers[-1]):
                 break
             # More often it takes both cores, and what is measured is the test.
-            time.sleep(0.1)
+            time.sleep(0.25)
         return answers
 
     def problem(self, service: str) -> dict[str, Any]:
