@@ -99,7 +99,7 @@ def raising_log() -> Iterator[None]:
     try:
         yield
     finally:
-        log.flush(10)
+        log.flush(60)
         logger.removeHandler(handler)
 
 

@@ -107,7 +107,7 @@ def test_secret_in_the_place_of_a_name_is_not_shown(monkeypatch, caplog, place: 
     ):
         texts = [f"{message.msg} {message.hint}" for message in run_checks() if message.id.startswith("healthguard")]
         answer = respond(Request("GET", "", "", f"Bearer {TOKEN}"))
-        assert log.flush(10)
+        assert log.flush(60)
         assert b'"checks"' in answer.body
     texts += [answer.body.decode(), caplog.text, repr(declared) if not isinstance(declared, str | tuple) else ""]
     texts.append(str(getattr(declared, "labels", "")))

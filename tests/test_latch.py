@@ -67,7 +67,7 @@ def test_latch_that_cannot_be_shared_is_the_processs_own(
             assert not latch.is_set
             latch.set()
             assert latch.is_set
-        assert log.flush(10)
+        assert log.flush(60)
     assert caplog.text.count("cannot share that the pod is ready") == 1
 
 

@@ -31,6 +31,7 @@ class Handler(logging.Handler):
 
 @pytest.fixture
 def handler() -> Iterator[Handler]:
+    assert log.flush(60), "the lines of an earlier test"
     handler = Handler()
     logger = logging.getLogger("healthguard")
     level = logger.level
@@ -39,7 +40,7 @@ def handler() -> Iterator[Handler]:
     log.forget()
     yield handler
     handler.may_go_on.set()
-    assert log.flush(10)
+    assert log.flush(60)
     logger.removeHandler(handler)
     logger.setLevel(level)
 
@@ -48,7 +49,7 @@ def test_lines_are_written_in_order(handler: Handler) -> None:
     """The background thread writes every line, in the order in which they came."""
     for number in range(100):
         log.write(log.INFO, "line %s", number)
-    assert log.flush(10)
+    assert log.flush(60)
     assert handler.lines == [f"line {number}" for number in range(100)]
 
 
@@ -56,10 +57,10 @@ def test_handler_that_raises_costs_one_line(handler: Handler) -> None:
     """Even SystemExit ends neither the caller nor the lines that follow."""
     handler.is_raising = True
     log.write(log.ERROR, "lost")
-    assert log.flush(10)
+    assert log.flush(60)
     handler.is_raising = False
     log.write(log.ERROR, "written")
-    assert log.flush(10)
+    assert log.flush(60)
     assert handler.lines == ["written"]
 
 
@@ -82,9 +83,9 @@ def test_handler_that_waits_holds_nobody_and_one_thread(handler: Handler) -> Non
 def test_no_thread_stays_when_all_is_written(handler: Handler) -> None:
     """A healthy log costs a thread only while there are lines."""
     log.write(log.INFO, "one")
-    assert log.flush(10)
+    assert log.flush(60)
     log.write(log.INFO, "two")
-    assert log.flush(10)
+    assert log.flush(60)
     for thread in threading.enumerate():
         if thread.name == "healthguard-log":
             thread.join(10)
@@ -96,14 +97,14 @@ def test_once_is_once(handler: Handler) -> None:
     for _ in range(3):
         log.once(log.WARNING, "the file %s", "a")
         log.once(log.WARNING, "the file %s", "b")
-    assert log.flush(10)
+    assert log.flush(60)
     assert handler.lines == ["the file a", "the file b"]
 
 
 def test_arguments_cannot_forge_a_line(handler: Handler) -> None:
     """Line breaks and escape sequences in an argument are escaped."""
     log.write(log.INFO, "name: %s", "x\n2026-01-01 ERROR healthguard: forged\x1b[2J")
-    assert log.flush(10)
+    assert log.flush(60)
     assert handler.lines == [r"name: x\n2026-01-01 ERROR healthguard: forged\x1b[2J"]
 
 
@@ -117,7 +118,7 @@ def test_forked_child_writes_its_own_lines(handler: Handler, tmp_path) -> None:
         handler.may_go_on = threading.Event()
         handler.may_go_on.set()
         log.write(log.INFO, "of the child")
-        is_written = log.flush(10)
+        is_written = log.flush(60)
         written.write_text(f"{is_written} {handler.lines}")
         os._exit(0)
     os.waitpid(child, 0)

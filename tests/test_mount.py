@@ -324,7 +324,7 @@ def test_middleware_that_is_not_first_says_so_once(caplog: pytest.LogCaptureFixt
     ):
         for _ in range(3):
             HealthGuardMiddleware(page)
-        assert log.flush(10)
+        assert log.flush(60)
         assert caplog.text.count("CommonMiddleware stands before healthguard's middleware") == 1
         assert "wrap the WSGI or ASGI application" in caplog.text
 
@@ -337,5 +337,5 @@ def test_middleware_that_is_first_is_silent(caplog: pytest.LogCaptureFixture) ->
         caplog.at_level(logging.WARNING, "healthguard"),
     ):
         HealthGuardMiddleware(page)
-        assert log.flush(10)
+        assert log.flush(60)
     assert "stands before" not in caplog.text
