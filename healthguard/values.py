@@ -104,6 +104,7 @@ _NOT_SECRET = re.compile(
     r"|CLASS(ES)?|ENABLED|MODE|HOST|PORT|REGION)$|^AUTHOR|KEYBOARD|MONKEY",
     re.IGNORECASE,
 )
+_SPACE = re.compile(r"\s")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -182,7 +183,7 @@ def _surrounded(value: str) -> Flaw | None:
 def _inner_control(value: str, *, is_token: bool) -> Flaw | None:
     if _CONTROL.search(value):
         return _corrupted("holds a control character", "Copy the value again from its source, as plain text.")
-    if is_token and any(character.isspace() for character in value):
+    if is_token and _SPACE.search(value):
         return _corrupted("holds white space", "Copy the value again from its source, in one line.")
     return None
 
