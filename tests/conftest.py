@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 import sys
 import tempfile
@@ -27,7 +28,13 @@ from tests.sites import Site
 MACHINE_SERVICES = {"mariadb": 3306, "redis": 6379}
 
 
+OPEN_FILES = 1024
+"""How many files a process may have open on most systems: the tests must not need more."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
     config.addinivalue_line("markers", "mariadb: needs the MariaDB of this machine, on 127.0.0.1:3306 as root")
     config.addinivalue_line("markers", "redis: needs the Redis of this machine, on 127.0.0.1:6379")
 

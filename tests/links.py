@@ -14,6 +14,20 @@ from example_project.deployment import free_port
 READY = b"Z\x00\x00\x00\x05I"
 
 
+class Ended:
+    """Whether both directions of a connection have ended."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def both(self) -> bool:
+        """Note the end of one direction; return True if it is the second."""
+        with self._lock:
+            self._count += 1
+            return self._count == 2
+
+
 class Link:
     """Forwards a port of 127.0.0.1 to a PostgreSQL server.
 
@@ -44,9 +58,9 @@ class Link:
     def down(self) -> None:
         """Refuse new connections and break those there are."""
         self._close_listener()
-        for connection in self._open:
+        broken, self._open = self._open, []
+        for connection in broken:
             _break(connection)
-        self._open.clear()
 
     def silence(self) -> None:
         """Accept connections and answer nothing, to nobody."""
@@ -93,16 +107,16 @@ class Link:
         pass
 
     def _forward(self, near: socket.socket) -> None:
-        far = self._connect()
-        self._pump(near, far, lambda: self._serve != self._ignore)
-        self._pump(far, near, lambda: self._serve != self._ignore)
+        far, ended = self._connect(), Ended()
+        self._pump(near, far, ended, lambda: self._serve != self._ignore)
+        self._pump(far, near, ended, lambda: self._serve != self._ignore)
 
     def _forward_login(self, near: socket.socket) -> None:
-        far = self._connect()
+        far, ended = self._connect(), Ended()
         said: list[bytes] = []
         # The client's part ends with the login: what it sends afterwards reaches nobody.
-        self._pump(near, far, lambda: not b"".join(said).endswith(READY))
-        self._pump(far, near, lambda: True, said.append)
+        self._pump(near, far, ended, lambda: not b"".join(said).endswith(READY))
+        self._pump(far, near, ended, lambda: True, said.append)
 
     def _connect(self) -> socket.socket:
         name, port = self._target
@@ -120,6 +134,7 @@ class Link:
         self,
         source: socket.socket,
         target: socket.socket,
+        ended: Ended,
         flows: Callable[[], bool],
         note: Callable[[bytes], None] = lambda content: None,
     ) -> None:
@@ -134,6 +149,12 @@ class Link:
             for end in (source, target):
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
+            if ended.both():
+                # Nobody uses them any more. A suite of faults opens thousands, and a process may have 1,024.
+                for end in (source, target):
+                    end.close()
+                    with contextlib.suppress(ValueError):
+                        self._open.remove(end)
 
         threading.Thread(target=pump, daemon=True).start()
 
