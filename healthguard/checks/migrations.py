@@ -10,6 +10,7 @@ from healthguard.checks.base import Check
 from healthguard.databases import database, fetch, is_missing_table
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.listing import MAX_SHOWN, listed
+from healthguard.schema import WHICH_DATABASE
 from healthguard.status import Fault
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _problems(comparison: Comparison, alias: str, rows: Rows, routed_as: str) ->
     if comparison.inconsistent is not None:
         yield _inconsistent(comparison.inconsistent, alias)
     if pending := _of_apps_with_tables(comparison.pending, routed_as):
-        yield _pending(pending, comparison, alias, len(rows))
+        yield _pending(pending, comparison, alias, rows)
     if skipped := _of_apps_with_tables(comparison.skipped, routed_as):
         yield _degraded(
             "migrations_skipped",
@@ -168,15 +169,22 @@ def _inconsistent(names: tuple[str, str], alias: str) -> Unhealthy:
     )
 
 
-def _pending(names: Sequence[str], comparison: Comparison, alias: str, applied: int) -> Unhealthy:
+def _pending(names: Sequence[str], comparison: Comparison, alias: str, rows: Rows) -> Unhealthy:
     what = "migration is" if len(names) == 1 else "migrations are"
-    empty = "" if applied else " None is applied: a wrong or empty database?"
+    empty = "" if rows else " None is applied: a wrong or empty database?"
+    # The history of another project has apps that this one does not have, and lacks whole apps of this one.
+    strangers = sorted({app for app, _ in rows} - comparison.apps)
+    is_strange = not rows or bool(strangers and {app for app, _ in comparison.known} - {app for app, _ in rows})
+    if rows and is_strange:
+        empty = f" Applied are migrations of apps that this code does not have: {listed(strangers)}."
     merge = "First run 'python manage.py makemigrations --merge': the migrations have more than one end. "
     return Unhealthy(
         "migrations_pending",
         f"{len(names)} {what} not applied to database {alias!r}: {listed(names)}.{empty}",
         fault=Fault.CONFIG,
-        hint=f"{merge if comparison.conflicts else ''}Run 'python manage.py migrate"
+        hint=WHICH_DATABASE
+        if is_strange
+        else f"{merge if comparison.conflicts else ''}Run 'python manage.py migrate"
         f"{'' if alias == 'default' else f' --database={alias}'}' before this code gets traffic.",
         evidence={"alias": alias, "pending": [*names[:MAX_SHOWN]], "pending_count": len(names)},
     )

@@ -39,7 +39,8 @@ class _SchemaCheck(Check):
         with database(self.alias) as connection:
             inspection = self._inspection
             if inspection is None:
-                inspection = self._inspection = Inspection(self._worked_out(connection))
+                expected = self._worked_out(connection)
+                inspection = self._inspection = Inspection(expected, is_written=self._is_written)
             outcome = inspection.outcome(connection)
         tables = len(inspection.expected)
         verdict = judge(outcome, alias=self.alias, tables=tables, who=self._who, is_handwritten=self._is_handwritten)
@@ -63,6 +64,11 @@ class _SchemaCheck(Check):
                 hint="A router, or the db_type of a field, raises; 'python manage.py migrate' meets the same error.",
                 evidence={"alias": self.alias, "error": type(error).__name__},
             ) from None
+
+    @property
+    def _is_written(self) -> bool:
+        """Whether rows are added and changed there."""
+        return False
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
@@ -141,15 +147,25 @@ class ModelSchema(_SchemaCheck):
         exclude: what to leave out: labels of apps, ``app.Model``, tables, or ``table.column``.
         like: the alias that the routers are asked about in place of ``alias``: for a replica, which the routers keep
             every table out of, its primary's.
+        read_only: whether nothing is written to this database: so it is by default where ``like`` is given.
+        unmanaged: whether to look for the tables and views of unmanaged models too.
+        schemas: the schemas in which every table must exist, as for tenants; by default the search path decides.
     """
 
     alias: str = "default"
     apps: Sequence[str] | None = None
     exclude: Sequence[str] = ()
     like: str | None = None
+    read_only: bool | None = None
+    unmanaged: bool = False
+    schemas: Sequence[str] | None = None
 
     _who = "the model says"
     _is_handwritten = False
+
+    @property
+    def _is_written(self) -> bool:
+        return not (self.like is not None if self.read_only is None else self.read_only)
 
     def run(self) -> Mapping[str, Evidence]:
         """Look at the database; returns how much was looked at.
@@ -177,8 +193,8 @@ class ModelSchema(_SchemaCheck):
 
         if self.like is not None and self.like not in connections:
             yield Problem.misdeclared(f"ModelSchema: like={shown(self.like)} is not an alias of the DATABASES setting.")
-        for name, value in (("apps", self.apps), ("exclude", self.exclude)):
-            if not _are_names(value) and not (name == "apps" and value is None):
+        for name, value in (("apps", self.apps), ("exclude", self.exclude), ("schemas", self.schemas)):
+            if not _are_names(value) and not (name != "exclude" and value is None):
                 yield Problem.misdeclared(f"ModelSchema takes {name} as a list of names.")
                 return
         if self.apps is not None:
@@ -192,7 +208,16 @@ class ModelSchema(_SchemaCheck):
         # Here, for this module is imported by settings, before there are models.
         from healthguard.schema.from_models import expected_from_models
 
-        return expected_from_models(connection, labels=self.apps, exclude=self.exclude, like=self.like)
+        expected = expected_from_models(
+            connection, labels=self.apps, exclude=self.exclude, like=self.like, unmanaged=self.unmanaged
+        )
+        if self.schemas is None:
+            return expected
+        return {
+            TableName(table.name, table.schema or schema): columns
+            for schema in self.schemas
+            for table, columns in expected.items()
+        }
 
 
 def _is_name(value: object) -> bool:

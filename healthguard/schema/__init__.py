@@ -1,12 +1,13 @@
 """What must stand in a database, and what does: one file an engine, one comparison, one judgement."""
 
-from healthguard.schema.comparison import Finding, Kind
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
 from healthguard.schema.inspection import Inspection, Outcome
-from healthguard.schema.judgement import judge
+from healthguard.schema.judgement import WHICH_DATABASE, judge
+from healthguard.schema.kinds import Finding, Kind
 from healthguard.schema.live import TableName
 
 __all__ = [
+    "WHICH_DATABASE",
     "Expected",
     "ExpectedColumn",
     "ExpectedTable",

@@ -3,52 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Callable, Iterator, Mapping
 
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
+from healthguard.schema.kinds import Finding, Kind
 from healthguard.schema.live import Column, LiveSchema, Table, TableName
 from healthguard.schema.types import Fit, Shape, Spelling, best_fit
-
-
-class Kind(enum.StrEnum):
-    """What can be wrong, in the order in which it is told. Also the problem's code."""
-
-    TABLE_MISSING = "table_missing"
-    TABLE_UNREADABLE = "table_unreadable"
-    COLUMN_MISSING = "column_missing"
-    COLUMN_TYPE = "column_type"
-    UNKNOWN_TYPE = "unknown_type"
-    COLUMN_UNREADABLE = "column_unreadable"
-    COLUMN_UNEXPECTED = "column_unexpected"
-    """One that no model knows, and that every INSERT would have to name."""
-    COLUMN_DEFAULT = "column_default"
-    COLUMN_NOT_NULL = "column_not_null"
-    COLUMN_NARROWER = "column_narrower"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as expected.
-
-    Args:
-        kind: what is wrong.
-        table: where.
-        column: which column; None where it is the whole table.
-        expected: the expected type, where it is about types.
-        actual: the type in the database, where it is about types.
-    """
-
-    kind: Kind
-    table: TableName
-    column: str | None = None
-    expected: str | None = None
-    actual: str | None = None
-
-    @property
-    def name(self) -> str:
-        """``table`` or ``table.column``."""
-        return str(self.table) if self.column is None else f"{self.table}.{self.column}"
+from healthguard.schema.writes import compare_writes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,8 +26,15 @@ class Types:
     shapes: Callable[[str], tuple[Shape, ...]]
 
 
-def compare(expected: Expected, live: LiveSchema, types: Types) -> list[Finding]:
-    """All findings, in the order of their kinds."""
+def compare(expected: Expected, live: LiveSchema, types: Types, *, is_written: bool = False) -> list[Finding]:
+    """Return all findings, in the order of their kinds.
+
+    Args:
+        expected: the tables and columns that must exist.
+        live: those that do.
+        types: how the engine compares types.
+        is_written: whether rows are added and changed there.
+    """
     findings = [
         finding
         for name, table in expected.items()
@@ -76,6 +44,8 @@ def compare(expected: Expected, live: LiveSchema, types: Types) -> list[Finding]
             else (Finding(Kind.TABLE_MISSING, name),)
         )
     ]
+    if is_written:
+        findings += compare_writes(expected, live)
     order = {kind: position for position, kind in enumerate(Kind)}
     return sorted(findings, key=lambda finding: order[finding.kind])
 
@@ -90,27 +60,28 @@ def _compare(
         if column is None:
             yield Finding(Kind.COLUMN_MISSING, name, column_name)
             continue
-        for kind in _state(wanted, column, table):
-            yield Finding(kind, name, column_name)
+        if table.is_readable and not column.is_readable:
+            yield Finding(Kind.COLUMN_UNREADABLE, name, column_name)
+        if column.charset is not None and not wanted.has_collation and _is_text(wanted.type):
+            yield Finding(
+                Kind.COLUMN_NARROWER,
+                name,
+                column_name,
+                f"{wanted.type} in utf8mb4",
+                f"{column.type} in {column.charset}",
+            )
+        if column.is_nondeterministic and not wanted.has_collation and wanted.type is not None:
+            yield Finding(Kind.COLUMN_COLLATION, name, column_name)
         type_kind = _type(wanted, column, types)
         if type_kind is Kind.COLUMN_NARROWER and _takes_its_key(wanted, column, live, types):
             continue
         if type_kind is not None:
             yield Finding(type_kind, name, column_name, wanted.type, column.type)
-    if expected.known is not None and table.fills_nothing:
-        known = set(map(live.fold, expected.known))
-        for column_name, column in table.columns.items():
-            if column_name not in known and not column.is_nullable and not column.has_default:
-                yield Finding(Kind.COLUMN_UNEXPECTED, name, column_name)
 
 
-def _state(wanted: ExpectedColumn, column: Column, table: Table) -> Iterator[Kind]:
-    if table.is_readable and not column.is_readable:
-        yield Kind.COLUMN_UNREADABLE
-    if wanted.takes_null and not column.is_nullable:
-        yield Kind.COLUMN_NOT_NULL
-    if wanted.needs_default and not column.has_default and table.fills_nothing:
-        yield Kind.COLUMN_DEFAULT
+def _is_text(type_: str | None) -> bool:
+    """Return True for the types of fields whose values can hold any character."""
+    return type_ is not None and type_.startswith(("varchar", "longtext", "text"))
 
 
 def _type(wanted: ExpectedColumn, column: Column, types: Types) -> Kind | None:

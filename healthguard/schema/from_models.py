@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Collection, Iterator, Set
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
 from django.db import router
-from django.db.models import AutoField, Field, ForeignKey, Model
+from django.db.models import (
+    AutoField,
+    CompositePrimaryKey,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    UniqueConstraint,
+)
 
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
 from healthguard.schema.live import TableName
@@ -22,6 +30,7 @@ def expected_from_models(
     labels: Collection[str] | None = None,
     exclude: Collection[str] = (),
     like: str | None = None,
+    unmanaged: bool = False,
 ) -> Expected:
     """The tables that ``migrate`` makes in the database of ``connection``, with their columns.
 
@@ -30,9 +39,12 @@ def expected_from_models(
         labels: the apps to look at; all where None.
         exclude: what to leave out: apps, ``app.Model``, tables, or ``table.column``.
         like: the alias that the routers are asked about in place of the connection's own: a replica's primary.
+        unmanaged: whether to expect what unmanaged models read as well.
     """
     columns: dict[TableName, dict[str, ExpectedColumn]] = {}
     known: dict[TableName, set[str]] = {}
+    uniques: dict[TableName, set[frozenset[str]]] = {}
+    unmanaged_tables: set[TableName] = set()
     # Most columns are like another one.
     shared: dict[ExpectedColumn, ExpectedColumn] = {}
     for model in apps.get_models(include_auto_created=True):
@@ -45,15 +57,27 @@ def expected_from_models(
         known.setdefault(table, set()).update(fields)
         if labels is not None and model._meta.app_label not in labels:
             continue
-        if not _names(model, table).isdisjoint(exclude) or not _belongs(model, connection, like or connection.alias):
+        alias = like or connection.alias
+        is_managed = _belongs(model, connection, alias)
+        if not is_managed and unmanaged and _is_read(model, connection, alias):
+            unmanaged_tables.add(table)
+        elif not is_managed:
+            continue
+        if not _names(model, table).isdisjoint(exclude):
             continue
         of_table = columns.setdefault(table, {})
         for name, field in fields.items():
             column = _column(field, connection)
             if column is not None and f"{table}.{name}" not in exclude:
                 of_table[name] = shared.setdefault(column, column)
+        uniques.setdefault(table, set()).update(key for key in _uniques(model, connection) if key <= of_table.keys())
     return {
-        table: ExpectedTable(of_table, _of_both(of_table.keys(), known[table] | _left_out(table, exclude)))
+        table: ExpectedTable(
+            of_table,
+            _of_both(of_table.keys(), known[table] | _left_out(table, exclude)),
+            frozenset(uniques[table]),
+            is_written=table not in unmanaged_tables,
+        )
         for table, of_table in columns.items()
     }
 
@@ -71,6 +95,15 @@ def _belongs(model: type[Model], connection: BaseDatabaseWrapper, alias: str) ->
     # A many-to-many table is made along with the model that has the field, and the routers are asked about that one.
     maker = model._meta.auto_created if isinstance(model._meta.auto_created, type) else model
     return bool(maker._meta.can_migrate(connection) and router.allow_migrate_model(alias, maker))
+
+
+def _is_read(model: type[Model], connection: BaseDatabaseWrapper, alias: str) -> bool:
+    """Return True if the model is unmanaged, and its table or view is used in the database ``alias``."""
+    options = model._meta
+    if options.managed or options.proxy or options.swapped:
+        return False
+    is_possible = options.required_db_vendor in (None, connection.vendor)
+    return is_possible and bool(router.allow_migrate_model(alias, model))
 
 
 def _table(model: type[Model], connection: BaseDatabaseWrapper) -> TableName:
@@ -95,12 +128,40 @@ def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Expected
     return ExpectedColumn(
         type_,
         takes_null=field.null and not is_generated,
-        needs_default=isinstance(field, AutoField)
-        or is_generated
         # Elsewhere the default is written into the INSERT.
-        or (_has_default(field) and connection.features.supports_default_keyword_in_insert),
+        needs_default=_has_default(field) and connection.features.supports_default_keyword_in_insert,
+        is_generated=is_generated,
+        is_counted=isinstance(field, AutoField),
+        has_collation=bool(getattr(field, "db_collation", None)),
+        references=_referred_table(field, connection),
         counted_by=_automatic_key(field, connection),
     )
+
+
+def _referred_table(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> TableName | None:
+    if not isinstance(field, ForeignKey) or not getattr(field, "db_constraint", True):
+        return None
+    return _table(field.target_field.model, connection)
+
+
+def _uniques(model: type[Model], connection: BaseDatabaseWrapper) -> Iterator[frozenset[str]]:
+    """Yield the sets of columns that the model declares to be unique without a condition."""
+    options = model._meta
+    local = {field.name: field for field in options.local_concrete_fields if field.column is not None}
+    names = [*options.unique_together, *([field.name] for field in local.values() if field.unique)]
+    names += [
+        constraint.fields
+        for constraint in options.constraints
+        if isinstance(constraint, UniqueConstraint)
+        and constraint.fields
+        and constraint.condition is None
+        and constraint.nulls_distinct is None
+    ]
+    if isinstance(options.pk, CompositePrimaryKey):
+        names.append([field.name for field in options.pk_fields])
+    for fields in names:
+        if all(name in local for name in fields):
+            yield frozenset(_column_name(local[name], connection) for name in fields)
 
 
 def _has_default(field: Field[Any, Any]) -> bool:
@@ -109,12 +170,31 @@ def _has_default(field: Field[Any, Any]) -> bool:
 
 
 def _automatic_key(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> tuple[TableName, str] | None:
-    """The key that ``field`` is, or refers to, if it counts up by itself and its type is left to the setting."""
+    """The key that ``field`` is, refers to or copies, if it counts up by itself and its type is left to the setting."""
     while isinstance(field, ForeignKey):
         field = field.target_field
+    field = _copied_key(field) or field
     if not isinstance(field, AutoField) or not _is_type_left_open(field):
         return None
     return _table(field.model, connection), _column_name(field, connection)
+
+
+def _copied_key(field: Field[Any, Any]) -> Field[Any, Any] | None:
+    """Return the automatic key of another model whose values ``field`` copies; None if there is none.
+
+    Packages that record the history of rows copy a model with its key, which is no longer automatic there.
+    """
+    if not isinstance(field, IntegerField) or isinstance(field, AutoField):
+        return None
+    columns = {other.column for other in field.model._meta.local_concrete_fields}
+    parents = {other.remote_field.model for other in field.model._meta.local_fields if isinstance(other, ForeignKey)}
+    for model in apps.get_app_config(field.model._meta.app_label).get_models():
+        key = model._meta.pk
+        if model is field.model or not isinstance(key, AutoField) or key.column != field.column:
+            continue
+        if model in parents or columns >= {other.column for other in model._meta.local_concrete_fields}:
+            return key
+    return None
 
 
 def _is_type_left_open(key: AutoField[Any, Any]) -> bool:

@@ -22,7 +22,7 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str
             name = introspection.identifier_converter(table.name)
             if name in existing:
                 columns = introspection.get_table_description(cursor, name)
-                found[table] = Table({column.name: Column() for column in columns}, fills_nothing=False)
+                found[table] = Table({column.name: Column(is_filled=True) for column in columns}, is_table=False)
     digest = digest_of([(table, *found[table].columns) for table in found])
     return None if digest == seen else LiveSchema(digest, found, fold=introspection.identifier_converter)
 

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from healthguard.schema import generic, mysql, postgresql, sqlite
-from healthguard.schema.comparison import Finding, Types, compare
+from healthguard.schema.comparison import Types, compare
 from healthguard.schema.expected import Expected
+from healthguard.schema.kinds import ABOUT_TYPES, Finding
 from healthguard.schema.live import LiveSchema, TableName
 from healthguard.schema.types import Shape
 
@@ -29,6 +30,8 @@ class Engine(Protocol):
         """What a column of ``type_`` can be taken for; its own shape first."""
 
 
+_MORE_READS = 4
+"""How often a database that seems to change while it is read is read again."""
 _ENGINES: Mapping[str, Engine] = {"postgresql": postgresql, "mysql": mysql, "sqlite": sqlite}
 
 
@@ -50,10 +53,12 @@ class Inspection:
 
     Args:
         expected: what must be there.
+        is_written: whether rows are added and changed there.
     """
 
-    def __init__(self, expected: Expected) -> None:
+    def __init__(self, expected: Expected, *, is_written: bool = False) -> None:
         self.expected = expected
+        self._is_written = is_written
         self._types = {
             column.type for table in expected.values() for column in table.columns.values() if column.type is not None
         }
@@ -70,7 +75,10 @@ class Inspection:
         live = engine.read(connection, list(self.expected), self._last[0])
         if live is not None:
             findings = self._compare(connection, engine, live)
-            if findings and (again := engine.read(connection, list(self.expected), live.digest)) is not None:
+            for _ in range(_MORE_READS if findings else 0):
+                again = engine.read(connection, list(self.expected), live.digest)
+                if again is None:
+                    break
                 # It was being changed: a table was replaced while the catalog was read.
                 live, findings = again, self._compare(connection, engine, again)
             self._last = live.digest, Outcome(tuple(findings), live.elsewhere)
@@ -79,9 +87,12 @@ class Inspection:
     def _compare(self, connection: BaseDatabaseWrapper, engine: Engine, live: LiveSchema) -> list[Finding]:
         remembered = self._canonical
         if remembered is not None:
-            findings = compare(self.expected, live, Types(remembered, engine.shapes))
-            if all(finding.expected is None for finding in findings):
+            findings = self._findings(live, Types(remembered, engine.shapes))
+            if not any(finding.kind in ABOUT_TYPES for finding in findings):
                 return findings
             # What the server makes of a type's name may have changed since it was asked: with the search path, say.
         self._canonical = engine.canonical_types(connection, self._types)
-        return compare(self.expected, live, Types(self._canonical, engine.shapes))
+        return self._findings(live, Types(self._canonical, engine.shapes))
+
+    def _findings(self, live: LiveSchema, types: Types) -> list[Finding]:
+        return compare(self.expected, live, types, is_written=self._is_written)

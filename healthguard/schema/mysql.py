@@ -5,64 +5,118 @@ It shows a user only what the user has some right on: a table without any grant 
 
 from __future__ import annotations
 
-import functools
+import bisect
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from healthguard.databases import fetch
 from healthguard.schema.live import Column, LiveSchema, Table, TableName, digest_of
-from healthguard.schema.types import Shape, Spelling
+from healthguard.schema.mysql_types import canonical, canonical_types, shapes
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+__all__ = ["canonical_types", "read", "shapes"]
+
+# A user with one of these rights writes to a server that is read-only for all others.
 _QUERY = """
-SELECT TABLE_SCHEMA = DATABASE(), TABLE_SCHEMA, TABLE_NAME,
-       TABLE_NAME IN (SELECT TABLE_NAME FROM information_schema.TABLES
-                      WHERE ({condition}) AND TABLE_TYPE LIKE '%%VIEW'),
-       @@lower_case_table_names,
-       COLUMN_NAME, COLUMN_TYPE, PRIVILEGES, IS_NULLABLE, COALESCE(COLUMN_DEFAULT, 'NULL'), EXTRA, VERSION(), @@sql_mode
-FROM information_schema.COLUMNS
-WHERE {condition}
-ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION
+SELECT 'server', NULL, NULL, NULL, VERSION(), @@sql_mode, @@lower_case_table_names,
+       @@{session} OR @@global.innodb_read_only OR @@global.read_only AND NOT EXISTS (
+           SELECT 1 FROM information_schema.USER_PRIVILEGES
+           WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ_ONLY ADMIN', 'READ ONLY ADMIN', 'CONNECTION_ADMIN')
+       ), @@character_set_database, @@character_set_connection, NULL, NULL
+UNION ALL
+SELECT 'table', TABLE_SCHEMA = DATABASE(), TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE LIKE '%%VIEW', AUTO_INCREMENT,
+       NULL, NULL, NULL, NULL, NULL, NULL
+FROM information_schema.TABLES WHERE {condition}
+UNION ALL
+SELECT 'view', NULL, TABLE_SCHEMA, TABLE_NAME, IS_UPDATABLE, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM information_schema.VIEWS WHERE {condition}
+UNION ALL
+SELECT 'trigger', NULL, EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_STATEMENT, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL
+FROM information_schema.TRIGGERS
+WHERE ({condition_of_triggers}) AND ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION = 'INSERT'
+UNION ALL
+SELECT 'unique', NULL, TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULL, NULL, NULL, NULL, NULL
+FROM information_schema.STATISTICS WHERE ({condition}) AND NON_UNIQUE = 0
+UNION ALL
+SELECT 'reference', NULL, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
+       NULL, NULL, NULL, NULL, NULL
+FROM information_schema.KEY_COLUMN_USAGE WHERE ({condition}) AND REFERENCED_TABLE_NAME IS NOT NULL
+UNION ALL
+(SELECT 'column', NULL, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, PRIVILEGES, IS_NULLABLE,
+        COALESCE(COLUMN_DEFAULT, 'NULL'), EXTRA, CHARACTER_SET_NAME, ORDINAL_POSITION
+ FROM information_schema.COLUMNS WHERE {condition})
 """
+# The greatest numbers of the integer types.
+_GREATEST = sorted({2 ** (bits - sign) - 1 for bits in (8, 16, 24, 32, 64) for sign in (0, 1)})
+
+
+class _Rows(NamedTuple):
+    """The rows of the query, without what changes with every INSERT.
+
+    Args:
+        server: what concerns all tables.
+        tables: the tables, views and their parts: the kind of row, the schema, the table, and what the kind has.
+    """
+
+    server: tuple[str, ...]
+    tables: tuple[tuple[str, ...], ...]
 
 
 def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str | None) -> LiveSchema | None:
     """What exists of ``tables``; None if it is what ``seen`` is the digest of."""
-    condition, params = _condition(tables)
-    rows = fetch(connection, _QUERY.format(condition=condition), [*params, *params])
+    rows = _fetched(connection, tables)
     digest = digest_of(rows)
     if digest == seen:
         return None
-    found: dict[TableName, dict[str, Column]] = {}
-    shared: dict[Column, Column] = {}
-    views: set[TableName] = set()
-    ignores_case = False
-    for is_current, schema, table, is_view, case, name, *state in rows:
-        ignores_case = bool(int(case))
-        column = _column([*map(_text, state)])
-        for place in (TableName(table, schema), *([TableName(table)] if is_current else [])):
-            found.setdefault(_folded(place, ignores_case), {})[str.lower(name)] = shared.setdefault(column, column)
-            if int(is_view):
-                views.add(_folded(place, ignores_case))
+    version, mode, case, read_only, charset, client_charset = rows.server
+    server = _Server("MariaDB" in version, "STRICT_" in mode, {charset, client_charset} <= _ALL_OF_UNICODE)
+    ignores_case = case != "0"
+    found: dict[TableName, _Found] = {}
+    entry: _Found | None
+    for kind, is_current, schema, name, *state in rows.tables:
+        places = [_folded(TableName(name, schema), ignores_case)]
+        if kind == "table":
+            entry = found.setdefault(places[0], _Found(places[0]))
+            if is_current == "1":
+                found[_folded(TableName(name), ignores_case)] = entry
+        # A table that was created while the query ran.
+        found.setdefault(places[0], _Found(places[0])).add(kind, state)
     return LiveSchema(
         digest,
         {
-            table: Table(
-                columns,
-                any(column.is_readable for column in columns.values()),
-                fills_nothing=_folded(table, ignores_case) not in views,
-            )
+            table: entry.table(server, ignores_case)
             for table in tables
-            if (columns := found.get(_folded(table, ignores_case))) is not None
+            if (entry := found.get(_folded(table, ignores_case))) is not None
         },
         fold=str.lower,
+        is_read_only=read_only == "1",
     )
 
 
-def _condition(tables: Sequence[TableName]) -> tuple[str, list[str]]:
+def _fetched(connection: BaseDatabaseWrapper, tables: Sequence[TableName]) -> _Rows:
+    condition, params = _condition(tables, "TABLE_SCHEMA", "TABLE_NAME")
+    of_triggers, _ = _condition(tables, "EVENT_OBJECT_SCHEMA", "EVENT_OBJECT_TABLE")
+    # MariaDB took the name of MySQL in version 11.1, and kept its own.
+    session = "tx_read_only" if getattr(connection, "mysql_is_mariadb", False) else "transaction_read_only"
+    query = _QUERY.format(session=session, condition=condition, condition_of_triggers=of_triggers)
+    server: tuple[str, ...] = ()
+    found: list[tuple[str, ...]] = []
+    for row in fetch(connection, query, params * 6):
+        kind, *rest = ("" if value is None else _text(value) for value in row)
+        if kind == "server":
+            server = tuple(rest[3:9])
+            continue
+        if kind == "table":
+            rest[4] = str(bisect.bisect_right(_GREATEST, int(rest[4]))) if rest[4] else ""
+        found.append((kind, *rest))
+    return _Rows(server, tuple(sorted(found)))
+
+
+def _condition(tables: Sequence[TableName], schema_column: str, name_column: str) -> tuple[str, list[str]]:
     by_schema: dict[str | None, list[str]] = {}
     for table in tables:
         by_schema.setdefault(table.schema, []).append(table.name)
@@ -70,8 +124,8 @@ def _condition(tables: Sequence[TableName]) -> tuple[str, list[str]]:
     params: list[str] = []
     for schema, names in by_schema.items():
         terms.append(
-            f"TABLE_SCHEMA = {'DATABASE()' if schema is None else '%s'}"
-            f" AND TABLE_NAME IN ({', '.join(['%s'] * len(names))})"
+            f"{schema_column} = {'DATABASE()' if schema is None else '%s'}"
+            f" AND {name_column} IN ({', '.join(['%s'] * len(names))})"
         )
         params += [*([] if schema is None else [schema]), *names]
     return " OR ".join(terms) or "FALSE", params
@@ -83,125 +137,108 @@ def _folded(table: TableName, ignores_case: bool) -> TableName:
     return TableName(table.name.lower(), table.schema and table.schema.lower())
 
 
-def _column(state: Sequence[str]) -> Column:
-    type_, privileges, nullable, default, extra, version, mode = state
-    return Column(
-        _canonical(type_, is_mariadb="MariaDB" in version) or type_,
-        is_readable="select" in privileges.lower(),
-        is_nullable=nullable == "YES",
-        has_default=(
-            # MariaDB tells of no default with the word; of the word as a default with quotes around it.
-            default != "NULL"
-            or "auto_increment" in extra.lower()
-            or "GENERATED" in extra.upper()
-            # Its first value is the default.
-            or type_.startswith("enum(")
-            # A server that is not strict lets an INSERT leave out any.
-            or "STRICT_" not in mode
-        ),
-    )
+class _Server(NamedTuple):
+    """What concerns every column.
+
+    Args:
+        is_mariadb: whether it is MariaDB.
+        is_strict: whether it refuses a row without a value for a column that has no default.
+        is_unicode: whether the database and the connection take all of Unicode, so that a column should.
+    """
+
+    is_mariadb: bool
+    is_strict: bool
+    is_unicode: bool
+
+
+class _Found:
+    """What the rows say of one table."""
+
+    def __init__(self, name: TableName) -> None:
+        self._name = name
+        self._is_view = False
+        self._is_fixed = False
+        self._counter = 0
+        self._triggers = ""
+        self._columns: list[Sequence[str]] = []
+        self._indexes: dict[str, set[str]] = {}
+        self._partial: set[str] = set()
+        self._references: dict[str, set[tuple[str, str]]] = {}
+
+    def add(self, kind: str, state: Sequence[str]) -> None:
+        """Take in one row."""
+        match kind:
+            case "table":
+                self._is_view = state[0] == "1"
+                self._counter = int(state[1] or 0)
+            case "view":
+                self._is_fixed = state[0] == "NO"
+            case "trigger":
+                self._triggers += state[0].lower()
+            case "unique":
+                self._indexes.setdefault(state[0], set()).add(state[1].lower())
+                if state[2] or not state[1]:
+                    self._partial.add(state[0])
+            case "reference":
+                self._references.setdefault(state[0].lower(), set()).add((state[1], state[2]))
+            case "column":
+                self._columns.append(state)
+
+    def table(self, server: _Server, ignores_case: bool) -> Table:
+        """Return what they say."""
+        columns = {str.lower(state[0]): self._column(state, server) for state in self._columns}
+        uniques = (columns for name, columns in self._indexes.items() if name not in self._partial)
+        return Table(
+            columns,
+            is_readable=any(column.is_readable for column in columns.values()),
+            is_table=not self._is_view,
+            refusal="is a view that takes no rows" if self._is_fixed else None,
+            may_insert=any("insert" in state[2].lower() for state in self._columns),
+            uniques=frozenset(map(frozenset, uniques)),
+            id=self._name,
+            references={
+                column: {_folded(TableName(name, schema), ignores_case) for schema, name in targets}
+                for column, targets in self._references.items()
+            },
+        )
+
+    def _column(self, state: Sequence[str], server: _Server) -> Column:
+        name, type_, privileges, nullable, default, extra, charset, _ = state
+        is_automatic = "auto_increment" in extra.lower()
+        is_generated = _GENERATED.search(extra) is not None
+        return Column(
+            canonical(type_, is_mariadb=server.is_mariadb) or type_,
+            is_readable="select" in privileges.lower(),
+            is_nullable=nullable == "YES",
+            has_default=(
+                # MariaDB tells of no default with the word; of the word as a default with quotes around it.
+                default != "NULL"
+                or is_automatic
+                or is_generated
+                # Its first value is the default.
+                or type_.startswith("enum(")
+                # A server that is not strict lets an INSERT leave out any.
+                or not server.is_strict
+            ),
+            is_generated=is_generated,
+            is_counted=is_automatic or _CALL.search(default) is not None,
+            is_used_up=is_automatic and self._counter > bisect.bisect_left(_GREATEST, _greatest(type_)),
+            is_filled=self._is_view or name.lower() in self._triggers,
+            charset=charset if server.is_unicode and charset and charset not in _ALL_OF_UNICODE else None,
+        )
+
+
+_GENERATED = re.compile(r"\b(VIRTUAL|STORED|PERSISTENT)\b", re.IGNORECASE)
+_CALL = re.compile(r"[\w`\"]\(")
+_ALL_OF_UNICODE = frozenset({"utf8mb4", "utf16", "utf16le", "utf32", "gb18030", "binary"})
+_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+
+
+def _greatest(type_: str) -> int:
+    """Return the greatest number of an integer type."""
+    bits = _BITS.get(re.split(r"\W", type_, maxsplit=1)[0], 64)
+    return int(2 ** (bits - (0 if "unsigned" in type_ else 1)) - 1)
 
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-# https://mariadb.com/kb/en/data-types/ and https://dev.mysql.com/doc/refman/8.4/en/other-vendor-data-types.html
-_SYNONYMS = {
-    **dict.fromkeys(("integer", "int4"), "int"),
-    **dict.fromkeys(("int8",), "bigint"),
-    **dict.fromkeys(("int2",), "smallint"),
-    **dict.fromkeys(("int3", "middleint"), "mediumint"),
-    **dict.fromkeys(("int1",), "tinyint"),
-    **dict.fromkeys(("bool", "boolean"), "tinyint(1)"),
-    **dict.fromkeys(("numeric", "dec", "fixed", "number"), "decimal"),
-    **dict.fromkeys(("double precision", "float8", "real"), "double"),
-    **dict.fromkeys(("float4",), "float"),
-    **dict.fromkeys(("character varying", "char varying", "varcharacter", "nvarchar", "varchar2"), "varchar"),
-    **dict.fromkeys(("national varchar", "national character varying"), "varchar"),
-    **dict.fromkeys(("character", "nchar", "national char", "national character"), "char"),
-    **dict.fromkeys(("long", "long varchar", "long char varying"), "mediumtext"),
-    **dict.fromkeys(("clob",), "longtext"),
-    **dict.fromkeys(("raw",), "varbinary"),
-    **dict.fromkeys(("long varbinary",), "mediumblob"),
-    **dict.fromkeys(("serial",), "bigint unsigned"),
-}
-_TYPES = frozenset(
-    "tinyint smallint mediumint int bigint decimal float double bit char varchar binary varbinary tinytext text "
-    "mediumtext longtext tinyblob blob mediumblob longblob enum set json date time datetime timestamp year uuid inet4 "
-    "inet6 geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection vector "
-    "xmltype".split()
-)
-_SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_ ]*?)\s*(?P<modifiers>\(.*\))?\s*(?P<suffix>unsigned|signed)?")
-_DECORATION = re.compile(r"\s+(zerofill|auto_increment|(character set|charset|collate)\s+\S+)", re.IGNORECASE)
-# The precision up to which a float is one; beyond it is a double.
-_FLOAT_PRECISION = 24
-_INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
-
-
-def _canonical(spelling: str, *, is_mariadb: bool) -> str | None:
-    """The server's spelling of a type, or None for one it does not know.
-
-    Widths of integers mean nothing and differ between versions, but for tinyint(1), which is a boolean.
-    """
-    match = _SPELLING.fullmatch(" ".join(_DECORATION.sub("", spelling.lower()).split()))
-    if match is None:
-        return None
-    name = match["name"].strip()
-    modifiers = (match["modifiers"] or "").replace(" ", "")
-    suffix = " unsigned" if match["suffix"] == "unsigned" else ""
-    synonym = _SYNONYMS.get(name)
-    if synonym is not None and ("(" in synonym or " " in synonym):
-        return synonym
-    name = synonym or name
-    if name == "json" and is_mariadb:
-        name = "longtext"
-    if name not in _TYPES:
-        return None
-    if name == "float" and modifiers[1:-1].isdigit():
-        name, modifiers = "float" if int(modifiers[1:-1]) <= _FLOAT_PRECISION else "double", ""
-    if name in _INTEGERS and not (name == "tinyint" and modifiers == "(1)"):
-        modifiers = ""
-    return f"{name}{modifiers}{suffix}"
-
-
-def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
-    """How the server spells ``types``; without those that it cannot read, such as a type with more behind it."""
-    is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
-    spelled = {declared: _canonical(declared, is_mariadb=is_mariadb) for declared in types}
-    return {declared: spelling for declared, spelling in spelled.items() if spelling is not None}
-
-
-# How many characters they take: of those that count bytes a quarter, for a character may need four.
-_TEXTS = {"char": 1.0, "varchar": 1.0, "tinytext": 2.0**6, "text": 2.0**14, "mediumtext": 2.0**22, "longtext": 2.0**30}
-_BLOBS = {"varbinary": 1.0, "tinyblob": 2.0**8, "blob": 2.0**16, "mediumblob": 2.0**24, "longblob": 2.0**32}
-_TIMES = {"time": 0.0, "datetime": 0.0, "timestamp": 0.0}
-_FLOATS = {"float": 24.0, "double": 53.0}
-_SIZED = {
-    **{name: (name, size) for name, size in _TIMES.items()},
-    **{name: ("text", size) for name, size in _TEXTS.items()},
-    **{name: ("blob", size) for name, size in _BLOBS.items()},
-}
-_DECIMAL_DIGITS = (10.0, 0.0)
-# What they have where none is given.
-_LENGTHS = {"bit": "1", "binary": "1", "year": "4"}
-
-
-@functools.lru_cache(maxsize=1024)
-def shapes(type_: str) -> tuple[Shape, ...]:
-    """What a column of ``type_`` can be taken for; its own shape first."""
-    spelling = Spelling.of(type_.removesuffix(" unsigned"))
-    name = spelling.name
-    sign = 0.0 if type_.endswith(" unsigned") else 1.0
-    if name in _INTEGERS:
-        return (Shape("integer", (sign, _INTEGERS[name] - sign)),)
-    if name in _FLOATS:
-        return (Shape("float", (sign, _FLOATS[name])),)
-    if name == "decimal":
-        return (Shape(name, (sign, *(spelling.digits() if spelling.modifiers else _DECIMAL_DIGITS))),)
-    if name in _SIZED:
-        kind, size = _SIZED[name]
-        return (Shape(kind, (spelling.size(size),)),)
-    if name in ("enum", "set"):
-        return (Shape(name, values=frozenset(spelling.modifiers or ())),)
-    return (Shape(name, (), spelling.restriction or _LENGTHS.get(name)),)

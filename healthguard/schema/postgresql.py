@@ -6,29 +6,40 @@ reading them does not wait behind a lock on a table.
 
 from __future__ import annotations
 
-import functools
 import json
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import DatabaseError
-
-from healthguard.databases import fetch, sqlstate_of
-from healthguard.schema.live import Column, LiveSchema, Table, TableName
-from healthguard.schema.types import UNBOUNDED, Shape, Spelling
+from healthguard.databases import fetch
+from healthguard.schema.live import Column, LiveSchema, Table, TableName, digest_of
+from healthguard.schema.postgresql_details import NO_DETAILS, Details, read_details
+from healthguard.schema.postgresql_types import ENUM, canonical_types, shapes
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+__all__ = ["canonical_types", "read", "shapes"]
+
 # Ordinary and partitioned tables; views, materialized views and foreign tables can be read like one.
 _TABLES = "('r', 'p')"
 _READABLE_KINDS = "('r', 'p', 'v', 'm', 'f')"
-# Bits of a column's state.
-_TAKES_NULL, _HAS_DEFAULT, _IS_UNREADABLE = 1, 2, 4
+# Bits of a table's state. Those of the second line need a closer look.
+_IS_READABLE, _IS_TABLE, _MAY_INSERT, _IS_FIXED_VIEW = 1, 2, 4, 8
+_IS_PARTITIONED, _HAS_POLICIES, _HAS_TRIGGER, _HAS_COLLATION = 16, 32, 64, 128
+_NEEDS_DETAILS = _IS_PARTITIONED | _HAS_POLICIES | _HAS_TRIGGER | _HAS_COLLATION
+# Bits of a column's state. Those of the second line come from elsewhere.
+_TAKES_NULL, _HAS_DEFAULT, _IS_UNREADABLE, _IS_GENERATED, _IS_IDENTITY, _IS_COUNTED = 1, 2, 4, 8, 16, 32
+_IS_FILLED, _IS_NONDETERMINISTIC, _IS_USED_UP, _IS_DENIED = 64, 128, 256, 512
 # Bits of pg_trigger.tgtype: for each row, before, on INSERT.
 _BEFORE_INSERT = 1 | 2 | 4
+# The bit of pg_relation_is_updatable() for INSERT: 1 << CMD_INSERT.
+_INSERT = 8
+# Only a function's result differs from row to row: 0, 2 + 3 and '7'::bigint do not, whatever casts they go through.
+# The text of the expression is not asked for, because the server locks the table to write it down.
+_CASTS = "313|314|480|481|714|754"
+_CALL = f"':funcid (?!({_CASTS}) )'"
+# Locks for which pg_sequence_last_value() would wait.
+_LOCKS = "('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
 
 # The names are cut by the cast, as the server cuts every name at 63 bytes. What is asked of each table and column is
 # put together here, so that the rows are few, and so that nothing is sent that the caller has already seen.
@@ -41,12 +52,20 @@ WITH RECURSIVE wanted AS (
                         AND c.relnamespace = to_regnamespace(quote_ident(namespace::name))) END AS id
     FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked(namespace, name, position)
 ), classes AS (
-    SELECT c.oid AS id, c.relkind IN {_TABLES} AND c.oid NOT IN (
-               SELECT tgrelid FROM pg_catalog.pg_trigger
-               WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT}
-           ) AS fills_nothing,
-           has_schema_privilege(c.relnamespace, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') AS is_readable,
-           has_table_privilege(c.oid, 'SELECT') AS is_all_readable
+    SELECT c.oid AS id, has_table_privilege(c.oid, 'SELECT') AS is_all_readable,
+           (CASE WHEN has_schema_privilege(c.relnamespace, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+                 THEN {_IS_READABLE} ELSE 0 END)
+           + (CASE WHEN c.relkind IN {_TABLES} THEN {_IS_TABLE} ELSE 0 END)
+           + (CASE WHEN has_any_column_privilege(c.oid, 'INSERT') THEN {_MAY_INSERT} ELSE 0 END)
+           + (CASE WHEN c.relkind IN {_TABLES} OR pg_relation_is_updatable(c.oid, true) & {_INSERT} <> 0
+                   THEN 0 ELSE {_IS_FIXED_VIEW} END)
+           + (CASE WHEN c.relkind = 'p' THEN {_IS_PARTITIONED} ELSE 0 END)
+           + (CASE WHEN c.relrowsecurity AND row_security_active(c.oid) THEN {_HAS_POLICIES} ELSE 0 END)
+           + (CASE WHEN c.relhastriggers AND c.oid IN (
+                      SELECT tgrelid FROM pg_catalog.pg_trigger
+                      WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')
+                        AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT})
+                   THEN {_HAS_TRIGGER} ELSE 0 END) AS state
     FROM pg_catalog.pg_class c WHERE c.oid = ANY (ARRAY(SELECT id FROM wanted)) AND c.relkind IN {_READABLE_KINDS}
 ), bases(id, type, modifier) AS (
     SELECT oid, typbasetype, typtypmod FROM pg_catalog.pg_type WHERE typtype = 'd'
@@ -56,19 +75,53 @@ WITH RECURSIVE wanted AS (
 ), domains AS (
     SELECT id, json_agg(format_type(type, modifier)) AS also FROM bases GROUP BY id
 ), columns AS (
-    SELECT a.attrelid AS id, array_agg(a.attname::text) AS names,
+    SELECT a.attrelid AS id, array_agg(a.attname::text) AS names, array_agg(a.attnum) AS numbers,
            array_agg(format_type(a.atttypid, a.atttypmod)) AS types,
            array_agg((CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE {_TAKES_NULL} END)
                      + (CASE WHEN a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL
                              THEN {_HAS_DEFAULT} ELSE 0 END)
                      + (CASE WHEN c.is_all_readable OR has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-                             THEN 0 ELSE {_IS_UNREADABLE} END)) AS states,
-           json_object_agg(a.attname, d.also) FILTER (WHERE d.id IS NOT NULL) AS domains
+                             THEN 0 ELSE {_IS_UNREADABLE} END)
+                     + (CASE WHEN a.attgenerated <> '' THEN {_IS_GENERATED} ELSE 0 END)
+                     + (CASE a.attidentity WHEN '' THEN 0 WHEN 'a' THEN {_IS_IDENTITY | _IS_COUNTED}
+                                           ELSE {_IS_COUNTED} END)
+                     + (CASE WHEN a.attidentity = '' AND (t.typdefault IS NOT NULL OR a.atthasdef AND (
+                                      SELECT d.adbin::text ~ {_CALL} FROM pg_catalog.pg_attrdef d
+                                      WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum))
+                             THEN {_IS_COUNTED} ELSE 0 END)) AS states,
+           json_object_agg(a.attname, CASE t.typtype WHEN 'e' THEN '["{ENUM}"]' ELSE d.also END)
+               FILTER (WHERE d.id IS NOT NULL OR t.typtype = 'e') AS domains,
+           bool_or(a.attcollation NOT IN (0, 100, 950)) AS has_collation
     FROM classes c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.id
                    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
                    LEFT JOIN domains d ON d.id = a.atttypid
     WHERE a.attnum > 0 AND NOT a.attisdropped
     GROUP BY a.attrelid
+), sequences AS (
+    SELECT d.refobjid AS id,
+           array_agg(d.refobjsubid) FILTER (
+               WHERE d.deptype = 'a' AND NOT has_sequence_privilege(q.seqrelid, 'USAGE, UPDATE'))
+               AS denied,
+           array_agg(d.refobjsubid) FILTER (
+               WHERE NOT q.seqcycle AND q.seqincrement > 0
+                 AND (CASE WHEN has_sequence_privilege(q.seqrelid, 'SELECT, USAGE') AND NOT pg_is_in_recovery()
+                                AND q.seqrelid <> ALL (ARRAY(SELECT relation FROM pg_catalog.pg_locks
+                                                             WHERE mode IN {_LOCKS} AND pid <> pg_backend_pid()
+                                                               AND relation IS NOT NULL))
+                           THEN pg_sequence_last_value(q.seqrelid) END) > least(
+                     q.seqmax, CASE a.atttypid WHEN 21 THEN {2**15 - 1} WHEN 23 THEN {2**31 - 1} ELSE {2**63 - 1} END
+                 ) - q.seqincrement) AS used_up
+    FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_sequence q ON q.seqrelid = d.objid
+                                JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      AND d.refobjid = ANY (ARRAY(SELECT id FROM classes))
+    GROUP BY d.refobjid
+), uniques AS (
+    SELECT i.indrelid AS id, array_agg(i.indkey::text || ',' || i.indnkeyatts) AS keys
+    FROM pg_catalog.pg_index i
+    WHERE i.indrelid = ANY (ARRAY(SELECT id FROM classes)) AND i.indisunique AND i.indisvalid AND i.indisready
+      AND i.indislive AND i.indpred IS NULL AND i.indexprs IS NULL
+    GROUP BY i.indrelid
 ), elsewhere AS (
     SELECT c.relname AS name, array_agg(n.nspname::text ORDER BY n.nspname) AS schemas
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -76,46 +129,96 @@ WITH RECURSIVE wanted AS (
       AND c.relkind IN {_READABLE_KINDS} AND n.nspname !~ '^pg_|^information_schema$'
     GROUP BY c.relname
 ), found AS MATERIALIZED (
-    SELECT w.position, c.id IS NOT NULL AS exists, c.is_readable, c.fills_nothing,
-           l.names, l.types, l.states, l.domains::text,
-           CASE WHEN c.id IS NULL THEN e.schemas END AS elsewhere
-    FROM wanted w LEFT JOIN classes c USING (id) LEFT JOIN columns l USING (id) LEFT JOIN elsewhere e USING (name)
+    SELECT w.position, c.id, c.state + (CASE WHEN l.has_collation THEN {_HAS_COLLATION} ELSE 0 END) AS state,
+           l.names, l.numbers, l.types, l.states, l.domains::text, s.denied, s.used_up,
+           u.keys AS uniques, CASE WHEN c.id IS NULL THEN e.schemas END AS elsewhere
+    FROM wanted w LEFT JOIN classes c USING (id) LEFT JOIN columns l USING (id) LEFT JOIN sequences s USING (id)
+                  LEFT JOIN uniques u USING (id) LEFT JOIN elsewhere e USING (name)
 ), summary AS (
-    SELECT encode(sha256(convert_to(coalesce(string_agg(found::text, E'\\n' ORDER BY position), ''), 'UTF8')), 'hex')
-           AS digest
+    SELECT current_setting('transaction_read_only') = 'on' AS is_read_only,
+           array_agg(id) FILTER (WHERE state & {_NEEDS_DETAILS} <> 0) AS detailed,
+           encode(sha256(convert_to(
+               current_setting('transaction_read_only')
+               || coalesce(string_agg(found::text, E'\\n' ORDER BY position), ''), 'UTF8')), 'hex') AS digest
     FROM found
 )
-SELECT summary.digest, found.*
-FROM summary LEFT JOIN found ON summary.digest IS DISTINCT FROM %s
+SELECT summary.*, found.* FROM summary LEFT JOIN found ON summary.digest IS DISTINCT FROM %s
 ORDER BY found.position
 """  # noqa: S608
 
 
 def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str | None) -> LiveSchema | None:
     """What exists of ``tables``; None if it is what ``seen`` is the digest of."""
-    rows = fetch(connection, _QUERY, [[table.schema for table in tables], [table.name for table in tables], seen])
-    digest = str(rows[0][0])
-    if digest == seen:
+    names = [[table.schema for table in tables], [table.name for table in tables]]
+    # The digest of the details follows that of the query, where there are any.
+    seen_rows, _, seen_details = (seen or "").partition(" ")
+    rows = fetch(connection, _QUERY, [*names, seen_rows])
+    is_read_only, detailed, digest, *_ = rows[0]
+    details = read_details(connection, detailed) if detailed else {}
+    digest_of_details = digest_of(details) if details else ""
+    if (digest, digest_of_details) == (seen_rows, seen_details):
         return None
+    if digest == seen_rows:
+        rows = fetch(connection, _QUERY, [*names, None])
     found: dict[TableName, Table] = {}
     elsewhere: dict[TableName, tuple[str, ...]] = {}
-    # Most columns are like another one.
-    shared: dict[Column, Column] = {}
-    for _, position, exists, is_readable, fills_nothing, names, types, states, domains, schemas in rows:
+    shared: dict[tuple[object, ...], Column] = {}
+    for row in rows:
+        position, *of_table, schemas = row[3:]
         if position is None:
             continue
         table = tables[position - 1]
-        if exists:
-            bases = json.loads(domains) if domains else {}
-            columns = {
-                name: shared.setdefault(column, column)
-                for name, type_, state in zip(names or (), types or (), states or (), strict=True)
-                for column in (_column(type_, state, bases.get(name, ())),)
-            }
-            found[table] = Table(columns, is_readable, fills_nothing)
+        if of_table[0] is not None:
+            found[table] = _table(_Row(*of_table), details.get(of_table[0], NO_DETAILS), shared)
         elif schemas:
             elsewhere[table] = tuple(schemas)
-    return LiveSchema(digest, found, elsewhere, fold)
+    return LiveSchema(f"{digest} {digest_of_details}", found, elsewhere, fold, is_read_only=bool(is_read_only))
+
+
+class _Row(NamedTuple):
+    """What the query returns of one table: see there."""
+
+    id: int
+    state: int
+    names: Sequence[str] | None
+    numbers: Sequence[int] | None
+    types: Sequence[str] | None
+    states: Sequence[int] | None
+    domains: str | None
+    denied: Sequence[int] | None
+    used_up: Sequence[int] | None
+    uniques: Sequence[str] | None
+
+
+def _table(row: _Row, details: Details, shared: dict[tuple[object, ...], Column]) -> Table:
+    by_number = dict(zip(row.numbers or (), row.names or (), strict=True))
+    bases = json.loads(row.domains) if row.domains else {}
+    columns: dict[str, Column] = {}
+    for (number, name), type_, state in zip(by_number.items(), row.types or (), row.states or (), strict=True):
+        flags = 0
+        if not row.state & _IS_TABLE or details.fills(name):
+            flags |= _IS_FILLED
+        if number in details.nondeterministic:
+            flags |= _IS_NONDETERMINISTIC
+        if row.used_up and number in row.used_up:
+            flags |= _IS_USED_UP
+        if row.denied and number in row.denied:
+            flags |= _IS_DENIED
+        # Most columns are like another one.
+        key = (type_, state | flags, *bases.get(name, ()))
+        column = shared.get(key)
+        if column is None:
+            column = shared[key] = _column(type_, state | flags, bases.get(name, ()))
+        columns[name] = column
+    return Table(
+        columns,
+        is_readable=bool(row.state & _IS_READABLE) and details.may_read,
+        is_table=bool(row.state & _IS_TABLE),
+        is_partitioned=bool(row.state & _IS_PARTITIONED),
+        refusal="is a view that takes no rows" if row.state & _IS_FIXED_VIEW else details.refusal,
+        may_insert=bool(row.state & _MAY_INSERT),
+        uniques=frozenset(_columns_of(key, by_number) for key in row.uniques or ()),
+    )
 
 
 def _column(type_: str, state: int, also: Iterable[str]) -> Column:
@@ -125,7 +228,20 @@ def _column(type_: str, state: int, also: Iterable[str]) -> Column:
         is_readable=not state & _IS_UNREADABLE,
         is_nullable=bool(state & _TAKES_NULL),
         has_default=bool(state & _HAS_DEFAULT),
+        is_generated=bool(state & _IS_GENERATED),
+        is_always_identity=bool(state & _IS_IDENTITY),
+        is_counted=bool(state & _IS_COUNTED),
+        is_filled=bool(state & _IS_FILLED),
+        is_nondeterministic=bool(state & _IS_NONDETERMINISTIC),
+        is_used_up=bool(state & _IS_USED_UP),
+        may_count=not state & _IS_DENIED,
     )
+
+
+def _columns_of(key: str, by_number: Mapping[int, str]) -> frozenset[str]:
+    """Return the columns of an index, without those that it only includes."""
+    numbers, _, count = key.partition(",")
+    return frozenset(by_number[int(number)] for number in numbers.split()[: int(count)])
 
 
 # https://www.postgresql.org/docs/current/limits.html
@@ -137,119 +253,3 @@ def fold(name: str) -> str:
     if len(name) <= _NAME_BYTES // 4:
         return name
     return name.encode()[:_NAME_BYTES].decode(errors="ignore")
-
-
-# These are spellings of a column, not types.
-_SERIALS = {
-    **dict.fromkeys(("smallserial", "serial2"), "smallint"),
-    **dict.fromkeys(("serial", "serial4"), "integer"),
-    **dict.fromkeys(("bigserial", "serial8"), "bigint"),
-}
-_COLLATE = re.compile(r'\s+COLLATE\s+("[^"]+"|\S+)', re.IGNORECASE)
-# The names that every server has. To know their spelling spares a new process two queries.
-_DJANGO = re.compile(
-    r"(bigint|boolean|bytea|date|double precision|inet|integer|interval|jsonb|numeric(?=\()|smallint|text|"
-    r"time|timestamp with time zone|uuid|varchar)(?:(?<=varchar)(\(\d+\))|(?<=numeric)(\(\d+, ?\d+\)))?"
-)
-_DJANGO_RESPELLED = {"varchar": "character varying", "time": "time without time zone"}
-# A SELECT list takes 1,664.
-_TYPES_AT_A_TIME = 500
-# Of a text that is no type: a syntax error, a modifier that cannot be.
-_NOT_READ = ("42", "22")
-
-
-def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
-    """How the server spells ``types``: None for a type that it does not have; without those that it cannot read.
-
-    The server itself is asked, for it alone knows what extensions, domains and the search path make of a name.
-    """
-    plain = {declared: _plain(declared) for declared in types}
-    known: dict[str, str | None] = {type_: name for type_ in plain.values() if (name := _of_django(type_)) is not None}
-    rest = iter(sorted(set(plain.values()) - set(known)))
-    while some := list(islice(rest, _TYPES_AT_A_TIME)):
-        known |= _spellings(connection, some)
-    return {declared: known[spelling] for declared, spelling in plain.items() if spelling in known}
-
-
-def _of_django(type_: str) -> str | None:
-    """The server's spelling of a type that Django's own fields have; None for any other: that is to be asked."""
-    match = _DJANGO.fullmatch(type_)
-    if match is None:
-        return None
-    name, size, digits = match.groups()
-    return _DJANGO_RESPELLED.get(name, name) + (size or (digits and digits.replace(" ", "")) or "")
-
-
-def _plain(declared: str) -> str:
-    plain = _COLLATE.sub("", declared.strip())
-    return _SERIALS.get(plain.lower(), plain)
-
-
-def _spellings(connection: BaseDatabaseWrapper, types: Sequence[str]) -> dict[str, str | None]:
-    try:
-        asked = "SELECT t FROM unnest(%s::text[]) AS t WHERE to_regtype(t) IS NOT NULL"
-        known = [str(type_) for (type_,) in fetch(connection, asked, [types])]
-        return dict.fromkeys(types) | (_explained(connection, known) if known else {})
-    except DatabaseError as error:
-        if not (sqlstate_of(error) or "").startswith(_NOT_READ):
-            raise
-        # One that it cannot read is an error of the whole statement: ask for each alone.
-        if len(types) == 1:
-            return {}
-        return {name: text for type_ in types for name, text in _spellings(connection, [type_]).items()}
-
-
-def _explained(connection: BaseDatabaseWrapper, types: Sequence[str]) -> dict[str, str | None]:
-    """The spelling with the modifiers, which to_regtype drops. A type's text is safe here: the server has read it."""
-    # A line each, for a type may end in a comment.
-    columns = "\n, ".join(f"NULL::{type_}" for type_ in types).replace("%", "%%")
-    plan = fetch(connection, f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT {columns}\n", [])[0][0]
-    output = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Output"]
-    return {type_: str(text).rpartition("::")[2] for type_, text in zip(types, output, strict=True)}
-
-
-_PLAIN = {
-    "smallint": Shape("integer", (16.0,)),
-    "integer": Shape("integer", (32.0,)),
-    "bigint": Shape("integer", (64.0,)),
-    "real": Shape("float", (24.0,)),
-    "double precision": Shape("float", (53.0,)),
-}
-# And the size that they have where none is given.
-_SIZED = {
-    "bit varying": UNBOUNDED,
-    **dict.fromkeys(
-        (f"{name} {zone} time zone" for name in ("time", "timestamp") for zone in ("with", "without")), 6.0
-    ),
-}
-
-
-@functools.lru_cache(maxsize=1024)
-def shapes(type_: str) -> tuple[Shape, ...]:
-    """What a column of ``type_`` can be taken for; its own shape first."""
-    if type_.endswith("[]"):
-        return tuple(shape._replace(kind=f"{shape.kind}[]") for shape in shapes(type_[:-2]))
-    spelling = Spelling.of(type_)
-    name = spelling.name
-    if name in _PLAIN:
-        return (_PLAIN[name],)
-    if name in _SIZED:
-        return (Shape(name, (spelling.size(_SIZED[name]),)),)
-    if name == "numeric":
-        return (Shape(name, spelling.digits()),)
-    if name.startswith("interval"):
-        return (Shape("interval", (spelling.size(6),), name.removeprefix("interval").strip() or None),)
-    return _texts(spelling) or (Shape(name, (), spelling.restriction),)
-
-
-def _texts(spelling: Spelling) -> tuple[Shape, ...]:
-    size = spelling.size(UNBOUNDED)
-    match spelling.name:
-        case "character varying" | "text":
-            return Shape("text", (size,)), Shape("character", (size,))
-        case "citext":
-            return Shape("citext"), Shape("text", (size,)), Shape("character", (size,))
-        case "character":
-            # As a text of any length it will not do: what is shorter comes back padded.
-            return Shape("character", (size,)), Shape("text", (-1.0,))
-    return ()

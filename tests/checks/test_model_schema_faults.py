@@ -23,7 +23,7 @@ DATABASE = f"healthguard_faults_{os.getpid()}"
 INSTALLED = ["healthguard", "django.contrib.contenttypes", "django.contrib.auth", "tests.shop"]
 UNHEALTHY = {
     *(Kind.TABLE_MISSING, Kind.TABLE_UNREADABLE, Kind.COLUMN_MISSING, Kind.COLUMN_TYPE, Kind.UNKNOWN_TYPE),
-    Kind.COLUMN_UNREADABLE,
+    *(Kind.COLUMN_UNREADABLE, Kind.COLUMN_GENERATED),
 }
 
 
@@ -41,6 +41,10 @@ class Change(NamedTuple):
     names: str = ""
 
 
+WRITES = (
+    "GRANT INSERT ON ALL TABLES IN SCHEMA public, audit TO reader;"
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, audit TO reader"
+)
 # What differs between the engines is only how it is said.
 ANYWHERE = [
     Change("DROP TABLE shop_vip", Kind.TABLE_MISSING, "shop_vip"),
@@ -50,13 +54,15 @@ ANYWHERE = [
     Change("ALTER TABLE shop_customer DROP COLUMN created", Kind.COLUMN_MISSING, "shop_customer.created"),
     Change("ALTER TABLE shop_customer RENAME COLUMN state TO status", Kind.COLUMN_MISSING, "shop_customer.state"),
     Change("ALTER TABLE shop_vip DROP COLUMN discount", Kind.COLUMN_MISSING, "shop_vip.discount"),
-    Change("ALTER TABLE shop_vip RENAME TO vips; CREATE VIEW shop_vip AS SELECT * FROM vips"),
     Change("CREATE TABLE somebody_elses (x int NOT NULL)"),
     Change("ALTER TABLE shop_customer ADD COLUMN later varchar(20)"),
     Change("ALTER TABLE shop_customer ADD COLUMN later int DEFAULT 3 NOT NULL"),
 ]
+# A view of one table takes rows there.
+UPDATABLE_VIEW = Change("ALTER TABLE shop_vip RENAME TO vips; CREATE VIEW shop_vip AS SELECT * FROM vips")
 POSTGRESQL = [
     *ANYWHERE,
+    UPDATABLE_VIEW,
     # Tables.
     Change("DROP SCHEMA public CASCADE", Kind.TABLE_MISSING, "*"),
     Change("ALTER TABLE shop_vip SET SCHEMA audit", Kind.TABLE_MISSING, "shop_vip"),
@@ -173,7 +179,6 @@ POSTGRESQL = [
         )
     ),
     Change("ALTER TABLE shop_product_buyers ALTER product_id TYPE bigint"),
-    Change("ALTER TABLE shop_postgres ALTER tags TYPE text[]"),
     Change('ALTER TABLE shop_postgres ALTER collated TYPE varchar(10) COLLATE "POSIX"'),
     Change("ALTER TABLE shop_customer ALTER name DROP NOT NULL"),
     Change("ALTER TABLE shop_customer ALTER name SET DEFAULT 'x'"),
@@ -181,7 +186,6 @@ POSTGRESQL = [
     Change("ALTER TABLE shop_customer ADD later bigint NOT NULL GENERATED ALWAYS AS IDENTITY"),
     Change("ALTER TABLE shop_customer ADD later bigserial"),
     Change("CREATE DOMAIN kept AS text NOT NULL DEFAULT 'x'; ALTER TABLE orders ADD later kept"),
-    Change("ALTER TABLE shop_customer DROP CONSTRAINT shop_customer_email_key"),
     Change("CREATE INDEX extra ON shop_customer (name)"),
     Change(
         "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.code = 'x'; RETURN NEW; END $$;"
@@ -197,18 +201,178 @@ POSTGRESQL = [
     ),
     Change("CREATE TABLE audit.shop_vip (x int)"),
     Change("ALTER TABLE shop_product_buyers ALTER id TYPE integer"),
+    Change("ALTER TABLE shop_customer OWNER TO reader"),
+    # What the element of an array is.
+    Change("ALTER TABLE shop_postgres ALTER tags TYPE text[]", Kind.COLUMN_TYPE, "shop_postgres.tags"),
+    Change("ALTER TABLE shop_postgres ALTER grid TYPE bigint[]", Kind.COLUMN_TYPE, "shop_postgres.grid"),
+    Change("ALTER TABLE shop_postgres ALTER tags TYPE varchar(50)[]"),
+    Change("ALTER TABLE shop_postgres ALTER tags TYPE varchar[]"),
+    # An enum takes some texts.
     Change(
-        "DROP TABLE shop_vip; CREATE MATERIALIZED VIEW shop_vip AS SELECT 1::bigint AS customer_ptr_id, 2 AS discount"
+        "CREATE TYPE states AS ENUM ('new', 'old'); ALTER TABLE shop_customer ALTER state DROP DEFAULT,"
+        "ALTER state TYPE states USING state::states, ALTER state SET DEFAULT 'new'",
+        Kind.COLUMN_NARROWER,
+        "shop_customer.state",
+    ),
+    # Tables that take no rows.
+    Change(
+        "DROP TABLE shop_vip; CREATE MATERIALIZED VIEW shop_vip AS SELECT 1::bigint AS customer_ptr_id, 2 AS discount",
+        Kind.TABLE_NOT_WRITABLE,
+        "shop_vip",
+    ),
+    Change(
+        "ALTER TABLE shop_vip RENAME TO vips; CREATE VIEW shop_vip AS SELECT DISTINCT * FROM vips",
+        Kind.TABLE_NOT_WRITABLE,
+        "shop_vip",
+    ),
+    Change(
+        "ALTER TABLE shop_vip RENAME TO vips; CREATE VIEW shop_vip AS SELECT DISTINCT * FROM vips;"
+        "CREATE FUNCTION store() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;"
+        "CREATE TRIGGER store INSTEAD OF INSERT ON shop_vip FOR EACH ROW EXECUTE FUNCTION store()"
     ),
     Change(
         "DROP TABLE shop_vip;"
-        "CREATE TABLE shop_vip (customer_ptr_id bigint NOT NULL, discount int) PARTITION BY HASH (customer_ptr_id)"
+        "CREATE TABLE shop_vip (customer_ptr_id bigint PRIMARY KEY, discount int) PARTITION BY HASH (customer_ptr_id)",
+        Kind.TABLE_NOT_WRITABLE,
+        "shop_vip",
     ),
-    Change("ALTER TABLE shop_customer ENABLE ROW LEVEL SECURITY"),
-    Change("ALTER TABLE shop_customer OWNER TO reader"),
+    Change(
+        "DROP TABLE shop_vip;"
+        "CREATE TABLE shop_vip (customer_ptr_id bigint, discount int, PRIMARY KEY (customer_ptr_id, discount))"
+        " PARTITION BY RANGE (discount);"
+        "CREATE TABLE vips PARTITION OF shop_vip DEFAULT",
+        Kind.COLUMN_NOT_NULL,
+        "shop_vip.discount",
+    ),
+    # Row-level security.
+    Change("ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY", Kind.TABLE_UNREADABLE, "shop_vip"),
+    Change(
+        "ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY; CREATE POLICY reads ON shop_vip FOR SELECT USING (true)",
+        Kind.TABLE_NOT_WRITABLE,
+        "shop_vip",
+    ),
+    Change(
+        "ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY all_of_it ON shop_vip TO reader USING (true) WITH CHECK (true)"
+    ),
+    Change(
+        "CREATE ROLE somebody; ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY others ON shop_vip TO somebody USING (true)",
+        Kind.TABLE_UNREADABLE,
+        "shop_vip",
+    ),
+    Change("ALTER TABLE shop_vip OWNER TO reader; ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY"),
+    Change(
+        "ALTER TABLE shop_vip OWNER TO reader;ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        Kind.TABLE_UNREADABLE,
+        "shop_vip",
+    ),
+    # Rights to write, where the user has them for most tables.
+    Change(WRITES),
+    Change(f"{WRITES}; REVOKE INSERT ON shop_vip FROM reader", Kind.TABLE_NOT_WRITABLE, "shop_vip"),
+    Change(
+        f"{WRITES}; ALTER TABLE shop_ownplug ALTER id DROP IDENTITY; CREATE SEQUENCE plugs OWNED BY shop_ownplug.id;"
+        "ALTER TABLE shop_ownplug ALTER id SET DEFAULT nextval('plugs'); REVOKE ALL ON SEQUENCE plugs FROM reader",
+        Kind.SEQUENCE_DENIED,
+        "shop_ownplug.id",
+    ),
+    Change(f"{WRITES}; SET LOCAL transaction_read_only = on", Kind.DATABASE_READ_ONLY),
+    # Columns that the database computes or counts.
+    Change(
+        "ALTER TABLE shop_customer DROP points, ADD points bigint GENERATED ALWAYS AS (visits * 2) STORED",
+        Kind.COLUMN_GENERATED,
+        "shop_customer.points",
+    ),
+    Change(
+        "ALTER TABLE shop_customer ALTER points ADD GENERATED ALWAYS AS IDENTITY",
+        Kind.COLUMN_GENERATED,
+        "shop_customer.points",
+    ),
+    Change("ALTER TABLE shop_customer ALTER points ADD GENERATED BY DEFAULT AS IDENTITY"),
+    Change("ALTER TABLE shop_customer ALTER id SET GENERATED ALWAYS", Kind.COLUMN_IDENTITY, "shop_customer.id"),
+    *(
+        Change(
+            f"ALTER TABLE shop_customer ALTER id DROP IDENTITY, ALTER id {default}",
+            Kind.COLUMN_DEFAULT,
+            "shop_customer.id",
+        )
+        for default in ("SET DEFAULT 0", "SET DEFAULT NULL", "SET DEFAULT 2 + 3", "SET DEFAULT '7'::bigint")
+    ),
+    Change(
+        "ALTER TABLE shop_customer ALTER id DROP IDENTITY; CREATE SEQUENCE numbers;"
+        "ALTER TABLE shop_customer ALTER id SET DEFAULT nextval('numbers')"
+    ),
+    Change("ALTER TABLE shop_customer DROP shout, ADD shout varchar(100)", Kind.COLUMN_DEFAULT, "shop_customer.shout"),
+    # Sequences.
+    Change(
+        f"{WRITES}; ALTER TABLE shop_ownplug ALTER id SET MAXVALUE 3;"
+        "SELECT setval(pg_get_serial_sequence('shop_ownplug', 'id'), 3)",
+        Kind.SEQUENCE_EXHAUSTED,
+        "shop_ownplug.id",
+    ),
+    Change(
+        f"{WRITES}; ALTER TABLE shop_ownplug ALTER id SET MAXVALUE 3;"
+        "SELECT setval(pg_get_serial_sequence('shop_ownplug', 'id'), 2)"
+    ),
+    Change(
+        f"{WRITES}; ALTER TABLE shop_ownplug ALTER id SET MAXVALUE 3 SET CYCLE;"
+        "SELECT setval(pg_get_serial_sequence('shop_ownplug', 'id'), 3)"
+    ),
+    Change(
+        "ALTER TABLE shop_product ALTER id DROP IDENTITY; CREATE SEQUENCE numbers OWNED BY shop_product.id;"
+        "SELECT setval('numbers', 32767);"
+        f"{WRITES}; ALTER TABLE shop_product ALTER id SET DEFAULT nextval('numbers')",
+        Kind.SEQUENCE_EXHAUSTED,
+        "shop_product.id",
+    ),
+    # Triggers.
+    Change(
+        "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.number = upper(NEW.number);"
+        " RETURN NEW; END $$;"
+        "CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION stamp();"
+        "ALTER TABLE orders ADD code text NOT NULL",
+        Kind.COLUMN_UNEXPECTED,
+        "orders.code",
+    ),
+    Change(
+        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RETURN jsonb_populate_record(NEW, jsonb_build_object(TG_ARGV[0], 'x')); END $$;"
+        "CREATE TRIGGER fill BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fill('Code');"
+        'ALTER TABLE orders ADD "Code" text NOT NULL'
+    ),
+    # What must be unique.
+    Change(
+        "ALTER TABLE shop_customer DROP CONSTRAINT shop_customer_email_key",
+        Kind.UNIQUE_MISSING,
+        "shop_customer.(email)",
+    ),
+    Change(
+        "ALTER TABLE shop_customer DROP CONSTRAINT shop_customer_email_key;"
+        "CREATE UNIQUE INDEX anything ON shop_customer (email) INCLUDE (name)"
+    ),
+    Change(
+        "ALTER TABLE shop_customer DROP CONSTRAINT shop_customer_email_key;"
+        "CREATE UNIQUE INDEX anything ON shop_customer (email) WHERE name = 'x'",
+        Kind.UNIQUE_MISSING,
+        "shop_customer.(email)",
+    ),
+    Change(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop_customer_email_key'::regclass",
+        Kind.UNIQUE_MISSING,
+        "shop_customer.(email)",
+    ),
+    Change("ALTER TABLE shop_vip DROP CONSTRAINT shop_vip_pkey", Kind.UNIQUE_MISSING, "shop_vip.(customer_ptr_id)"),
+    Change(
+        "ALTER TABLE shop_line DROP CONSTRAINT shop_line_pkey", Kind.UNIQUE_MISSING, "shop_line.(order_id, position)"
+    ),
+    Change(
+        "DO $$ BEGIN EXECUTE (SELECT 'ALTER TABLE shop_vip DROP CONSTRAINT ' || quote_ident(conname)"
+        " FROM pg_constraint WHERE conrelid = 'shop_vip'::regclass AND contype = 'f'); END $$"
+    ),
 ]
 MARIADB = [
     *ANYWHERE,
+    UPDATABLE_VIEW,
     Change("ALTER TABLE shop_customer MODIFY metadata varchar(50)", Kind.COLUMN_NARROWER, "shop_customer.metadata"),
     Change("ALTER TABLE shop_customer MODIFY metadata int", Kind.COLUMN_TYPE, "shop_customer.metadata"),
     Change("ALTER TABLE shop_customer MODIFY created date NOT NULL", Kind.COLUMN_TYPE, "shop_customer.created"),
@@ -239,25 +403,153 @@ MARIADB = [
     Change("RENAME TABLE shop_product TO base; CREATE VIEW shop_product AS SELECT * FROM base"),
     Change("ALTER TABLE orders ADD later int GENERATED ALWAYS AS (1) STORED"),
     Change("ALTER TABLE orders ADD later varchar(10) DEFAULT 'NULL' NOT NULL"),
+    # Tables that take no rows.
+    Change(
+        "RENAME TABLE shop_vip TO vips; CREATE VIEW shop_vip AS SELECT DISTINCT * FROM vips",
+        Kind.TABLE_NOT_WRITABLE,
+        "shop_vip",
+    ),
+    Change("SET SESSION TRANSACTION READ ONLY", Kind.DATABASE_READ_ONLY),
+    # Columns that the database computes or counts.
+    Change(
+        "ALTER TABLE shop_customer DROP points, ADD points bigint GENERATED ALWAYS AS (visits * 2) STORED",
+        Kind.COLUMN_GENERATED,
+        "shop_customer.points",
+    ),
+    Change(
+        "ALTER TABLE shop_customer DROP points, ADD points bigint GENERATED ALWAYS AS (visits * 2) VIRTUAL",
+        Kind.COLUMN_GENERATED,
+        "shop_customer.points",
+    ),
+    Change("ALTER TABLE shop_product MODIFY id smallint NOT NULL DEFAULT 0", Kind.COLUMN_DEFAULT, "shop_product.id"),
+    Change("ALTER TABLE shop_customer DROP shout, ADD shout varchar(100)", Kind.COLUMN_DEFAULT, "shop_customer.shout"),
+    Change("ALTER TABLE shop_product AUTO_INCREMENT = 32767", Kind.SEQUENCE_EXHAUSTED, "shop_product.id"),
+    Change("ALTER TABLE shop_product AUTO_INCREMENT = 32766"),
+    Change("CREATE SEQUENCE plugs; ALTER TABLE shop_ownplug MODIFY id bigint NOT NULL DEFAULT nextval(plugs)"),
+    # Triggers.
+    Change(
+        "ALTER TABLE orders ADD code varchar(9) NOT NULL;"
+        "CREATE TRIGGER fill BEFORE INSERT ON orders FOR EACH ROW SET NEW.code = 'x'"
+    ),
+    Change(
+        "ALTER TABLE orders ADD code varchar(9) NOT NULL;"
+        "CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.number = upper(NEW.number)",
+        Kind.COLUMN_UNEXPECTED,
+        "orders.code",
+    ),
+    Change(
+        "ALTER TABLE orders ADD code varchar(9) NOT NULL;"
+        "CREATE TRIGGER fill BEFORE UPDATE ON orders FOR EACH ROW SET NEW.code = 'x'",
+        Kind.COLUMN_UNEXPECTED,
+        "orders.code",
+    ),
+    # What must be unique.
+    Change("ALTER TABLE shop_customer DROP INDEX email", Kind.UNIQUE_MISSING, "shop_customer.(email)"),
+    Change(
+        "ALTER TABLE shop_customer DROP INDEX email, ADD UNIQUE (email(10))",
+        Kind.UNIQUE_MISSING,
+        "shop_customer.(email)",
+    ),
+    Change("ALTER TABLE shop_customer DROP INDEX email, ADD UNIQUE anything (email)"),
+    Change("ALTER TABLE shop_line DROP PRIMARY KEY", Kind.UNIQUE_MISSING, "shop_line.(order_id, position)"),
+    # Foreign keys.
+    Change(
+        "CREATE TABLE other LIKE shop_customer; ALTER TABLE orders DROP FOREIGN KEY {fk};"
+        "ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES other (id)",
+        Kind.FOREIGN_KEY,
+        "orders.customer_id",
+    ),
+    Change("ALTER TABLE orders DROP FOREIGN KEY {fk}"),
+    # Character sets.
+    Change(
+        "ALTER TABLE shop_customer MODIFY notes longtext CHARACTER SET utf8mb3 NOT NULL",
+        Kind.COLUMN_NARROWER,
+        "shop_customer.notes",
+    ),
+    Change(
+        "ALTER TABLE shop_customer MODIFY name varchar(100) CHARACTER SET latin1 NOT NULL",
+        Kind.COLUMN_NARROWER,
+        "shop_customer.name",
+    ),
+    Change(
+        "ALTER TABLE shop_customer MODIFY reference char(36) CHARACTER SET ascii NOT NULL",
+        Kind.COLUMN_TYPE,
+        "shop_customer.reference",
+    ),
 ]
 SQLITE = [
     *ANYWHERE,
     Change('ALTER TABLE shop_customer ADD later text NOT NULL DEFAULT ""'),
     Change("ALTER TABLE shop_customer ADD later GENERATED ALWAYS AS (visits + 1) VIRTUAL"),
-    Change("DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id text)", Kind.COLUMN_DEFAULT, "shop_ownplug.id"),
+    Change(
+        "DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id text PRIMARY KEY)",
+        Kind.COLUMN_DEFAULT,
+        "shop_ownplug.id",
+    ),
     Change(
         "DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id integer PRIMARY KEY, later text NOT NULL)",
         Kind.COLUMN_UNEXPECTED,
         "shop_ownplug.later",
     ),
     Change(
-        "DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id bigint NOT NULL, discount int NOT NULL)",
+        "DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id bigint PRIMARY KEY, discount int NOT NULL)",
         Kind.COLUMN_NOT_NULL,
         "shop_vip.discount",
     ),
-    Change("DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id, discount)"),
-    Change("DROP TABLE shop_vip; CREATE TABLE SHOP_VIP (Customer_Ptr_Id text, DISCOUNT blob)"),
+    Change("DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id UNIQUE, discount)"),
+    Change("DROP TABLE shop_vip; CREATE TABLE SHOP_VIP (Customer_Ptr_Id text PRIMARY KEY, DISCOUNT blob)"),
     Change("DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id integer PRIMARY KEY)"),
+    # Tables that take no rows.
+    UPDATABLE_VIEW._replace(kind=Kind.TABLE_NOT_WRITABLE, names="shop_vip"),
+    Change(
+        UPDATABLE_VIEW.sql + "; CREATE TRIGGER stores INSTEAD OF INSERT ON shop_vip BEGIN"
+        " INSERT INTO vips VALUES (NEW.customer_ptr_id, NEW.discount); END"
+    ),
+    Change("PRAGMA query_only = on", Kind.DATABASE_READ_ONLY),
+    # Columns that the database computes or counts.
+    Change(
+        "ALTER TABLE shop_customer DROP points; ALTER TABLE shop_customer ADD points GENERATED ALWAYS AS (visits * 2)",
+        Kind.COLUMN_GENERATED,
+        "shop_customer.points",
+    ),
+    Change(
+        "ALTER TABLE shop_customer DROP shout; ALTER TABLE shop_customer ADD shout varchar(100)",
+        Kind.COLUMN_DEFAULT,
+        "shop_customer.shout",
+    ),
+    *(
+        Change(
+            f"DROP TABLE shop_ownplug; CREATE TABLE shop_ownplug (id {column}", Kind.COLUMN_DEFAULT, "shop_ownplug.id"
+        )
+        for column in (
+            "bigint PRIMARY KEY)",
+            "integer PRIMARY KEY) WITHOUT ROWID",
+            "integer DEFAULT 0, UNIQUE (id))",
+        )
+    ),
+    # What must be unique.
+    Change(
+        "DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id, discount)",
+        Kind.UNIQUE_MISSING,
+        "shop_vip.(customer_ptr_id)",
+    ),
+    Change(
+        "DROP TABLE shop_vip; CREATE TABLE shop_vip (customer_ptr_id, discount);"
+        "CREATE UNIQUE INDEX some ON shop_vip (customer_ptr_id) WHERE discount > 1",
+        Kind.UNIQUE_MISSING,
+        "shop_vip.(customer_ptr_id)",
+    ),
+    # Foreign keys.
+    Change(
+        "DROP TABLE shop_vip;"
+        "CREATE TABLE shop_vip (customer_ptr_id bigint PRIMARY KEY REFERENCES cat__old (id), discount)",
+        Kind.FOREIGN_KEY,
+        "shop_vip.customer_ptr_id",
+    ),
+    Change(
+        "DROP TABLE shop_vip;"
+        "CREATE TABLE shop_vip (customer_ptr_id bigint PRIMARY KEY REFERENCES SHOP_CUSTOMER (id), discount)"
+    ),
 ]
 
 
@@ -268,6 +560,9 @@ def must_tell(told: CheckResult, change: Change) -> None:
     assert told.problem is not None
     assert told.status is (Status.UNHEALTHY if change.kind in UNHEALTHY else Status.DEGRADED)
     assert told.problem.code == change.kind
+    if change.kind is Kind.DATABASE_READ_ONLY:
+        assert told.problem.evidence["read_only"] is True
+        return
     found = told.problem.evidence[change.kind]
     if change.names != "*":
         assert [entry if isinstance(entry, str) else entry["column"] for entry in found] == [change.names]
@@ -395,7 +690,16 @@ def test_mariadb(result, restored, change) -> None:
     assert result(check).problem is None
     with connections[restored].cursor() as cursor:
         cursor.execute("SET foreign_key_checks = 0")
-        for statement in change.sql.split(";"):
+        cursor.execute(
+            "SELECT CONSTRAINT_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE()"
+            " AND TABLE_NAME = 'orders' AND REFERENCED_TABLE_NAME = 'shop_customer'"
+        )
+        ((foreign_key,),) = cursor.fetchall()
+        for statement in change.sql.replace("{fk}", foreign_key).split(";"):
             cursor.execute(statement)
-    must_tell(result(check), change)
-    must_tell(result(ModelSchema(restored)), change)
+    try:
+        must_tell(result(check), change)
+        must_tell(result(ModelSchema(restored)), change)
+    finally:
+        with connections[restored].cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION READ WRITE")

@@ -1,0 +1,113 @@
+"""The types of MySQL and MariaDB: how the server spells them, and which can replace which."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from healthguard.schema.types import Shape, Spelling
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+# https://mariadb.com/kb/en/data-types/ and https://dev.mysql.com/doc/refman/8.4/en/other-vendor-data-types.html
+_SYNONYMS = {
+    **dict.fromkeys(("integer", "int4"), "int"),
+    **dict.fromkeys(("int8",), "bigint"),
+    **dict.fromkeys(("int2",), "smallint"),
+    **dict.fromkeys(("int3", "middleint"), "mediumint"),
+    **dict.fromkeys(("int1",), "tinyint"),
+    **dict.fromkeys(("bool", "boolean"), "tinyint(1)"),
+    **dict.fromkeys(("numeric", "dec", "fixed", "number"), "decimal"),
+    **dict.fromkeys(("double precision", "float8", "real"), "double"),
+    **dict.fromkeys(("float4",), "float"),
+    **dict.fromkeys(("character varying", "char varying", "varcharacter", "nvarchar", "varchar2"), "varchar"),
+    **dict.fromkeys(("national varchar", "national character varying"), "varchar"),
+    **dict.fromkeys(("character", "nchar", "national char", "national character"), "char"),
+    **dict.fromkeys(("long", "long varchar", "long char varying"), "mediumtext"),
+    **dict.fromkeys(("clob",), "longtext"),
+    **dict.fromkeys(("raw",), "varbinary"),
+    **dict.fromkeys(("long varbinary",), "mediumblob"),
+    **dict.fromkeys(("serial",), "bigint unsigned"),
+}
+_TYPES = frozenset(
+    "tinyint smallint mediumint int bigint decimal float double bit char varchar binary varbinary tinytext text "
+    "mediumtext longtext tinyblob blob mediumblob longblob enum set json date time datetime timestamp year uuid inet4 "
+    "inet6 geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection vector "
+    "xmltype".split()
+)
+_SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_ ]*?)\s*(?P<modifiers>\(.*\))?\s*(?P<suffix>unsigned|signed)?")
+_DECORATION = re.compile(r"\s+(zerofill|auto_increment|(character set|charset|collate)\s+\S+)", re.IGNORECASE)
+# The precision up to which a float is one; beyond it is a double.
+_FLOAT_PRECISION = 24
+_INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+
+
+def canonical(spelling: str, *, is_mariadb: bool) -> str | None:
+    """The server's spelling of a type, or None for one it does not know.
+
+    Widths of integers mean nothing and differ between versions, but for tinyint(1), which is a boolean.
+    """
+    match = _SPELLING.fullmatch(" ".join(_DECORATION.sub("", spelling.lower()).split()))
+    if match is None:
+        return None
+    name = match["name"].strip()
+    modifiers = (match["modifiers"] or "").replace(" ", "")
+    suffix = " unsigned" if match["suffix"] == "unsigned" else ""
+    synonym = _SYNONYMS.get(name)
+    if synonym is not None and ("(" in synonym or " " in synonym):
+        return synonym
+    name = synonym or name
+    if name == "json" and is_mariadb:
+        name = "longtext"
+    if name not in _TYPES:
+        return None
+    if name == "float" and modifiers[1:-1].isdigit():
+        name, modifiers = "float" if int(modifiers[1:-1]) <= _FLOAT_PRECISION else "double", ""
+    if name in _INTEGERS and not (name == "tinyint" and modifiers == "(1)"):
+        modifiers = ""
+    return f"{name}{modifiers}{suffix}"
+
+
+def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
+    """How the server spells ``types``; without those that it cannot read, such as a type with more behind it."""
+    is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
+    spelled = {declared: canonical(declared, is_mariadb=is_mariadb) for declared in types}
+    return {declared: spelling for declared, spelling in spelled.items() if spelling is not None}
+
+
+# How many characters they take: of those that count bytes a quarter, for a character may need four.
+_TEXTS = {"char": 1.0, "varchar": 1.0, "tinytext": 2.0**6, "text": 2.0**14, "mediumtext": 2.0**22, "longtext": 2.0**30}
+_BLOBS = {"varbinary": 1.0, "tinyblob": 2.0**8, "blob": 2.0**16, "mediumblob": 2.0**24, "longblob": 2.0**32}
+_TIMES = {"time": 0.0, "datetime": 0.0, "timestamp": 0.0}
+_FLOATS = {"float": 24.0, "double": 53.0}
+_SIZED = {
+    **{name: (name, size) for name, size in _TIMES.items()},
+    **{name: ("text", size) for name, size in _TEXTS.items()},
+    **{name: ("blob", size) for name, size in _BLOBS.items()},
+}
+_DECIMAL_DIGITS = (10.0, 0.0)
+# What they have where none is given.
+_LENGTHS = {"bit": "1", "binary": "1", "year": "4"}
+
+
+@functools.lru_cache(maxsize=1024)
+def shapes(type_: str) -> tuple[Shape, ...]:
+    """What a column of ``type_`` can be taken for; its own shape first."""
+    spelling = Spelling.of(type_.removesuffix(" unsigned"))
+    name = spelling.name
+    sign = 0.0 if type_.endswith(" unsigned") else 1.0
+    if name in _INTEGERS:
+        return (Shape("integer", (sign, _INTEGERS[name] - sign)),)
+    if name in _FLOATS:
+        return (Shape("float", (sign, _FLOATS[name])),)
+    if name == "decimal":
+        return (Shape(name, (sign, *(spelling.digits() if spelling.modifiers else _DECIMAL_DIGITS))),)
+    if name in _SIZED:
+        kind, size = _SIZED[name]
+        return (Shape(kind, (spelling.size(size),)),)
+    if name in ("enum", "set"):
+        return (Shape(name, values=frozenset(spelling.modifiers or ())),)
+    return (Shape(name, (), spelling.restriction or _LENGTHS.get(name)),)
