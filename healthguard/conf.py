@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
 from healthguard import values
@@ -168,14 +169,15 @@ def _checks_of_tables(alias: str, database: Any) -> Iterator[Any]:
     # Django's own way to declare a replica: https://docs.djangoproject.com/en/stable/topics/testing/advanced/
     mirrored = test.get("MIRROR") if isinstance(test, Mapping) else None
     like = mirrored if isinstance(mirrored, str) else None
-    yield import_string("healthguard.checks.AppliedMigrations")(alias, like=like)
+    is_other = alias != DEFAULT_DB_ALIAS and like is None
+    yield import_string("healthguard.checks.AppliedMigrations")(alias, like=like, may_be_foreign=is_other)
     try:
         has_tables = not apps.models_ready or keeps_tables(like or alias)
     except Exception:
         # A router that raises: the check meets the same error, and tells it.
         has_tables = True
     if has_tables:
-        yield import_string("healthguard.checks.ModelSchema")(alias, like=like)
+        yield import_string("healthguard.checks.ModelSchema")(alias, like=like, may_be_foreign=is_other)
 
 
 def _tree(declared: Mapping[str, Any], path: tuple[str, ...] = ()) -> Tree:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from healthguard.checks.base import Check
-from healthguard.databases import database, fetch, is_missing_table
+from healthguard.databases import database
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.listing import MAX_SHOWN, listed
 from healthguard.schema import WHICH_DATABASE
@@ -16,10 +16,7 @@ from healthguard.status import Fault
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from healthguard.history import Comparison, Key
-
-Rows = tuple[tuple[str, str], ...]
-"""Applied migrations (app, name), in the order in which they were recorded."""
+    from healthguard.history import Comparison, Key, Rows
 
 
 @dataclasses.dataclass(repr=False)
@@ -32,10 +29,13 @@ class AppliedMigrations(Check):
     Args:
         alias: the alias in DATABASES. Apps whose models its routers keep out are not asked for.
         like: the alias that the routers are asked about in place of ``alias``: for a replica, its primary's.
+        may_be_foreign: whether a database that Django has never migrated is only degraded, because it may belong to
+            another application. Without a declaration, all databases but the default one are checked that way.
     """
 
     alias: str = "default"
     like: str | None = dataclasses.field(default=None, repr=False)
+    may_be_foreign: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         self._last: tuple[Rows, Unhealthy | Degraded | None] | None = None
@@ -45,10 +45,16 @@ class AppliedMigrations(Check):
 
         Raises:
             Unhealthy: a migration is pending, the history is inconsistent or cannot be read; no answer.
-            Degraded: the database is ahead of the code, or the code's migrations conflict.
+            Degraded: the database is ahead of the code, or the code's migrations conflict; or it has never
+                been migrated, and ``may_be_foreign``.
         """
+        from healthguard.history import applied_migrations, never_migrated
+
         with database(self.alias) as connection:
-            rows = _applied(connection)
+            found = applied_migrations(connection)
+            if found is None and self.may_be_foreign:
+                raise never_migrated(self.alias)
+            rows = found or ()
             last = self._last
             if last is None or last[0] != rows:
                 last = (rows, _judge(connection, rows, self.like or self.alias))
@@ -57,19 +63,6 @@ class AppliedMigrations(Check):
                 self._last = last if is_final else None
         if last[1] is not None:
             raise type(last[1]).of(last[1].problem) from None
-
-
-def _applied(connection: BaseDatabaseWrapper) -> Rows:
-    from django.db import DatabaseError
-    from django.db.migrations.recorder import MigrationRecorder
-
-    table = connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table)
-    try:
-        return tuple(fetch(connection, f"SELECT app, name FROM {table} ORDER BY id"))  # noqa: S608
-    except DatabaseError as error:
-        if is_missing_table(error):
-            return ()
-        raise
 
 
 def _judge(connection: BaseDatabaseWrapper, rows: Rows, routed_as: str) -> Unhealthy | Degraded | None:

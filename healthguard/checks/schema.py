@@ -10,7 +10,17 @@ from healthguard.checks.base import Check
 from healthguard.databases import database
 from healthguard.declared import shown, shown_name
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.schema import Expected, ExpectedColumn, ExpectedTable, Inspection, TableName, judge
+from healthguard.schema import (
+    Expected,
+    ExpectedColumn,
+    ExpectedTable,
+    Finding,
+    Inspection,
+    Kind,
+    Outcome,
+    TableName,
+    judge,
+)
 from healthguard.status import Evidence, Fault, Problem
 
 if TYPE_CHECKING:
@@ -41,13 +51,21 @@ class _SchemaCheck(Check):
             if inspection is None:
                 expected = self._worked_out(connection)
                 inspection = self._inspection = Inspection(expected, is_written=self._is_written)
-            outcome = inspection.outcome(connection)
+            outcome = self._excused(connection, inspection.outcome(connection))
         tables = len(inspection.expected)
         verdict = judge(outcome, alias=self.alias, tables=tables, who=self._who, is_handwritten=self._is_handwritten)
         if verdict is not None:
             raise verdict
         columns = sum(len(table.columns) for table in inspection.expected.values())
         return {"alias": self.alias, "tables": tables, "columns": columns}
+
+    def _excused(self, connection: BaseDatabaseWrapper, outcome: Outcome) -> Outcome:
+        """Return the outcome without what is missing for a good reason.
+
+        Raises:
+            Degraded: all of it may be.
+        """
+        return outcome
 
     def _worked_out(self, connection: BaseDatabaseWrapper) -> Expected:
         import django.db
@@ -150,6 +168,8 @@ class ModelSchema(_SchemaCheck):
         read_only: whether nothing is written to this database: so it is by default where ``like`` is given.
         unmanaged: whether to look for the tables and views of unmanaged models too.
         schemas: the schemas in which every table must exist, as for tenants; by default the search path decides.
+        may_be_foreign: whether a database that Django has never migrated is only degraded, because it may belong to
+            another application. Without a declaration, all databases but the default one are checked that way.
     """
 
     alias: str = "default"
@@ -159,6 +179,7 @@ class ModelSchema(_SchemaCheck):
     read_only: bool | None = None
     unmanaged: bool = False
     schemas: Sequence[str] | None = None
+    may_be_foreign: bool = False
 
     _who = "the model says"
     _is_handwritten = False
@@ -204,6 +225,31 @@ class ModelSchema(_SchemaCheck):
                     f"ModelSchema: these are not labels of installed apps: {', '.join(map(shown, unknown))}."
                 )
 
+    def _excused(self, connection: BaseDatabaseWrapper, outcome: Outcome) -> Outcome:
+        missing = {Kind.TABLE_MISSING, Kind.COLUMN_MISSING}
+        if not any(finding.kind in missing for finding in outcome.findings) or self._inspection is None:
+            return outcome
+        from healthguard.history import applied_migrations, never_migrated, removed_by_migrations
+
+        tables = sum(finding.kind is Kind.TABLE_MISSING for finding in outcome.findings)
+        if tables == len(self._inspection.expected) and not outcome.elsewhere:
+            if self.may_be_foreign and applied_migrations(connection) is None:
+                raise never_migrated(self.alias)
+            return outcome
+        try:
+            removed = removed_by_migrations()
+        except Exception:
+            # A migration cannot be imported: AppliedMigrations reports it, and nothing is excused.
+            return outcome
+        findings = [
+            dataclasses.replace(finding, kind=Kind.REMOVED_BY_MIGRATION)
+            if finding.kind in missing and _plain_name(finding) in removed
+            else finding
+            for finding in outcome.findings
+        ]
+        order = list(Kind)
+        return Outcome(tuple(sorted(findings, key=lambda finding: order.index(finding.kind))), outcome.elsewhere)
+
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         # Here, for this module is imported by settings, before there are models.
         from healthguard.schema.from_models import expected_from_models
@@ -218,6 +264,11 @@ class ModelSchema(_SchemaCheck):
             for schema in self.schemas
             for table, columns in expected.items()
         }
+
+
+def _plain_name(finding: Finding) -> str:
+    table = finding.table.name.lower()
+    return table if finding.column is None else f"{table}.{finding.column.lower()}"
 
 
 def _is_name(value: object) -> bool:

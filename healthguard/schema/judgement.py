@@ -81,6 +81,11 @@ _MEANINGS: Mapping[Kind, _Meaning] = {
         "intended, declare ModelSchema(…, read_only=True).",
         Fault.OUTAGE,
     ),
+    Kind.REMOVED_BY_MIGRATION: _Meaning(
+        Degraded,
+        "missing, because the SQL of a migration renames or drops them: {names}",
+        "If no code uses them any more, remove the fields or models, or leave them out: ModelSchema(exclude=[…]).",
+    ),
     Kind.TABLE_NOT_WRITABLE: _Meaning(
         Degraded,
         "{name} {actual}: INSERTs will fail",

@@ -20,6 +20,8 @@ class Kind(enum.StrEnum):
     COLUMN_GENERATED = "column_generated"
     """One that the database computes, although the model writes it: every INSERT and UPDATE fails."""
     DATABASE_READ_ONLY = "database_read_only"
+    REMOVED_BY_MIGRATION = "removed_by_migration"
+    """A table or column that the project's own migrations take away without a change of the model."""
     TABLE_NOT_WRITABLE = "table_not_writable"
     COLUMN_UNEXPECTED = "column_unexpected"
     """One that no model knows, and that every INSERT would have to name."""

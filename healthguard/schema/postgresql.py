@@ -41,22 +41,32 @@ _CALL = f"':funcid (?!({_CASTS}) )'"
 # Locks for which pg_sequence_last_value() would wait.
 _LOCKS = "('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
 
+# Names are resolved here, and not by to_regclass(), which may find a table that this query does not see yet, because it
+# was created a moment ago. For one that was dropped a moment ago, the functions about rights return NULL.
 # The names are cut by the cast, as the server cuts every name at 63 bytes. What is asked of each table and column is
 # put together here, so that the rows are few, and so that nothing is sent that the caller has already seen.
 _QUERY = f"""
-WITH RECURSIVE wanted AS (
+WITH RECURSIVE path AS (
+    SELECT array_agg(n.oid ORDER BY position) AS ids
+    FROM unnest(current_schemas(true)) WITH ORDINALITY AS s(name, position)
+         JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
+), wanted AS (
     SELECT position, name::name AS name,
-           CASE WHEN namespace IS NULL THEN to_regclass(quote_ident(name::name))::oid
+           CASE WHEN namespace IS NULL
+                THEN (SELECT c.oid FROM pg_catalog.pg_class c
+                      WHERE c.relname = name::name AND c.relnamespace = ANY ((SELECT ids FROM path)::oid[])
+                      ORDER BY array_position((SELECT ids FROM path), c.relnamespace) LIMIT 1)
                 ELSE (SELECT c.oid FROM pg_catalog.pg_class c
                       WHERE c.relname = name::name
                         AND c.relnamespace = to_regnamespace(quote_ident(namespace::name))) END AS id
     FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS asked(namespace, name, position)
 ), classes AS (
-    SELECT c.oid AS id, has_table_privilege(c.oid, 'SELECT') AS is_all_readable,
-           (CASE WHEN has_schema_privilege(c.relnamespace, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+    SELECT c.oid AS id, coalesce(has_table_privilege(c.oid, 'SELECT'), true) AS is_all_readable,
+           (CASE WHEN has_schema_privilege(c.relnamespace, 'USAGE')
+                      AND coalesce(has_any_column_privilege(c.oid, 'SELECT'), true)
                  THEN {_IS_READABLE} ELSE 0 END)
            + (CASE WHEN c.relkind IN {_TABLES} THEN {_IS_TABLE} ELSE 0 END)
-           + (CASE WHEN has_any_column_privilege(c.oid, 'INSERT') THEN {_MAY_INSERT} ELSE 0 END)
+           + (CASE WHEN coalesce(has_any_column_privilege(c.oid, 'INSERT'), true) THEN {_MAY_INSERT} ELSE 0 END)
            + (CASE WHEN c.relkind IN {_TABLES} OR pg_relation_is_updatable(c.oid, true) & {_INSERT} <> 0
                    THEN 0 ELSE {_IS_FIXED_VIEW} END)
            + (CASE WHEN c.relkind = 'p' THEN {_IS_PARTITIONED} ELSE 0 END)

@@ -66,6 +66,23 @@ def test_a_new_connection_costs_no_other_query(result, migrated) -> None:
     assert len([query for query in queries if "SELECT" in query["sql"] and "SQL_AUTO_IS_NULL" not in query["sql"]]) == 1
 
 
+@pytest.mark.parametrize("check", [AppliedMigrations, ModelSchema])
+def test_second_database_that_was_never_migrated_may_belong_to_another_application(
+    result, connect, postgres, database, check
+) -> None:
+    """By default it is only degraded, and no hint says to migrate it."""
+    told = result(check(connect(postgres.url_of(database)), may_be_foreign=True))
+    assert told.status is Status.DEGRADED
+    assert told.problem.code == "database_not_migrated"
+    assert "migrate" not in told.problem.hint
+
+
+def test_second_database_that_was_migrated_is_this_projects(problem, alias) -> None:
+    """A table that is missing there is a fault."""
+    execute(alias, "DROP TABLE analytics_events")
+    assert problem(ModelSchema(alias, may_be_foreign=True)).code == "table_missing"
+
+
 def test_an_empty_database(problem, connect, postgres, database) -> None:
     told = problem(ModelSchema(connect(postgres.url_of(database))))
     assert (told.code, told.fault) == ("table_missing", Fault.CONFIG)
@@ -261,13 +278,16 @@ def checks_of(alias: str) -> list[object]:
 
 
 def test_every_database_is_looked_at_by_default(alias) -> None:
-    for name in ("default", alias):
-        assert checks_of(name) == [AppliedMigrations(name), ModelSchema(name)]
+    assert checks_of("default") == [AppliedMigrations("default"), ModelSchema("default")]
+    assert checks_of(alias) == [
+        AppliedMigrations(alias, may_be_foreign=True),
+        ModelSchema(alias, may_be_foreign=True),
+    ]
 
 
 def test_a_database_that_no_model_is_let_into_has_no_schema_to_look_at(alias) -> None:
     with override_settings(DATABASE_ROUTERS=[OnlyInDefault()]):
-        assert checks_of(alias) == [AppliedMigrations(alias)]
+        assert checks_of(alias) == [AppliedMigrations(alias, may_be_foreign=True)]
         assert checks_of("default") == [AppliedMigrations("default"), ModelSchema("default")]
 
 
@@ -284,7 +304,10 @@ class Raises:
 
 def test_a_router_that_raises_costs_the_database_service_alone(problem, alias) -> None:
     with override_settings(DATABASE_ROUTERS=[Raises()]):
-        assert checks_of(alias) == [AppliedMigrations(alias), ModelSchema(alias)]
+        assert checks_of(alias) == [
+            AppliedMigrations(alias, may_be_foreign=True),
+            ModelSchema(alias, may_be_foreign=True),
+        ]
         told = problem(ModelSchema(alias))
     assert (told.code, told.fault) == ("models_broken", Fault.CONFIG)
     assert "LookupError" in told.message

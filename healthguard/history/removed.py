@@ -1,0 +1,146 @@
+"""The tables and columns that the project's own migrations take away behind Django's back.
+
+A migration can rename or drop a table with RunSQL, or with database operations that change no state. The model stays,
+``makemigrations --check`` finds nothing, and the table is missing on purpose.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import (
+    AlterModelTable,
+    DeleteModel,
+    RemoveField,
+    RenameField,
+    RenameModel,
+    RunSQL,
+    SeparateDatabaseAndState,
+)
+
+from healthguard.history.files import migration_files
+
+_NAME = r"""[\w."`\[\]$]+"""
+_IF = r"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
+_DROPPED = re.compile(rf"\bDROP\s+TABLE\s+{_IF}({_NAME}(?:\s*,\s*{_NAME})*)", re.IGNORECASE)
+_RENAMED = re.compile(rf"\bRENAME\s+TABLE\s+{_IF}({_NAME})\s+TO\s+({_NAME})", re.IGNORECASE)
+_CREATED = re.compile(rf"\bCREATE\s+(?:TABLE|VIEW|MATERIALIZED\s+VIEW)\s+{_IF}({_NAME})", re.IGNORECASE)
+_ALTERED = re.compile(rf"\bALTER\s+TABLE\s+{_IF}(?:ONLY\s+)?({_NAME})\s+([^;]*)", re.IGNORECASE)
+_RENAMED_TO = re.compile(rf"^\s*RENAME\s+TO\s+({_NAME})", re.IGNORECASE)
+_SET_SCHEMA = re.compile(r"^\s*SET\s+SCHEMA\b", re.IGNORECASE)
+_COLUMN_DROPPED = re.compile(rf"\bDROP\s+(?:COLUMN\s+)?{_IF}({_NAME})", re.IGNORECASE)
+_COLUMN_RENAMED = re.compile(rf"\bRENAME\s+(?:COLUMN\s+)?({_NAME})\s+TO\s+({_NAME})", re.IGNORECASE)
+_NO_COLUMNS = {"constraint", "index", "primary", "foreign", "partition", "key", "default", "not", "to"}
+
+
+def removed_by_migrations() -> frozenset[str]:
+    """Return the tables, and the columns as ``table.column``, that database operations have taken away for good.
+
+    Names are in small letters and without a schema. The migrations are read once, as long as their files stay the same.
+
+    Raises:
+        Exception: whatever importing a migration raises.
+    """
+    return _removed_by(frozenset(migration_files().paths.items()))
+
+
+@functools.lru_cache(maxsize=1)
+def _removed_by(files: frozenset[object]) -> frozenset[str]:
+    loader = MigrationLoader(None)
+    removed: set[str] = set()
+    plan = [key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)]
+    for migration in map(loader.graph.nodes.__getitem__, dict.fromkeys(plan)):
+        for operation in _hidden(migration.operations):
+            _take(operation, migration.app_label, removed)
+    return frozenset(removed)
+
+
+def _hidden(operations: Iterable[Any]) -> Iterator[Any]:
+    """Yield the operations that change the database and no state."""
+    for operation in operations:
+        if isinstance(operation, SeparateDatabaseAndState):
+            yield from operation.database_operations
+        elif isinstance(operation, RunSQL):
+            yield operation
+
+
+def _take(operation: Any, app_label: str, removed: set[str]) -> None:
+    match operation:
+        case SeparateDatabaseAndState():
+            for inner in operation.database_operations:
+                _take(inner, app_label, removed)
+        case RunSQL():
+            for statement in _statements(operation.sql):
+                _run(statement, removed)
+        case DeleteModel():
+            removed.add(_table(app_label, operation.name))
+        case RenameModel():
+            removed.add(_table(app_label, operation.old_name))
+            removed.discard(_table(app_label, operation.new_name))
+        case AlterModelTable():
+            removed.add(_table(app_label, operation.name))
+        case RemoveField():
+            removed.add(f"{_table(app_label, operation.model_name)}.{_column(app_label, operation)}")
+        case RenameField():
+            removed.add(f"{_table(app_label, operation.model_name)}.{operation.old_name.lower()}")
+
+
+def _statements(sql: Any) -> Iterator[str]:
+    """Yield the texts of a RunSQL: one, or a list of texts or of pairs with parameters."""
+    for entry in [sql] if isinstance(sql, str) else sql or ():
+        yield entry if isinstance(entry, str) else str(entry[0])
+
+
+def _run(sql: str, removed: set[str]) -> None:
+    """Note what the statements of ``sql`` take away, and what they make again."""
+    for statement in re.sub(r"--[^\n]*", " ", sql).split(";"):
+        for match in _DROPPED.finditer(statement):
+            removed.update(map(_plain, match[1].split(",")))
+        for match in _RENAMED.finditer(statement):
+            removed.add(_plain(match[1]))
+            removed.discard(_plain(match[2]))
+        for match in _CREATED.finditer(statement):
+            removed.discard(_plain(match[1]))
+        for match in _ALTERED.finditer(statement):
+            _alter(_plain(match[1]), match[2], removed)
+
+
+def _alter(table: str, action: str, removed: set[str]) -> None:
+    if renamed := _RENAMED_TO.search(action):
+        removed.add(table)
+        removed.discard(_plain(renamed[1]))
+        return
+    if _SET_SCHEMA.search(action):
+        removed.add(table)
+        return
+    for match in _COLUMN_DROPPED.finditer(action):
+        if _plain(match[1]) not in _NO_COLUMNS:
+            removed.add(f"{table}.{_plain(match[1])}")
+    for match in _COLUMN_RENAMED.finditer(action):
+        if _plain(match[1]) not in _NO_COLUMNS:
+            removed.add(f"{table}.{_plain(match[1])}")
+            removed.discard(f"{table}.{_plain(match[2])}")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\"`\[\]\s]", "", name).rpartition(".")[2].lower()
+
+
+def _table(app_label: str, model: str) -> str:
+    try:
+        return str(apps.get_model(app_label, model)._meta.db_table).strip('"').lower()
+    except LookupError:
+        return f"{app_label}_{model}".lower()
+
+
+def _column(app_label: str, operation: RemoveField) -> str:
+    try:
+        field = apps.get_model(app_label, operation.model_name)._meta.get_field(operation.name)
+        return str(getattr(field, "column", operation.name)).lower()
+    except LookupError:
+        return operation.name.lower()
