@@ -26,6 +26,8 @@ from healthguard.status import Evidence, Fault, Problem
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    from healthguard.history import HiddenChanges
+
 
 class _SchemaCheck(Check):
     """Looks whether a database is as it is expected; remembers between runs what it need not find out again."""
@@ -226,27 +228,21 @@ class ModelSchema(_SchemaCheck):
                 )
 
     def _excused(self, connection: BaseDatabaseWrapper, outcome: Outcome) -> Outcome:
-        missing = {Kind.TABLE_MISSING, Kind.COLUMN_MISSING}
-        if not any(finding.kind in missing for finding in outcome.findings) or self._inspection is None:
+        if self._inspection is None or not any(finding.kind in _EXCUSABLE for finding in outcome.findings):
             return outcome
-        from healthguard.history import applied_migrations, never_migrated, removed_by_migrations
+        from healthguard.history import applied_migrations, hidden_changes, never_migrated
 
-        tables = sum(finding.kind is Kind.TABLE_MISSING for finding in outcome.findings)
-        if tables == len(self._inspection.expected) and not outcome.elsewhere:
+        missing = sum(finding.kind is Kind.TABLE_MISSING for finding in outcome.findings)
+        if missing == len(self._inspection.expected) and not outcome.elsewhere:
             if self.may_be_foreign and applied_migrations(connection) is None:
                 raise never_migrated(self.alias)
             return outcome
         try:
-            removed = removed_by_migrations()
+            changes = hidden_changes()
         except Exception:
             # A migration cannot be imported: AppliedMigrations reports it, and nothing is excused.
             return outcome
-        findings = [
-            dataclasses.replace(finding, kind=Kind.REMOVED_BY_MIGRATION)
-            if finding.kind in missing and _plain_name(finding) in removed
-            else finding
-            for finding in outcome.findings
-        ]
+        findings = [excused for finding in outcome.findings if (excused := _excused(finding, changes)) is not None]
         order = list(Kind)
         return Outcome(tuple(sorted(findings, key=lambda finding: order.index(finding.kind))), outcome.elsewhere)
 
@@ -266,9 +262,19 @@ class ModelSchema(_SchemaCheck):
         }
 
 
-def _plain_name(finding: Finding) -> str:
+_EXCUSABLE = frozenset({Kind.TABLE_MISSING, Kind.COLUMN_MISSING, Kind.TABLE_NOT_WRITABLE})
+"""The kinds that a migration may intend."""
+
+
+def _excused(finding: Finding, changes: HiddenChanges) -> Finding | None:
+    """Return the finding as it is to be reported, considering what migrations intend; None for nothing."""
     table = finding.table.name.lower()
-    return table if finding.column is None else f"{table}.{finding.column.lower()}"
+    name = table if finding.column is None else f"{table}.{finding.column.lower()}"
+    if finding.kind is Kind.TABLE_NOT_WRITABLE and table in changes.views:
+        return None
+    if finding.kind in _EXCUSABLE and name in changes.removed:
+        return dataclasses.replace(finding, kind=Kind.REMOVED_BY_MIGRATION)
+    return finding
 
 
 def _is_name(value: object) -> bool:

@@ -160,6 +160,23 @@ def test_table_that_no_migration_takes_away_is_missing(problem, install, operati
     assert problem(ModelSchema(alias)).code == "table_missing"
 
 
+@pytest.mark.parametrize("view", ["CREATE VIEW", "CREATE OR REPLACE VIEW", "CREATE MATERIALIZED VIEW"])
+def test_view_that_a_migration_creates_need_not_take_rows(result, install, view) -> None:
+    """The model is there to be read."""
+    _app, alias = install(
+        f"migrations.RunSQL('DROP TABLE APP_kept; {view} APP_kept AS SELECT 1::bigint AS id, 1::bigint AS item_id')"
+    )
+    assert result(ModelSchema(alias)).problem is None
+
+
+def test_view_that_somebody_else_created_must_take_rows(problem, install) -> None:
+    """Case T21."""
+    app, alias = install("")
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"DROP TABLE {app}_kept; CREATE VIEW {app}_kept AS SELECT 1::bigint AS id, 1::bigint AS item_id")
+    assert problem(ModelSchema(alias)).code == "table_not_writable"
+
+
 def test_copy_of_an_automatic_key_may_be_as_narrow_as_the_key(result, install) -> None:
     """Case T2: a history table, where the app leaves the type of its keys to DEFAULT_AUTO_FIELD."""
     app, alias = install("")

@@ -1,11 +1,12 @@
-"""The tables and columns that the project's own migrations take away behind Django's back.
+"""What the project's own migrations change in the database, but not in the models.
 
 A migration can rename or drop a table with RunSQL, or with database operations that change no state. The model stays,
-``makemigrations --check`` finds nothing, and the table is missing on purpose.
+``makemigrations --check`` finds nothing, and the table is missing on purpose. Or it creates a view for a model.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import (
     AlterModelTable,
+    CreateModel,
     DeleteModel,
     RemoveField,
     RenameField,
@@ -29,7 +31,10 @@ _NAME = r"""[\w."`\[\]$]+"""
 _IF = r"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
 _DROPPED = re.compile(rf"\bDROP\s+TABLE\s+{_IF}({_NAME}(?:\s*,\s*{_NAME})*)", re.IGNORECASE)
 _RENAMED = re.compile(rf"\bRENAME\s+TABLE\s+{_IF}({_NAME})\s+TO\s+({_NAME})", re.IGNORECASE)
-_CREATED = re.compile(rf"\bCREATE\s+(?:TABLE|VIEW|MATERIALIZED\s+VIEW)\s+{_IF}({_NAME})", re.IGNORECASE)
+_CREATED = re.compile(
+    rf"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW|MATERIALIZED\s+VIEW)\s+{_IF}({_NAME})", re.IGNORECASE
+)
+_VIEW_CREATED = re.compile(rf"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:MATERIALIZED\s+)?VIEW\s+{_IF}({_NAME})", re.IGNORECASE)
 _ALTERED = re.compile(rf"\bALTER\s+TABLE\s+{_IF}(?:ONLY\s+)?({_NAME})\s+([^;]*)", re.IGNORECASE)
 _RENAMED_TO = re.compile(rf"^\s*RENAME\s+TO\s+({_NAME})", re.IGNORECASE)
 _SET_SCHEMA = re.compile(r"^\s*SET\s+SCHEMA\b", re.IGNORECASE)
@@ -38,26 +43,50 @@ _COLUMN_RENAMED = re.compile(rf"\bRENAME\s+(?:COLUMN\s+)?({_NAME})\s+TO\s+({_NAM
 _NO_COLUMNS = {"constraint", "index", "primary", "foreign", "partition", "key", "default", "not", "to"}
 
 
-def removed_by_migrations() -> frozenset[str]:
-    """Return the tables, and the columns as ``table.column``, that database operations have taken away for good.
+@dataclasses.dataclass(frozen=True, slots=True)
+class HiddenChanges:
+    """Changes of the database that the models do not show. Names are in small letters and without a schema.
 
-    Names are in small letters and without a schema. The migrations are read once, as long as their files stay the same.
+    Args:
+        removed: the tables, and the columns as ``table.column``, that are taken away for good.
+        views: the views that are created.
+    """
+
+    removed: frozenset[str]
+    views: frozenset[str]
+
+
+def hidden_changes() -> HiddenChanges:
+    """Return the hidden changes of all migrations. They are read once, as long as their files stay the same.
 
     Raises:
         Exception: whatever importing a migration raises.
     """
-    return _removed_by(frozenset(migration_files().paths.items()))
+    return _changes_in(frozenset(migration_files().paths.items()))
 
 
 @functools.lru_cache(maxsize=1)
-def _removed_by(files: frozenset[object]) -> frozenset[str]:
+def _changes_in(files: frozenset[object]) -> HiddenChanges:
     loader = MigrationLoader(None)
     removed: set[str] = set()
+    views: set[str] = set()
     plan = [key for leaf in loader.graph.leaf_nodes() for key in loader.graph.forwards_plan(leaf)]
     for migration in map(loader.graph.nodes.__getitem__, dict.fromkeys(plan)):
         for operation in _hidden(migration.operations):
             _take(operation, migration.app_label, removed)
-    return frozenset(removed)
+        views.update(_views(migration.operations, migration.app_label))
+    return HiddenChanges(frozenset(removed), frozenset(views))
+
+
+def _views(operations: Iterable[Any], app_label: str) -> Iterator[str]:
+    """Yield the views that operations create: by SQL, or as a package's own kind of model."""
+    for operation in operations:
+        if isinstance(operation, CreateModel) and "view" in type(operation).__name__.lower():
+            yield _table(app_label, operation.name)
+    for operation in _hidden(operations):
+        if isinstance(operation, RunSQL):
+            for statement in _statements(operation.sql):
+                yield from (_plain(match[1]) for match in _VIEW_CREATED.finditer(statement))
 
 
 def _hidden(operations: Iterable[Any]) -> Iterator[Any]:
