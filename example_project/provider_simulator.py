@@ -8,7 +8,8 @@ exists so that the example project is green without internet, and so that its tr
 Each provider answers below its name: /anthropic/v1/models, /mistral/v1/models. Variables that point clients there are
 printed at the start; PROVIDER_SIMULATOR is for the example's settings, which send all of their checks there.
 POST /simulate {"mode": "429"} makes it answer that way from then on; the modes are in MODES. ``make demo`` starts it
-with the keys of its environment: MISTRAL_API_KEY=… make demo shows Mistral's as well.
+with the keys of its environment: MISTRAL_API_KEY=… make demo shows Mistral's as well. With --open it is a gateway that
+checks no keys, and answers about any key as about a real one.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ SHAPES = {
         header="x-goog-api-key",
         variable="GOOGLE_GEMINI_BASE_URL",
     ),
-    "mistral": Shape("/v1", "/models", _models("mistral-simulated"), {"detail": "Unauthorized"}),
+    "mistral": Shape(
+        "/v1", "/models", _models("mistral-simulated"), {"detail": "Unauthorized"}, variable="MISTRAL_BASE_URL"
+    ),
     "cohere": Shape(
         "",
         "/v1/check-api-key",
@@ -192,17 +195,24 @@ class Simulator(ThreadingHTTPServer):
     Args:
         port: where to listen on 127.0.0.1; 0 for any free port.
         keys: the keys it takes for real.
+        is_open: True to take any key for real, as a gateway does that checks none.
     """
 
     daemon_threads = True
     # Many processes may connect at once; the kernel makes those wait that find the queue full.
     request_queue_size = 128
 
-    def __init__(self, port: int = 0, keys: tuple[str, ...] = ()) -> None:
+    def __init__(self, port: int = 0, keys: tuple[str, ...] = (), *, is_open: bool = False) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.keys = set(keys)
+        self.is_open = is_open
         self.mode = "ok"
-        self.asked = 0
+        self.received: list[str] = []
+
+    @property
+    def asked(self) -> int:
+        """The number of requests."""
+        return len(self.received)
 
     @property
     def base_urls(self) -> dict[str, str]:
@@ -233,10 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = LABEL
 
     def do_GET(self) -> None:
-        self.server.asked += 1
         path = self.path.partition("?")[0]
         name = path.split("/")[1]
         shape = SHAPES.get(name)
+        self.server.received.append(self._key(shape))
         if shape is None or path != f"/{name}{shape.base}{shape.path}":
             self._send(404, {"error": {"type": "not_found_error", "message": f"{LABEL}: no such path"}})
         elif not self._in_trouble():
@@ -280,10 +290,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return False
         return True
 
-    def _answer(self, shape: Shape) -> None:
+    def _key(self, shape: Shape | None) -> str:
         # Anthropic takes a token of the other kind as well.
-        key = self.headers.get(shape.header) or self.headers.get("authorization", "")
-        if self.server.mode != "reject" and key.removeprefix("Bearer ") in self.server.keys:
+        key = self.headers.get(shape.header if shape else "authorization") or self.headers.get("authorization", "")
+        return key.removeprefix("Bearer ")
+
+    def _answer(self, shape: Shape) -> None:
+        is_real = self.server.is_open or self._key(shape) in self.server.keys
+        if self.server.mode != "reject" and is_real:
             self._send(200, shape.real)
         else:
             self._send(shape.status, shape.rejection)
@@ -308,8 +322,9 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=8799, help="where to listen on 127.0.0.1 (default: 8799)")
     parser.add_argument("--key", action="append", default=[], help="a key that it takes for real; any number of them")
+    parser.add_argument("--open", action="store_true", help="take any key for real, as a gateway that checks none")
     options = parser.parse_args()
-    simulator = Simulator(options.port, tuple(options.key))
+    simulator = Simulator(options.port, tuple(options.key), is_open=options.open)
     for name, url in simulator.base_urls.items():
         print(f"export {name}={url}", flush=True)
     try:
