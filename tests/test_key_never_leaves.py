@@ -179,10 +179,10 @@ def watched(key, caplog, capfd) -> Iterator[None]:
 
 
 def at_url(name: str, url: str) -> Provider:
-    """The provider, at ``url``, under its own path."""
+    """The provider, at ``url``, under its own path; declared to refuse unknown keys, so that none is sent."""
     provider = PROVIDERS[name]
     path = "" if name == "azure_openai" else urlsplit(provider.base_url).path
-    return dataclasses.replace(provider, base_url=url + path)
+    return dataclasses.replace(provider, base_url=url + path, unknown_keys="refused")
 
 
 def assert_received_as_configured(received: bytes, name: str, key: str) -> None:
@@ -271,7 +271,7 @@ def test_what_else_is_in_the_base_url_stays_there(result, recorder, name, key, c
     """User and password go to the server, as the providers' own clients send them; a query and a fragment nowhere."""
     server = recorder(good(name))
     url = at_url(name, server.url).base_url.replace("//", "//gate:k33per-p%40ss@")
-    provider = dataclasses.replace(PROVIDERS[name], base_url=f"{url}?q=qu3ry-secret#fr4gment-secret")
+    provider = dataclasses.replace(at_url(name, server.url), base_url=f"{url}?q=qu3ry-secret#fr4gment-secret")
     told = result(AIProviderKey(provider))
     if provider.request.headers == BEARER:
         assert (told.status, told.problem.code) == (Status.DEGRADED, "provider_unclear"), "the key was not asked about"
@@ -462,6 +462,9 @@ def test_a_header_of_ones_own(result, recorder, monkeypatch) -> None:
     monkeypatch.setenv("OWN_KEY", key)
     server = recorder(GOOD % (11, b'{"data":[]}'))
     headers = {"x-one": "{key}", "x-two": "token={key}"}
-    provider = Provider(name="own", variables=("OWN_KEY",), base_url=server.url, request=Request("/models", headers))
+    request = Request("/models", headers)
+    provider = Provider(
+        name="own", variables=("OWN_KEY",), base_url=server.url, request=request, unknown_keys="refused"
+    )
     assert result(AIProviderKey(provider)).status is Status.HEALTHY
     assert server.received[0].decode().count(key) == 2

@@ -69,7 +69,7 @@ def test_clients_find_it_by_their_own_variable(result, provider, monkeypatch, na
     monkeypatch.setenv(PROVIDERS[name].variables[0], key)
     provider.keys = {key}
     assert result(more_ai_providers()[name]).status is Status.HEALTHY
-    assert provider.asked == 1
+    assert provider.received[0] == key
 
 
 def test_only_what_there_is_a_key_for_is_declared(monkeypatch) -> None:

@@ -23,11 +23,11 @@ from healthguard.providers import (
     PROVIDERS,
     Place,
     Provider,
-    Verdict,
     Verification,
     is_name,
     provider_flaws,
 )
+from healthguard.providers.asking import asked_about
 from healthguard.providers.inspection import (
     Key,
     answer,
@@ -37,10 +37,11 @@ from healthguard.providers.inspection import (
     suspicion,
     unaskable,
     unusual_form,
+    weighed,
 )
-from healthguard.providers.remembered import DEFAULT_TTL, asked_about, good_at, name_of, secret
+from healthguard.providers.remembered import DEFAULT_TTL, good_at, name_of, secret
+from healthguard.providers.routing import route_of
 from healthguard.providers.sharing import shared
-from healthguard.providers.verdict import KNOWS_KEY
 from healthguard.status import Evidence, Fault, Problem
 
 DEFAULT_LIMIT = 5.0
@@ -87,28 +88,28 @@ class AIProviderKey(Check):
         for problem in self.misdeclared():
             raise Unhealthy.of(problem)
         provider = self.provider if isinstance(self.provider, Provider) else PROVIDERS[self.provider]
-        place = provider.place()
-        source, value, variable = await self._found(provider, place)
+        source, value, variable = await self._found(provider, provider.place())
         key = _key(provider, source, value, variable)
         if flaw := corruption(key):
             raise flaw
-        form: Degraded | None = None
-        doubt = looks(key)
-        # A gateway gives out keys of its own, of any form: there only its own answer counts.
-        if not place.is_gateway:
-            if doubt is not None:
-                raise doubt
-            doubt, form = suspicion(key), unusual_form(key)
-        if not self.verify:
-            if not place.is_gateway and (found := doubt or form):
+        route = route_of(provider, key.value)
+        if route.provider.name != provider.name:
+            key = dataclasses.replace(
+                key, provider=route.provider, evidence={**key.evidence, "asked_as": route.provider.name}
+            )
+        doubt, form = _looks(key, route.place)
+        if not self.verify or route.switch is not None:
+            # The keys of a gateway that is not asked are of any form.
+            if not route.place.is_gateway and (found := doubt or form):
                 raise found
-            return key.evidence
-        name = name_of(provider, place, key.value, variable)
-        verification, evidence = await self._verification(key, variable, place, name)
+            return {**key.evidence, **({} if route.switch is None else {"not_asked": route.switch})}
+        name = name_of(route.provider, route.place, key.value, variable)
+        verification, evidence = await self._verification(
+            key, variable, route.place, name, is_doubtful=doubt is not None
+        )
         key = dataclasses.replace(key, evidence={**key.evidence, **evidence})
-        is_left_open = verification.verdict not in KNOWS_KEY and not place.is_gateway
-        if doubt is not None and (is_left_open or verification.verdict is Verdict.REJECTED):
-            raise doubt
+        if found := weighed(key, verification, doubt, is_gateway=route.place.is_gateway):
+            raise found
         if found := judgement(key, verification, good_at(name)) or form:
             raise found
         return {**key.evidence, **answer(verification)}
@@ -128,14 +129,23 @@ class AIProviderKey(Check):
         return "the declared function", given, None
 
     async def _verification(
-        self, key: Key, variable: str | None, place: Place, name: str
+        self, key: Key, variable: str | None, place: Place, name: str, *, is_doubtful: bool
     ) -> tuple[Verification, Mapping[str, Evidence]]:
         """What came of asking, and what may be told of how."""
         if flaw := unaskable(key, place):
             raise flaw
         limit = wait_limit(min(DEFAULT_LIMIT, self.timeout.total_seconds()))
         ask = functools.partial(
-            asked_about, name, key.provider, key.value, place=place, variable=variable, ttl=self.ttl, limit=limit
+            asked_about,
+            name,
+            key.provider,
+            key.value,
+            place=place,
+            variable=variable,
+            ttl=self.ttl,
+            limit=limit,
+            share=self.share,
+            is_doubtful=is_doubtful,
         )
         if self.share is None:
             return await ask(), {}
@@ -195,6 +205,20 @@ def _key(provider: Provider, source: str, given: object, variable: str | None) -
         )
     evidence["fingerprint"] = values.fingerprint(value, secret())
     return Key(provider, value, source, remedy, evidence)
+
+
+def _looks(key: Key, place: Place) -> tuple[Unhealthy | None, Degraded | None]:
+    """Return what the looks say against a key if nobody takes it, and if its form is unusual.
+
+    Raises:
+        Unhealthy: the looks alone are enough. A gateway gives out keys of any form: there only its answer counts.
+    """
+    doubt = looks(key)
+    if place.is_gateway:
+        return doubt, None
+    if doubt is not None:
+        raise doubt
+    return suspicion(key), unusual_form(key)
 
 
 def _found(provider: Provider, declared: str | None, *, skips_empty: bool) -> tuple[str, object, str | None]:

@@ -8,6 +8,7 @@ from healthguard.providers.catalog import (
 )
 from healthguard.providers.declaration import provider_flaws
 from healthguard.providers.provider import BEARER, Answers, Place, Provider, Request
+from healthguard.providers.switches import Switch
 from healthguard.providers.verdict import Verdict
 from healthguard.providers.verification import Verification, verify
 
@@ -19,6 +20,7 @@ __all__ = [
     "Place",
     "Provider",
     "Request",
+    "Switch",
     "Verdict",
     "Verification",
     "is_name",

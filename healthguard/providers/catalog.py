@@ -12,6 +12,13 @@ from healthguard import values
 from healthguard.declared import is_showable
 from healthguard.providers.bedrock import expires_at
 from healthguard.providers.provider import BEARER, Answers, Provider, Request
+from healthguard.providers.switches import (
+    ANTHROPIC_SWITCHES,
+    BEDROCK_SWITCHES,
+    GEMINI_SWITCHES,
+    HUGGINGFACE_SWITCHES,
+    OPENAI_SWITCHES,
+)
 from healthguard.providers.verdict import Verdict
 
 _ANTHROPIC_VERSION = {"anthropic-version": "2023-06-01"}
@@ -27,6 +34,8 @@ ANTHROPIC = Provider(
     base_url="https://api.anthropic.com",
     base_url_variables=("ANTHROPIC_BASE_URL",),
     formats=(r"sk-ant-(api03|admin01)-[\w-]{93}AA", r"sk-ant-oat01-[\w-]{20,}"),
+    specimens=("sk-ant-api03-{93}AA", "sk-ant-admin01-{93}AA", "sk-ant-oat01-{93}AA"),
+    switches=ANTHROPIC_SWITCHES,
     prefixes=("sk-ant-api03-", "sk-ant-admin01-", "sk-ant-oat01-", "sk-ant-"),
     distinctive=("sk-ant-",),
     request=Request("/v1/models", _ANTHROPIC_KEY),
@@ -62,6 +71,8 @@ OPENAI = Provider(
         r"sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}",
         rf"sk-(proj|svcacct|admin|service|None)-{_OPENAI_BODIES}",
     ),
+    specimens=("sk-proj-{74}T3BlbkFJ{74}", "sk-admin-{58}T3BlbkFJ{58}"),
+    switches=OPENAI_SWITCHES,
     prefixes=("sk-proj-", "sk-svcacct-", "sk-admin-", "sk-service-", "sk-None-", "sk-"),
     distinctive=("sk-proj-", "sk-svcacct-", "sk-admin-"),
     requests_by_prefix={"sk-admin-": Request("/organization/admin_api_keys")},
@@ -80,8 +91,9 @@ AZURE_OPENAI = Provider(
     name="azure_openai",
     title="Azure OpenAI",
     variables=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
-    base_url="{AZURE_OPENAI_ENDPOINT}",
+    base_url="{AZURE_OPENAI_ENDPOINT|AZURE_API_BASE}",
     formats=(r"[0-9a-f]{32}", r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{14}AAABACOG[A-Za-z0-9]{4}"),
+    specimens=("{32}",),
     request=Request("/openai/models?api-version=2024-10-21", {"api-key": "{key}"}),
     # A 403 is the resource's network rules.
     answers=(Answers(Verdict.UNKNOWN, 403),),
@@ -96,6 +108,8 @@ GEMINI = Provider(
     base_url="https://generativelanguage.googleapis.com",
     base_url_variables=("GOOGLE_GEMINI_BASE_URL",),
     formats=(r"AQ\.Ab8RN6[\w-]{44}", r"AIza[\w-]{35}"),
+    specimens=("AQ.Ab8RN6{44}",),
+    switches=GEMINI_SWITCHES,
     prefixes=("AQ.Ab8RN6", "AIza"),
     distinctive=("AQ.Ab8RN6", "AIza"),
     request=Request("/v1beta/models", {"x-goog-api-key": "{key}"}),
@@ -114,7 +128,9 @@ MISTRAL = Provider(
     title="Mistral",
     variables=("MISTRAL_API_KEY",),
     base_url="https://api.mistral.ai/v1",
+    base_url_variables=("MISTRAL_BASE_URL",),
     formats=(r"[A-Za-z0-9]{32}",),
+    specimens=("{32}",),
 )
 
 COHERE = Provider(
@@ -124,6 +140,7 @@ COHERE = Provider(
     base_url="https://api.cohere.com",
     base_url_variables=("CO_API_URL",),
     formats=(r"[A-Za-z0-9]{40}",),
+    specimens=("{40}",),
     request=Request("/v1/check-api-key", method="POST"),
     proofs=(),
     answers=(
@@ -141,6 +158,7 @@ GROQ = Provider(
     base_url="https://api.groq.com",
     base_url_variables=("GROQ_BASE_URL",),
     formats=(r"gsk_[A-Za-z0-9]{52}",),
+    specimens=("gsk_{52}",),
     prefixes=("gsk_",),
     distinctive=("gsk_",),
     request=Request("/openai/v1/models"),
@@ -152,6 +170,7 @@ DEEPSEEK = Provider(
     variables=("DEEPSEEK_API_KEY",),
     base_url="https://api.deepseek.com",
     formats=(r"sk-[a-z0-9]{32}",),
+    specimens=("sk-{32}",),
     prefixes=("sk-",),
     request=Request("/user/balance"),
     proofs=("is_available",),
@@ -164,6 +183,7 @@ XAI = Provider(
     variables=("XAI_API_KEY",),
     base_url="https://api.x.ai/v1",
     formats=(r"xai-[\w-]{70,120}",),
+    specimens=("xai-{80}",),
     prefixes=("xai-",),
     distinctive=("xai-",),
     request=Request("/api-key"),
@@ -186,6 +206,7 @@ OPENROUTER = Provider(
     variables=("OPENROUTER_API_KEY",),
     base_url="https://openrouter.ai/api/v1",
     formats=(r"sk-or-v1-[0-9a-f]{64}",),
+    specimens=("sk-or-v1-{64}",),
     prefixes=("sk-or-v1-",),
     distinctive=("sk-or-",),
     request=Request("/key"),
@@ -200,6 +221,7 @@ TOGETHER = Provider(
     base_url="https://api.together.xyz/v1",
     base_url_variables=("TOGETHER_BASE_URL",),
     formats=(r"tgp_v1_[\w-]{43}", r"[0-9a-f]{64}"),
+    specimens=("tgp_v1_{43}",),
     prefixes=("tgp_v1_",),
     distinctive=("tgp_v1_",),
     proofs=("[]", "data[]"),
@@ -213,6 +235,7 @@ FIREWORKS = Provider(
     variables=("FIREWORKS_API_KEY",),
     base_url="https://api.fireworks.ai/inference/v1",
     formats=(r"fw_[A-Za-z0-9]{24}",),
+    specimens=("fw_{24}",),
     prefixes=("fw_",),
     answers=(Answers(Verdict.UNKNOWN, 403), Answers(Verdict.RESTRICTED, 412)),
 )
@@ -224,6 +247,7 @@ PERPLEXITY = Provider(
     base_url="https://api.perplexity.ai",
     base_url_variables=("PERPLEXITY_BASE_URL",),
     formats=(r"pplx-[A-Za-z0-9]{48}",),
+    specimens=("pplx-{48}",),
     prefixes=("pplx-",),
     distinctive=("pplx-",),
     request=Request("/v1/async/sonar"),
@@ -238,6 +262,8 @@ HUGGINGFACE = Provider(
     base_url="https://huggingface.co",
     base_url_variables=("HF_ENDPOINT",),
     formats=(r"(hf_|api_org_)[A-Za-z0-9]{34}",),
+    specimens=("hf_{34}",),
+    switches=HUGGINGFACE_SWITCHES,
     prefixes=("hf_", "api_org_"),
     distinctive=("hf_", "api_org_"),
     request=Request("/api/whoami-v2"),
@@ -253,6 +279,7 @@ REPLICATE = Provider(
     base_url="https://api.replicate.com/v1",
     base_url_variables=("REPLICATE_BASE_URL",),
     formats=(r"r8_[\w-]{37}",),
+    specimens=("r8_{37}",),
     prefixes=("r8_",),
     distinctive=("r8_",),
     request=Request("/account"),
@@ -266,6 +293,8 @@ BEDROCK = Provider(
     variables=("AWS_BEARER_TOKEN_BEDROCK",),
     base_url="https://bedrock.{AWS_REGION|AWS_DEFAULT_REGION}.amazonaws.com",
     formats=(r"ABSK[A-Za-z0-9+/]{109,269}={0,2}", r"bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]+"),
+    specimens=("ABSK{132}",),
+    switches=BEDROCK_SWITCHES,
     prefixes=("ABSK", "bedrock-api-key-"),
     distinctive=("ABSK", "bedrock-api-key-"),
     request=Request("/foundation-models"),
@@ -284,6 +313,7 @@ VOYAGE = Provider(
     variables=("VOYAGE_API_KEY",),
     base_url="https://api.voyageai.com/v1",
     formats=(r"(pa|al)-[\w-]{43}",),
+    specimens=("pa-{43}", "al-{43}"),
     prefixes=("pa-", "al-"),
     request=Request("/files"),
     # Those of MongoDB Atlas are asked about there.
@@ -297,6 +327,7 @@ ELEVENLABS = Provider(
     variables=("ELEVENLABS_API_KEY",),
     base_url="https://api.elevenlabs.io",
     formats=(r"sk_[a-f0-9]{48}", r"[0-9a-f]{32}"),
+    specimens=("sk_{48}",),
     prefixes=("sk_",),
     request=Request("/v1/user", {"xi-api-key": "{key}"}),
     proofs=("user_id", "subscription"),

@@ -11,6 +11,7 @@ from healthguard.freshness import is_ttl
 from healthguard.patterns import is_pattern
 from healthguard.providers.catalog import is_name, no_provider, provider_named
 from healthguard.providers.provider import TEMPLATE, Answers, Provider, Request
+from healthguard.providers.switches import Switch
 from healthguard.providers.verdict import Verdict
 
 T = TypeVar("T")
@@ -18,7 +19,7 @@ T = TypeVar("T")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _PATH = re.compile(r"(/[\x21-\x7e]*)?")
-_LISTS = ("variables", "base_url_variables", "formats", "prefixes", "distinctive", "proofs")
+_LISTS = ("variables", "base_url_variables", "formats", "prefixes", "distinctive", "proofs", "specimens")
 
 
 def provider_flaws(given: object, otherwise: str) -> Iterator[tuple[str, ...]]:
@@ -54,6 +55,9 @@ def _flaws(provider: Provider) -> Iterator[str]:
         for request in requests.values():
             yield from _request_flaws(f"A request in {name}", request)
     yield from _answers_flaws(provider)
+    yield from _switch_flaws(provider.switches)
+    if provider.unknown_keys not in ("tested", "refused", "accepted"):
+        yield "unknown_keys is none of 'tested', 'refused' and 'accepted'."
     if provider.expires_at is not None and not callable(provider.expires_at):
         yield "expires_at is a function."
     if not is_ttl(provider.ttl):
@@ -114,6 +118,22 @@ def _answers_flaws(provider: Provider) -> Iterator[str]:
             yield "An Answers in answers has values that are no regular expression."
     if not provider.proofs and not any(answers.verdict is Verdict.REAL for answers in provider.answers):
         yield "Without proofs, and with no Answers for Verdict.REAL, nothing could show that a key is real."
+
+
+def _switch_flaws(switches: object) -> Iterator[str]:
+    if not _is_list(switches, Switch):
+        yield "switches is a tuple of Switch."
+        return
+    for switch in switches:
+        if not isinstance(switch.variable, str) or not _VARIABLE.fullmatch(switch.variable):
+            yield "A Switch in switches has a variable that is not the name of an environment variable."
+        if not is_pattern(switch.values):
+            yield "A Switch in switches has values that are not a regular expression."
+        if switch.provider == "":
+            continue
+        if provider_named(switch.provider) is None:
+            yield "A Switch in switches has a provider that is not the name of one in the catalog."
+        yield from _place_flaws("The base_url of a Switch in switches", switch.base_url)
 
 
 def _is_text(given: object) -> bool:

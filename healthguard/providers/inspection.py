@@ -10,7 +10,7 @@ from healthguard import values
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers.catalog import DISTINCTIVE_PREFIXES, provider_of
 from healthguard.providers.provider import Place, Provider
-from healthguard.providers.verdict import Verdict
+from healthguard.providers.verdict import KNOWS_KEY, Verdict
 from healthguard.providers.verification import Verification
 from healthguard.status import Evidence, Fault, Problem
 
@@ -64,7 +64,8 @@ def _looks(key: Key) -> Iterator[Unhealthy]:
             "key_wrong_provider",
             f"{key.source} holds a key of {owner.label}, not of {key.title}.",
             fault=Fault.CONFIG,
-            hint="Look at which Secret or which of its keys each variable is mounted from: they may be swapped.",
+            hint="Look at which Secret or which of its keys each variable is mounted from: they may be swapped."
+            + _place_hint(key),
             evidence={**key.evidence, "key_of": owner.name},
         )
     expires_at = _expires_at(key)
@@ -76,6 +77,13 @@ def _looks(key: Key) -> Iterator[Unhealthy]:
             hint=f"Put a new {key.title} key into {key.remedy}; what makes such short-lived keys has to renew them.",
             evidence={**key.evidence, "expired_at": expires_at.isoformat()},
         )
+
+
+def _place_hint(key: Key) -> str:
+    """Return what to check besides the key if the base URL, and not the variable, says whose key it must be."""
+    if "asked_as" not in key.evidence:
+        return ""
+    return f" Check {' or '.join(key.provider.place_variables) or 'the base URL'} as well: it is one of {key.title}."
 
 
 def _placeholder(key: Key, what: str) -> Unhealthy:
@@ -150,6 +158,24 @@ def suspicion(key: Key) -> Unhealthy | None:
     return _placeholder(key, "looks like a mock or a placeholder, and not as its keys do")
 
 
+def unproven_looks(key: Key, verification: Verification) -> Unhealthy | None:
+    """Return what the key's looks say against it where the server gives the same answer to any key.
+
+    Whose key it is cannot be judged: another provider's may be meant for what stands behind the server.
+    """
+    doubt = looks(key)
+    if doubt is None or doubt.problem.code == "key_wrong_provider":
+        doubt = suspicion(key)
+    if doubt is None:
+        return None
+    hint = (
+        f"{doubt.problem.hint} {verification.host} gives any key the same answer; if it checks no keys, declare "
+        "unknown_keys='accepted' in the Provider."
+    )
+    evidence = {**doubt.problem.evidence, **answer(verification)}
+    return Unhealthy.of(dataclasses.replace(doubt.problem, hint=hint, evidence=evidence))
+
+
 def unusual_form(key: Key) -> Degraded | None:
     """Whether the key looks like none of its provider's: a warning only, for forms change."""
     if key.provider.has_format(key.value):
@@ -189,6 +215,14 @@ _MEANINGS = {
         "Where to ask {title} is not an http or https URL, so no call to it can succeed.",
         "Look at {base_urls}.",
     ),
+    Verdict.UNPROVEN: _Meaning(
+        Degraded,
+        "key_unproven",
+        Fault.CONFIG,
+        "Nothing shows that {source} is a real key: {host} gives a random key the same answer ({reason}).",
+        "Declare a Provider with a request that {host} refuses for an unknown key. If it checks no keys, declare "
+        "unknown_keys='accepted' in the Provider, or verify=False.",
+    ),
     Verdict.RESTRICTED: _Meaning(
         Degraded,
         "key_restricted",
@@ -227,6 +261,45 @@ _MEANINGS = {
         "Look whether {base_urls} is right, and whether a proxy answers in the provider's place.",
     ),
 }
+
+
+def weighed(
+    key: Key, verification: Verification, doubt: Unhealthy | None, *, is_gateway: bool
+) -> Unhealthy | Degraded | None:
+    """Return what speaks against a key, of its looks and of the answer about it, that the answer does not refute.
+
+    Args:
+        key: the key.
+        verification: what came of asking.
+        doubt: what the key's looks say against it.
+        is_gateway: True if the server gives out keys of any form.
+    """
+    match verification.verdict:
+        case Verdict.UNPROVEN:
+            return unproven_looks(key, verification)
+        case Verdict.ACCEPTED:
+            return doubtful(key, verification) if _is_placeholder(doubt) else None
+        case Verdict.REJECTED:
+            return doubt
+        case verdict if verdict in KNOWS_KEY or is_gateway:
+            return None
+    return doubt
+
+
+def _is_placeholder(doubt: Unhealthy | None) -> bool:
+    return doubt is not None and doubt.problem.code == "key_placeholder"
+
+
+def doubtful(key: Key, verification: Verification) -> Degraded:
+    """Return the problem of a key that looks like a placeholder, and that a server takes which may take any."""
+    return Degraded(
+        "key_unproven",
+        f"Nothing shows that {key.source} is a real key: it looks like a placeholder, and whether {verification.host} "
+        f"takes any key could not be found out ({verification.reason}).",
+        fault=Fault.CONFIG,
+        hint=f"Check that {key.remedy} holds a real {key.title} key.",
+        evidence={**key.evidence, **answer(verification)},
+    )
 
 
 def judgement(key: Key, verification: Verification, good_at: float | None = None) -> Unhealthy | Degraded | None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from healthguard.declared import shown
 from healthguard.patterns import UnusablePatternError, fits
+from healthguard.providers.switches import Switch
 from healthguard.providers.verdict import Verdict
 
 BEARER: Mapping[str, str] = MappingProxyType({"authorization": "Bearer {key}"})
@@ -20,7 +21,6 @@ BEARER: Mapping[str, str] = MappingProxyType({"authorization": "Bearer {key}"})
 TEMPLATE = re.compile(r"\{([A-Za-z_]\w*(?:\|[A-Za-z_]\w*)*)\}")
 """What stands for an environment variable, or for the first set of several, in a base URL."""
 _LEADS_AWAY = re.compile(r"[/?#@\\\s]")
-_NOWHERE = "\0"
 # Of a longer text the beginning tells: a pattern with two gaps takes the square of its length, and nothing ends it.
 _MAX_TEXT = 1000
 
@@ -85,6 +85,11 @@ class Provider:
         base_url: where it answers; ``{NAME}`` stands for an environment variable, ``{ONE|OTHER}`` for the first set.
         base_url_variables: the environment variables that name another place, the first that is set wins.
         is_gateway: whether it gives out keys of any form, so that only its answer counts.
+        unknown_keys: what is known about its answer to a key that it does not know. ``"tested"``: nothing, so a random
+            key is sent to find out. ``"refused"``: it refuses such a key, and no random one is sent. ``"accepted"``:
+            it checks no keys, and that it answers is enough.
+        specimens: a key of each of its forms, in which ``{32}`` stands for 32 random characters of 0-9a-f.
+        switches: the environment variables that move its keys to another service.
         formats: regular expressions for a whole key. One that fits none is unusual, not wrong.
         prefixes: what its keys begin with.
         distinctive: the prefixes that no other provider's keys begin with.
@@ -106,6 +111,9 @@ class Provider:
     base_url: str
     base_url_variables: tuple[str, ...] = ()
     is_gateway: bool = False
+    unknown_keys: str = "tested"
+    specimens: tuple[str, ...] = ("sk-{48}",)
+    switches: tuple[Switch, ...] = ()
     formats: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     distinctive: tuple[str, ...] = ()
@@ -143,28 +151,48 @@ class Provider:
     def place(self) -> Place:
         """Where the environment says to ask."""
         given = _first_set(self.base_url_variables)
-        missing: list[str] = []
-
-        def filled(match: re.Match[str]) -> str:
-            names = match[1].split("|")
-            value = _first_set(names)
-            if value is None:
-                missing.append(names[0])
-            elif match.start() > 0 and _LEADS_AWAY.search(value):
-                # What should be a part of a host's name would name another host, which would be sent the key.
-                return _NOWHERE
-            return value or ""
-
-        own = TEMPLATE.sub(filled, self.base_url)
+        own, missing = fill(self.base_url)
         if given is not None:
-            return Place(given, self.is_gateway or not _is_at(given, own))
-        return Place("" if _NOWHERE in own else own, self.is_gateway, tuple(missing))
+            return Place(given, self.has_any_form or not _is_at(given, own))
+        return Place(own, self.has_any_form, missing)
+
+    @property
+    def is_named_elsewhere(self) -> bool:
+        """True if a variable names another base URL than the declared one."""
+        return _first_set(self.base_url_variables) is not None
+
+    @property
+    def has_any_form(self) -> bool:
+        """True if the form of a key means nothing: the server gives out its own keys, or checks none."""
+        return self.is_gateway or self.unknown_keys == "accepted"
 
     @property
     def place_variables(self) -> tuple[str, ...]:
         """The environment variables that say where it answers."""
         made_of = (name for names in TEMPLATE.findall(self.base_url) for name in names.split("|"))
         return (*self.base_url_variables, *made_of)
+
+
+def fill(template: str) -> tuple[str, tuple[str, ...]]:
+    """Return a base URL with the environment's values in it, and the variables that are not set.
+
+    The base URL is empty if a value in it would lead to another host, which would be sent the key.
+    """
+    missing: list[str] = []
+    leads_away = False
+
+    def filled(match: re.Match[str]) -> str:
+        nonlocal leads_away
+        names = match[1].split("|")
+        value = _first_set(names)
+        if value is None:
+            missing.append(names[0])
+        elif match.start() > 0 and _LEADS_AWAY.search(value):
+            leads_away = True
+        return value or ""
+
+    base_url = TEMPLATE.sub(filled, template)
+    return "" if leads_away else base_url, tuple(missing)
 
 
 def _fits(pattern: str, text: str, *, ignores_case: bool = True) -> bool:
@@ -196,11 +224,13 @@ class Place:
         base_url: the URL that the request's path follows; may be none at all, by mistake.
         is_gateway: whether that is not the provider itself: then keys may be of any form.
         missing: the environment variables that it should be made of and that are not set.
+        proves: True if the answer for a real key cannot be the one for a random key.
     """
 
     base_url: str = dataclasses.field(repr=False)
     is_gateway: bool
     missing: tuple[str, ...] = ()
+    proves: bool = True
 
 
 def at(body: object, path: str) -> Iterator[object]:

@@ -13,11 +13,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from healthguard import values
-from healthguard.deadline import wait_limit
 from healthguard.freshness import SPREAD, max_age
 from healthguard.providers.provider import Place, Provider
 from healthguard.providers.verdict import KNOWS_KEY, TELLS_OF_KEY, Verdict
-from healthguard.providers.verification import Verification, verify
+from healthguard.providers.verification import Verification
 
 DEFAULT_TTL = 300.0
 """How long an answer about a key is held where nobody says otherwise (seconds)."""
@@ -74,30 +73,13 @@ _memory = _Memory()
 os.register_at_fork(after_in_child=_memory.forget)
 
 
-async def asked_about(
-    name: str, provider: Provider, key: str, *, place: Place, variable: str | None, ttl: float, limit: float
-) -> Verification:
-    """What ``provider`` says of ``key``, or has said not long ago.
-
-    Args:
-        name: the question's, of :func:`name_of`.
-        provider: whose key it is.
-        key: the key.
-        place: where to ask.
-        variable: where the key comes from.
-        ttl: how long the check wants an answer held (seconds).
-        limit: how long to wait (seconds), for another call too.
-    """
-
-    async def ask() -> Verification:
-        # Another call may have been waited for.
-        return await verify(provider, key, place=place, variable=variable, limit=wait_limit(limit))
-
-    return await asked_once(name, ask, hold=_hold_of(provider, ttl), limit=limit)
-
-
 async def asked_once(
-    name: str, ask: Callable[[], Awaitable[Verification]], *, hold: float, limit: float
+    name: str,
+    ask: Callable[[], Awaitable[Verification]],
+    *,
+    hold: float,
+    limit: float,
+    is_briefly_held: bool = True,
 ) -> Verification:
     """What ``ask`` gives; or, where it was given not long ago, or while backing off, what it gave last.
 
@@ -106,6 +88,7 @@ async def asked_once(
         ask: asks the provider.
         hold: for how long the last answer is good enough (seconds).
         limit: how long to wait for another call (seconds).
+        is_briefly_held: False to hold an answer that says nothing of the key for as long as any other.
     """
     known = _memory.of(name)
     came = time.monotonic()
@@ -115,7 +98,7 @@ async def asked_once(
         # Not the lock's own wait, which would stop the loop: the other call may be on it.
         await asyncio.sleep(_TURN_SECONDS)
     try:
-        if known.last is not None and _is_good_enough(known, came, hold):
+        if known.last is not None and _is_good_enough(known, came, hold, is_briefly_held=is_briefly_held):
             return known.last
         began = time.monotonic()
         # It may be cancelled: then nothing is known that was not before.
@@ -127,25 +110,42 @@ async def asked_once(
         known.lock.release()
 
 
-def _is_good_enough(known: _Known, came: float, hold: float) -> bool:
+def _is_good_enough(known: _Known, came: float, hold: float, *, is_briefly_held: bool) -> bool:
     now = time.monotonic()
     if known.began > came or now < known.not_before:
         return True
     assert known.last is not None
-    return now - known.began < held(known.last, hold)
+    return now - known.began < (held(known.last, hold) if is_briefly_held else hold)
 
 
-def _hold_of(provider: Provider, ttl: float) -> float:
+def last_of(name: str) -> Verification | None:
+    """Return what came of asking last; None if nothing is remembered."""
+    return _memory.of(name).last
+
+
+def hold_of(provider: Provider, ttl: float) -> float:
     """For how long an answer about a key is good enough for this run (seconds); a service asks a little before."""
     age = max_age()
     return max(provider.ttl, min(ttl * (1 - SPREAD), age)) if age else 0.0
 
 
-def name_of(provider: Provider, place: Place, key: str, variable: str | None) -> str:
-    """What tells a question apart: the key, which nobody can make out of it, and all that it is asked with."""
+def name_of(provider: Provider, place: Place, key: str, variable: str | None, *, is_for_any_key: bool = False) -> str:
+    """What tells a question apart: the key, which nobody can make out of it, and all that it is asked with.
+
+    Args:
+        provider: how it is asked.
+        place: where it is asked.
+        key: the key.
+        variable: where the key comes from.
+        is_for_any_key: True for a name that is the same for all keys that are asked about in the same way.
+    """
     request = provider.request_for(key, variable)
     asked = (place.base_url, request.method, request.base_url, request.path, sorted(request.headers.items()))
-    question = (provider.name, asked, provider.proofs, provider.answers, provider.is_gateway, place.is_gateway)
+    how = (provider.proofs, provider.answers, provider.is_gateway, place.is_gateway)
+    declared = () if provider.unknown_keys == "tested" else (provider.unknown_keys,)
+    question = (provider.name, asked, *how, *declared)
+    if is_for_any_key:
+        return values.keyed_hash(f"{question!r}", secret(), purpose="any key")
     return values.keyed_hash(f"{question!r}\0{key}", secret(), purpose="key")
 
 

@@ -46,7 +46,13 @@ class _NoCacheError(Exception):
 
 
 async def shared(
-    alias: str, name: str, ask: Callable[[], Awaitable[Verification]], *, ttl: float, limit: float
+    alias: str,
+    name: str,
+    ask: Callable[[], Awaitable[Verification]],
+    *,
+    ttl: float,
+    limit: float,
+    is_briefly_held: bool = True,
 ) -> tuple[Verification, bool]:
     """What the fleet knows of a key; or what ``ask`` gives, if it is this process's turn or the cache is of no help.
 
@@ -56,6 +62,7 @@ async def shared(
         ask: asks the provider, and remembers what it said.
         ttl: for how long nobody else asks (seconds).
         limit: how long to wait for what another process is about to find (seconds).
+        is_briefly_held: False to share an answer that says nothing of the key for as long as any other.
 
     Returns:
         that, and whether the cache did its part.
@@ -70,11 +77,18 @@ async def shared(
         cache = text_cache(alias)
     except Exception:
         return await ask(), False
-    return await _shared_through(cache, alias, name, ask, ttl=ttl, limit=limit)
+    return await _shared_through(cache, alias, name, ask, ttl=ttl, limit=limit, is_briefly_held=is_briefly_held)
 
 
 async def _shared_through(
-    cache: Any, alias: str, name: str, ask: Callable[[], Awaitable[Verification]], *, ttl: float, limit: float
+    cache: Any,
+    alias: str,
+    name: str,
+    ask: Callable[[], Awaitable[Verification]],
+    *,
+    ttl: float,
+    limit: float,
+    is_briefly_held: bool,
 ) -> tuple[Verification, bool]:
     key = f"healthguard:key:{name}"
     claim = f"{key}:claim"
@@ -94,7 +108,8 @@ async def _shared_through(
         return await ask(), False
     verification = await ask()
     # Of Redis's and Memcached's seconds there are only whole ones.
-    wait = math.ceil(max(held(verification, ttl) - age(name), verification.retry_after or 0.0))
+    hold = held(verification, ttl) if is_briefly_held else ttl
+    wait = math.ceil(max(hold - age(name), verification.retry_after or 0.0))
     entry = write_entry(name, verification, good_at(name), wait)
     try:
         # Both go by the cache's own clock, the finding first: where it has gone, the claim is about to.

@@ -14,10 +14,21 @@ from healthguard import values
 from healthguard.calling import Asked
 from healthguard.calling.document import MISSING, is_text, kind
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers.inspection import Key, corruption, judgement, looks, suspicion, unaskable, unusual_form
+from healthguard.providers.asking import asked_about
+from healthguard.providers.inspection import (
+    Key,
+    corruption,
+    judgement,
+    looks,
+    suspicion,
+    unaskable,
+    unusual_form,
+    weighed,
+)
 from healthguard.providers.provider import Provider
-from healthguard.providers.remembered import DEFAULT_TTL, asked_about, good_at, name_of
-from healthguard.providers.verdict import KNOWS_KEY, Verdict
+from healthguard.providers.remembered import DEFAULT_TTL, good_at, name_of
+from healthguard.providers.routing import route_of
+from healthguard.providers.verdict import Verdict
 from healthguard.status import Evidence, Fault
 
 _Told = TypeVar("_Told", Unhealthy, Degraded)
@@ -76,16 +87,16 @@ class Vended:
         found = corruption(key) or self._looks(key) or self._expiry(expires_at) or await self._word(key, limit)
         return found and _sentence(found)
 
-    def _looks(self, key: Key) -> Unhealthy | None:
+    def _looks(self, key: Key) -> Unhealthy | Degraded | None:
         # A gateway of one's own gives out keys of any form. One that the environment names is no matter of customers.
-        return None if self._provider.is_gateway else self._blamed(looks(key))
+        return None if self._provider.has_any_form else self._blamed(looks(key))
 
-    def _blamed(self, against: Unhealthy | None) -> Unhealthy | None:
+    def _blamed(self, against: Unhealthy | Degraded | None) -> Unhealthy | Degraded | None:
         """With what to look at first: what vends a mock where it has no key is how the outage began."""
         if against is None or against.problem.code != "key_placeholder":
             return against
         hint = f"{self._mounted} {against.problem.hint}"
-        return Unhealthy.of(dataclasses.replace(against.problem, hint=hint))
+        return type(against).of(dataclasses.replace(against.problem, hint=hint))
 
     def _expiry(self, expires_at: object) -> Unhealthy | None:
         if expires_at is None:
@@ -119,25 +130,35 @@ class Vended:
 
     async def _word(self, key: Key, limit: float | None) -> Unhealthy | Degraded | None:
         """What the provider has to say, and then the form."""
-        told: Unhealthy | Degraded | None = None
-        is_known = False
-        if limit is not None:
-            place = self._provider.place()
-            if flaw := unaskable(key, place):
+        against = suspicion(key)
+        route = route_of(self._provider, key.value)
+        if limit is not None and route.switch is None:
+            asked = dataclasses.replace(key, provider=route.provider)
+            if flaw := unaskable(asked, route.place):
                 return flaw
-            name = name_of(self._provider, place, key.value, self._variable)
+            doubt = looks(key) or against
+            name = name_of(route.provider, route.place, key.value, self._variable)
             verification = await asked_about(
-                name, key.provider, key.value, place=place, variable=self._variable, ttl=DEFAULT_TTL, limit=limit
+                name,
+                route.provider,
+                key.value,
+                place=route.place,
+                variable=self._variable,
+                ttl=DEFAULT_TTL,
+                limit=limit,
+                is_doubtful=doubt is not None,
             )
-            is_known = verification.verdict in KNOWS_KEY
-            told = judgement(key, verification, good_at(name))
-            is_the_environments = place.is_gateway and not self._provider.is_gateway
-            if told is not None and verification.verdict is Verdict.REJECTED and is_the_environments:
-                told = _not_the_customers(told, self._provider)
-        if self._provider.is_gateway:
-            return told
-        against = None if is_known else self._blamed(suspicion(key))
-        return against or told or unusual_form(key)
+            if found := weighed(asked, verification, doubt, is_gateway=self._provider.has_any_form):
+                return self._blamed(found)
+            if told := judgement(asked, verification, good_at(name)):
+                is_another = route.place.is_gateway or route.provider is not self._provider
+                is_environments = is_another and not route.is_declared and not self._provider.is_gateway
+                if verification.verdict is Verdict.REJECTED and is_environments:
+                    return _not_the_customers(told, self._provider)
+                return told
+        elif against is not None and not self._provider.has_any_form:
+            return self._blamed(against)
+        return None if self._provider.has_any_form else unusual_form(key)
 
     @property
     def _mounted(self) -> str:

@@ -13,6 +13,10 @@ class Verdict(enum.StrEnum):
     """Real, but it may not do what was asked, or not from here."""
     NO_FUNDS = "no_funds"
     """Real, but out of credit or over a spending limit."""
+    ACCEPTED = "accepted"
+    """The server takes the key. Whether it takes any other could not be found out."""
+    UNPROVEN = "unproven"
+    """The server gives a random key the same answer: nothing shows the key to be real."""
     REJECTED = "rejected"
     """The provider does not know the key, or has revoked it."""
     RATE_LIMITED = "rate_limited"
@@ -27,5 +31,5 @@ class Verdict(enum.StrEnum):
 
 KNOWS_KEY = frozenset({Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS})
 """The verdicts that show that the provider knows the key."""
-TELLS_OF_KEY = KNOWS_KEY | {Verdict.REJECTED}
-"""The verdicts that say something of the key."""
+TELLS_OF_KEY = KNOWS_KEY | {Verdict.ACCEPTED, Verdict.UNPROVEN, Verdict.REJECTED}
+"""The verdicts that say something of the key, or of the server's answer to it."""

@@ -39,7 +39,9 @@ class Verification:
     retry_after: float | None = None
 
 
-async def verify(provider: Provider, key: str, *, place: Place, variable: str | None, limit: float) -> Verification:
+async def verify(
+    provider: Provider, key: str, *, place: Place, variable: str | None, limit: float, repeats: bool = True
+) -> Verification:
     """Ask ``provider`` about ``key``.
 
     Args:
@@ -48,6 +50,7 @@ async def verify(provider: Provider, key: str, *, place: Place, variable: str | 
         place: where to ask.
         variable: where the key comes from, for providers that treat variables differently.
         limit: how long it may take in all (seconds), from the look-up of the name to the last byte.
+        repeats: False to send exactly one request.
 
     A 401 that does not speak explicitly of the key is asked once more before it counts, a moment later.
     """
@@ -65,7 +68,7 @@ async def verify(provider: Provider, key: str, *, place: Place, variable: str | 
 
     with ending_in(limit):
         verification, is_explicit = await ask()
-        if verification.verdict is Verdict.REJECTED and not is_explicit:
+        if verification.verdict is Verdict.REJECTED and not is_explicit and repeats:
             await asyncio.sleep(min(_PAUSE_SECONDS, time_left(limit) / 4))
             verification, _ = await ask()
         return verification

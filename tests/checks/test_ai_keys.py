@@ -18,7 +18,7 @@ from django.contrib.auth.models import Group
 from django.test import override_settings
 from django.utils.translation import gettext_lazy
 from pytest_httpserver import HTTPServer
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from example_project.deployment import anthropic_key, openai_key
 from healthguard.calling.network import certificates
@@ -48,13 +48,19 @@ def name(request, monkeypatch) -> str:
 
 @pytest.fixture
 def answering(httpserver: HTTPServer, monkeypatch, name):
-    """Let the provider answer every request this way."""
+    """Let the provider answer every request this way; but a 200 is for the key alone, and others are refused."""
 
     def answer(status: int, body: object = b"", headers: dict[str, str] | None = None) -> HTTPServer:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        httpserver.expect_request(PATHS[name]).respond_with_data(
-            content, status, {"Content-Type": "application/json", **(headers or {})}
-        )
+
+        def respond(request: Request) -> Response:
+            # A user in the URL is sent in the place of a Bearer token.
+            is_user = name == "openai" and request.authorization is not None and request.authorization.type == "basic"
+            is_known = status != 200 or is_user or any(KEYS[name] in line for _, line in request.headers)
+            lines = {"Content-Type": "application/json", **(headers or {})}
+            return Response(content, status, lines) if is_known else Response("{}", 401)
+
+        httpserver.expect_request(PATHS[name]).respond_with_handler(respond)
         monkeypatch.setenv(BASES[name], httpserver.url_for("").rstrip("/"))
         return httpserver
 
@@ -242,8 +248,8 @@ def test_one_unclear_401_is_asked_again(result, httpserver, monkeypatch, name) -
 def test_how_it_asks(result, answering, name) -> None:
     server = answering(200, {"data": []})
     assert result(AIProviderKey(name)).status is Status.HEALTHY
-    (request, _), *rest = server.log
-    assert not rest
+    (request, _), (sample, _) = server.log
+    assert KEYS[name] not in str(sample.headers)
     assert request.method == "GET"
     assert request.headers["user-agent"].startswith("healthguard/")
     if name == "anthropic":
@@ -256,13 +262,16 @@ def test_how_it_asks(result, answering, name) -> None:
 @pytest.mark.parametrize("name", ["anthropic"], indirect=True)
 def test_a_key_of_another_kind_is_asked_about_in_its_own_way(result, httpserver, monkeypatch, name) -> None:
     monkeypatch.setenv(BASES[name], httpserver.url_for("").rstrip("/"))
-    httpserver.expect_request("/v1/organizations/me").respond_with_json({"id": "org", "type": "organization"})
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEYS[name].replace("api03", "admin01"))
+    admin = KEYS[name].replace("api03", "admin01")
+    httpserver.expect_request("/v1/organizations/me", headers={"x-api-key": admin}).respond_with_json({"id": "org"})
+    httpserver.expect_request("/v1/organizations/me").respond_with_data("{}", 401)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", admin)
     assert result(AIProviderKey(name)).status is Status.HEALTHY
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "gateway-token-8fJ2kQ91xZpL0vTqWm4Rt")
     bearer = {"authorization": "Bearer gateway-token-8fJ2kQ91xZpL0vTqWm4Rt"}
     httpserver.expect_request("/v1/models", headers=bearer).respond_with_json({"data": []})
+    httpserver.expect_request("/v1/models").respond_with_data("{}", 401)
     assert result(AIProviderKey(name)).status is Status.HEALTHY
 
 
@@ -536,7 +545,9 @@ def test_a_mock_is_a_mock_where_nobody_says_otherwise(result, httpserver, monkey
 
 def test_a_new_form_with_a_word_in_it_is_no_mock_once_the_provider_takes_it(result, httpserver, monkeypatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-sample07-8fJ2kQ91xZpL0vTq8fJ2kQ91xZpL0vTq")
-    itself = dataclasses.replace(PROVIDERS["anthropic"], base_url=httpserver.url_for("").rstrip("/"))
+    itself = dataclasses.replace(
+        PROVIDERS["anthropic"], base_url=httpserver.url_for("").rstrip("/"), unknown_keys="refused"
+    )
     httpserver.expect_request("/v1/models").respond_with_json({"data": []})
     told = result(AIProviderKey(itself))
     assert (told.status, told.problem.code) == (Status.DEGRADED, "key_format")

@@ -11,7 +11,7 @@ import pytest
 
 from example_project.deployment import anthropic_key, openai_key
 from healthguard.checks import AIProviderKey, CredentialExchange
-from healthguard.providers import BEARER, PROVIDERS, Answers, Provider, Request, Verdict, provider_flaws
+from healthguard.providers import BEARER, PROVIDERS, Answers, Provider, Request, Switch, Verdict, provider_flaws
 from healthguard.service import misdeclared, source_of
 from healthguard.status import Status
 
@@ -60,6 +60,14 @@ FLAWS = [
     ({"answers": (Answers(Verdict.REAL, 200, "a", re.compile("x")),)}, "answers"),  # type: ignore[arg-type]
     ({"answers": (Answers(Verdict.REAL, 200, "a", b"x"),)}, "answers"),  # type: ignore[arg-type]
     ({"request": Request(base_url="https://{REGION}.llm.internal")}, "base_url"),
+    ({"unknown_keys": True}, "unknown_keys"),
+    ({"unknown_keys": "checked"}, "unknown_keys"),
+    ({"specimens": "sk-{48}"}, "specimens"),
+    ({"switches": Switch("OFFLINE")}, "switches"),
+    ({"switches": (Switch("OFF-LINE"),)}, "Switch"),
+    ({"switches": (Switch("OFFLINE", "("),)}, "Switch"),
+    ({"switches": (Switch("OFFLINE", provider="openia", base_url="https://llm.internal"),)}, "Switch"),
+    ({"switches": (Switch("OFFLINE", provider="openai", base_url="llm.internal"),)}, "base_url"),
 ]
 
 
@@ -98,6 +106,8 @@ def test_the_catalog_has_no_flaw(provider) -> None:
         {"request": Request("", {"x-api-key": "{key}", "x-org": "ours"}, "POST")},
         {"variables": ["GATEWAY_KEY"], "formats": [r"gw-\w+"], "proofs": ["id"]},
         {"proofs": (), "answers": (Answers(Verdict.REAL, 204),)},
+        {"unknown_keys": "accepted", "specimens": ["gw-{20}"]},
+        {"switches": (Switch("OFFLINE"), Switch("TYPE", "azure", "azure_openai", "{AZURE_OPENAI_ENDPOINT}"))},
         {"base_url": "http://{GATEWAY_HOST}:{GATEWAY_PORT}/v1"},
         {"base_url": "https://[{GATEWAY_ADDRESS}]:8443"},
         *({"name": name} for name in ("xai-eu", "xai-grok", "pplx-eu", "hf_org-a", "api_org_second", "gpt-4-gateway")),
@@ -194,6 +204,7 @@ def test_what_is_escaped_in_an_address_stays_so(result, httpserver, monkeypatch,
     """Some gateways name their routes so."""
     monkeypatch.setenv("GATEWAY_KEY", "k-8fJ2kQ91xZpL0vTq")
     httpserver.expect_request(re.compile(".*")).respond_with_json({"data": []})
-    provider = gateway(base_url=httpserver.url_for("").rstrip("/") + path, is_gateway=True)
+    base_url = httpserver.url_for("").rstrip("/") + path
+    provider = gateway(base_url=base_url, is_gateway=True, unknown_keys="refused")
     assert result(AIProviderKey(provider)).status is Status.HEALTHY
     assert httpserver.log[0][0].environ["RAW_URI"] == f"{path}/models"

@@ -84,11 +84,12 @@ def _bare(monkeypatch) -> None:
 
 
 def here(provider: Provider, server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    """``provider``, but on ``server``, under its own path."""
+    """``provider``, but on ``server``, under its own path. What it says of a random key is another test's matter."""
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.url_for("/"))
     if provider.name == "azure_openai":
-        return provider
-    return dataclasses.replace(provider, base_url=server.url_for(urlsplit(provider.base_url).path).rstrip("/"))
+        return dataclasses.replace(provider, unknown_keys="refused")
+    base_url = server.url_for(urlsplit(provider.base_url).path).rstrip("/")
+    return dataclasses.replace(provider, base_url=base_url, unknown_keys="refused")
 
 
 def answer_with(server: HTTPServer, answer: Answer, key: str) -> None:
@@ -102,6 +103,17 @@ def answer_with(server: HTTPServer, answer: Answer, key: str) -> None:
     response = Response(content.replace(b"{key}", key.encode()), answer.status, headers)
     server.clear()
     server.expect_request(_Any()).respond_with_response(response)
+
+
+def answer_only(server: HTTPServer, answer: Answer, key: str) -> None:
+    """Let ``server`` answer this way about ``key``, and refuse any other."""
+
+    def respond(request: Received) -> Response:
+        is_known = any(key in line for _, line in request.headers)
+        return Response(json.dumps(answer.body) if is_known else "{}", answer.status if is_known else 401)
+
+    server.clear()
+    server.expect_request(_Any()).respond_with_handler(respond)
 
 
 class _Any:
@@ -216,12 +228,13 @@ def test_a_variable_that_names_another_place(result, httpserver, monkeypatch, na
     """A gateway: its keys are of any form, and only its answer counts."""
     provider = PROVIDERS[name]
     monkeypatch.setenv(provider.variables[0], "virtual-key-of-a-gateway")
-    answer_with(httpserver, GOOD[name], "")
+    answer_only(httpserver, GOOD[name], "virtual-key-of-a-gateway")
     monkeypatch.setenv(variable, httpserver.url_for("/some/gateway/"))
     assert result(AIProviderKey(name)).status is Status.HEALTHY
-    (request,) = requests(httpserver)
-    assert request.path.startswith("/some/gateway/")
-    assert "//" not in request.path
+    paths = {request.path for request in requests(httpserver)}
+    assert len(paths) == 1
+    assert next(iter(paths)).startswith("/some/gateway/")
+    assert "//" not in next(iter(paths))
     # Named, but the provider itself: then its forms count.
     for url in (provider.base_url, provider.base_url + "/", f" {provider.base_url}\n"):
         monkeypatch.setenv(variable, url)
@@ -446,11 +459,11 @@ def test_a_gateway_in_a_line(result, httpserver, monkeypatch) -> None:
         name="gateway", variables=("GATEWAY_API_KEY",), base_url=httpserver.url_for("/v1"), is_gateway=True
     )
     monkeypatch.setenv("GATEWAY_API_KEY", "anything")
-    answer_with(httpserver, Answer(Verdict.REAL, 200, {"object": "list", "data": []}), "")
+    answer_only(httpserver, Answer(Verdict.REAL, 200, {"object": "list", "data": []}), "anything")
     told = result(AIProviderKey(gateway))
     assert (told.status, told.evidence["provider"]) == (Status.HEALTHY, "gateway")
-    assert requests(httpserver)[-1].path == "/v1/models"
-    assert requests(httpserver)[-1].headers["Authorization"] == "Bearer anything"
+    assert requests(httpserver)[0].path == "/v1/models"
+    assert requests(httpserver)[0].headers["Authorization"] == "Bearer anything"
     answer_with(httpserver, Answer(Verdict.REJECTED, 401, {"error": {"message": "no"}}), "")
     told = result(AIProviderKey(gateway))
     assert (told.status, told.problem.code) == (Status.UNHEALTHY, "key_rejected")
@@ -482,7 +495,9 @@ def test_what_is_read_where_a_provider_tells_nothing_else(
 
 
 def test_ollama_takes_any_key(result, httpserver, monkeypatch) -> None:
-    ollama = Provider(name="ollama", variables=("OLLAMA_API_KEY",), base_url="http://{OLLAMA_HOST}/v1", is_gateway=True)
+    ollama = Provider(
+        name="ollama", variables=("OLLAMA_API_KEY",), base_url="http://{OLLAMA_HOST}/v1", unknown_keys="accepted"
+    )
     monkeypatch.setenv("OLLAMA_API_KEY", "ollama")
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
     assert result(AIProviderKey(ollama)).problem.code == "base_url_missing"
@@ -501,6 +516,7 @@ def test_a_strict_provider_of_ones_own(result, httpserver, monkeypatch) -> None:
         request=Request("/v1/me", {"x-api-key": "{key}"}),
         proofs=("account",),
         answers=(Answers(Verdict.NO_FUNDS, 403, "error.code", "no_credit"),),
+        unknown_keys="refused",
     )
     key = maker(strict.formats[0])(RNG)
     monkeypatch.setenv("STRICT_KEY", key)

@@ -73,6 +73,8 @@ def fleet(surroundings: Surroundings, tmp_path_factory: pytest.TempPathFactory) 
         "OPENAI_BASE_URL": surroundings.openai.url,
         "SSL_CERT_FILE": str(trusted),
     }
+    for provider, name in ((surroundings.anthropic, "ANTHROPIC_API_KEY"), (surroundings.openai, "OPENAI_API_KEY")):
+        provider.keys = (environment[name],)
     fleet = Fleet(Pod(name, tmp_path_factory.mktemp("pod"), environment) for name in pods.KINDS)
     fleet.pods[0].site.migrate()
     for pod in fleet:

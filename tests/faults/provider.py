@@ -25,11 +25,14 @@ class Provider:
 
     Args:
         context: what it proves itself with over TLS; without, it speaks plain HTTP.
+
+    While all is well, it refuses every key that is not in ``keys``, unless that is empty.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.context = context
         self.behaviour: Behaviour = healthy
+        self.keys: tuple[str, ...] = ()
         self.asked = 0
         # Not port 0: while this is down, the kernel may give such a port to somebody who connects.
         self.port = free_port()
@@ -69,7 +72,9 @@ class Provider:
                         return
                     head += chunk
                 self.asked += 1
-                self.behaviour(connection)
+                is_known = not self.keys or any(key.encode() in head for key in self.keys)
+                behaviour = refuses if self.behaviour is healthy and not is_known else self.behaviour
+                behaviour(connection)
 
 
 def answer(status: int, body: object, *headers: str) -> Behaviour:
@@ -84,6 +89,7 @@ def answer(status: int, body: object, *headers: str) -> Behaviour:
 
 
 healthy = answer(200, {"data": [{"id": "model"}]})
+refuses = answer(401, {"error": {"type": "authentication_error", "code": "invalid_api_key"}})
 
 
 def resets(connection: socket.socket) -> None:

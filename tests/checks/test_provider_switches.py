@@ -1,0 +1,203 @@
+"""Variables of the providers' SDKs that move a key to another service: no other service may reject it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from healthguard.checks import AIProviderKey, CredentialExchange
+from healthguard.providers import PROVIDERS, Provider, Switch
+from healthguard.providers.remembered import _memory
+from healthguard.providers.routing import route_of
+from healthguard.status import Status
+from tests.keys import key_of, maker
+
+RNG = random.Random(os.urandom(8))
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch) -> None:
+    for provider in PROVIDERS.values():
+        names = (*provider.variables, *provider.place_variables, *(switch.variable for switch in provider.switches))
+        for name in (*names, "AZURE_OPENAI_ENDPOINT", "AWS_REGION"):
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    _memory.forget()
+
+
+@pytest.fixture
+def rejecting(httpserver: HTTPServer) -> HTTPServer:
+    """A service that knows no key."""
+    httpserver.clear()
+    return httpserver
+
+
+ELSEWHERE = [("gemini", "GOOGLE_GENAI_USE_VERTEXAI", value) for value in ("true", "True", "TRUE", "1", " true ")] + [
+    ("gemini", "GOOGLE_GENAI_USE_ENTERPRISE", "true"),
+    ("anthropic", "CLAUDE_CODE_USE_BEDROCK", "1"),
+    ("anthropic", "CLAUDE_CODE_USE_VERTEX", "1"),
+    ("anthropic", "CLAUDE_CODE_USE_FOUNDRY", "true"),
+    ("huggingface", "HF_HUB_OFFLINE", "1"),
+    ("huggingface", "TRANSFORMERS_OFFLINE", "YES"),
+    ("bedrock", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com"),
+]
+
+
+@pytest.mark.parametrize(("name", "variable", "value"), ELSEWHERE)
+def test_key_that_works_elsewhere_is_judged_by_its_looks(result, monkeypatch, rejecting, name, variable, value) -> None:
+    provider = dataclasses.replace(PROVIDERS[name], base_url=rejecting.url_for("").rstrip("/"), base_url_variables=())
+    for key, status, code in (
+        (key_of(PROVIDERS[name], RNG), Status.HEALTHY, None),
+        ("your-api-key-here", Status.UNHEALTHY, "key_placeholder"),
+        ("8fJ2kQ91xZpL0vTqWm4RtYbN7hGs3dEa-8fJ2kQ91xZpL0vT", Status.DEGRADED, "key_format"),
+    ):
+        monkeypatch.setenv(provider.variables[0], key)
+        monkeypatch.setenv(variable, value)
+        told = result(AIProviderKey(provider))
+        assert (told.status, told.problem and told.problem.code) == (status, code)
+        assert key not in repr(told)
+    assert rejecting.log == []
+
+
+def test_evidence_names_the_switch(result, monkeypatch) -> None:
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    monkeypatch.setenv("GOOGLE_API_KEY", "AQ.Ab8RN6" + maker(r"[\w-]{44}")(RNG))
+    told = result(AIProviderKey("gemini"))
+    assert (told.status, told.evidence["not_asked"]) == (Status.HEALTHY, "GOOGLE_GENAI_USE_VERTEXAI")
+
+
+@pytest.mark.parametrize("value", ["false", "0", "", "no", "off"])
+def test_switch_that_is_off_changes_nothing(result, monkeypatch, rejecting, value) -> None:
+    provider = dataclasses.replace(PROVIDERS["gemini"], base_url=rejecting.url_for("").rstrip("/"))
+    error = {"error": {"details": [{"reason": "API_KEY_INVALID"}]}}
+    rejecting.expect_request("/v1beta/models").respond_with_json(error, 400)
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", value)
+    monkeypatch.setenv("GOOGLE_API_KEY", key_of(PROVIDERS["gemini"], RNG))
+    assert result(AIProviderKey(provider)).problem.code == "key_rejected"
+
+
+AZURE_KEY = key_of(PROVIDERS["azure_openai"], RNG)
+OPENAI_KEY = key_of(PROVIDERS["openai"], RNG)
+AZURE_URL = "https://acme.openai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("environment", "key", "asked_as", "base_url"),
+    [
+        ({"OPENAI_API_TYPE": "azure", "OPENAI_API_BASE": AZURE_URL}, AZURE_KEY, "azure_openai", AZURE_URL),
+        ({"OPENAI_API_TYPE": "azure", "AZURE_OPENAI_ENDPOINT": AZURE_URL}, AZURE_KEY, "azure_openai", AZURE_URL),
+        ({"OPENAI_API_TYPE": "Azure", "OPENAI_BASE_URL": f"{AZURE_URL}/"}, AZURE_KEY, "azure_openai", f"{AZURE_URL}/"),
+        ({"AZURE_OPENAI_ENDPOINT": AZURE_URL}, AZURE_KEY, "azure_openai", AZURE_URL),
+        ({"AZURE_OPENAI_ENDPOINT": AZURE_URL}, OPENAI_KEY, "openai", "https://api.openai.com/v1"),
+        ({"OPENAI_API_TYPE": "azure"}, OPENAI_KEY, "openai", "https://api.openai.com/v1"),
+        ({"OPENAI_API_TYPE": "openai"}, AZURE_KEY, "openai", "https://api.openai.com/v1"),
+        (
+            {"AZURE_OPENAI_ENDPOINT": AZURE_URL, "OPENAI_BASE_URL": "https://llm.internal/v1"},
+            AZURE_KEY,
+            "openai",
+            "https://llm.internal/v1",
+        ),
+    ],
+)
+def test_key_of_openais_variable_is_asked_about_where_the_sdk_sends_it(
+    monkeypatch, environment, key, asked_as, base_url
+) -> None:
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    route = route_of(PROVIDERS["openai"], key)
+    assert (route.provider.name, route.place.base_url, route.switch) == (asked_as, base_url, None)
+
+
+@pytest.mark.parametrize(
+    "environment", [{"OPENAI_API_TYPE": "azure"}, {"OPENAI_API_TYPE": "azure_ad"}, {"OPENAI_API_TYPE": "azuread"}]
+)
+def test_azure_whose_endpoint_is_in_the_code_is_not_asked(result, monkeypatch, environment) -> None:
+    """A key of Azure has its usual form; a token of its directory has none that is known."""
+    monkeypatch.setenv("OPENAI_API_KEY", AZURE_KEY)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    assert route_of(PROVIDERS["openai"], AZURE_KEY).switch == "OPENAI_API_TYPE"
+    told = result(AIProviderKey("openai"))
+    assert told.status is (Status.HEALTHY if environment["OPENAI_API_TYPE"] == "azure" else Status.DEGRADED)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_azure_key_in_openais_variable(result, httpserver, monkeypatch, is_known) -> None:
+    def answer(request):
+        from werkzeug import Response
+
+        is_it = request.headers.get("api-key") == AZURE_KEY and is_known
+        return Response('{"data": []}' if is_it else "{}", 200 if is_it else 401)
+
+    httpserver.expect_request("/openai/models").respond_with_handler(answer)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", httpserver.url_for(""))
+    monkeypatch.setenv("OPENAI_API_KEY", AZURE_KEY)
+    told = result(AIProviderKey("openai"))
+    assert told.status is (Status.HEALTHY if is_known else Status.UNHEALTHY)
+    if told.problem:
+        assert told.problem.code == "key_rejected"
+        assert "Azure" in told.problem.message
+
+
+@pytest.mark.parametrize(
+    ("environment", "base_url"),
+    [
+        ({}, "https://bedrock.eu-west-1.amazonaws.com"),
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "https://bedrock-fips.eu-west-1.amazonaws.com"),
+        ({"AWS_ENDPOINT_URL": "http://localstack:4566"}, "http://localstack:4566"),
+        ({"AWS_ENDPOINT_URL_BEDROCK": "http://a", "AWS_ENDPOINT_URL": "http://b"}, "http://a"),
+        (
+            {"AWS_ENDPOINT_URL": "http://b", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+            "https://bedrock.eu-west-1.amazonaws.com",
+        ),
+    ],
+)
+def test_bedrock_is_asked_at_the_endpoint_of_the_sdk(monkeypatch, environment, base_url) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    assert route_of(PROVIDERS["bedrock"], key_of(PROVIDERS["bedrock"], RNG)).place.base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url"),
+    [
+        ("bedrock-runtime.us-west-2.amazonaws.com/openai/v1", "https://bedrock.us-west-2.amazonaws.com"),
+        ("bedrock-runtime-fips.us-west-2.amazonaws.com/openai/v1", "https://bedrock.us-west-2.amazonaws.com"),
+        ("bedrock-mantle.us-east-1.api.aws/v1", "https://bedrock.us-east-1.amazonaws.com"),
+    ],
+)
+def test_bedrock_through_openais_sdk(monkeypatch, host, base_url) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"https://{host}")
+    route = route_of(PROVIDERS["openai"], key_of(PROVIDERS["bedrock"], RNG))
+    assert (route.provider.name, route.place.base_url) == ("bedrock", base_url)
+
+
+def test_router_of_hugging_face_is_asked_at_the_hub(monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://router.huggingface.co/v1")
+    route = route_of(PROVIDERS["openai"], key_of(PROVIDERS["huggingface"], RNG))
+    assert (route.provider.name, route.place.base_url) == ("huggingface", "https://huggingface.co")
+
+
+def test_vended_key_that_works_elsewhere_is_not_asked_about(result, httpserver, monkeypatch) -> None:
+    provider = dataclasses.replace(PROVIDERS["gemini"], base_url=httpserver.url_for("").rstrip("/"))
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    entry = {"credentials": {"gemini": key_of(PROVIDERS["gemini"], RNG)}}
+    httpserver.expect_request("/exchange").respond_with_json(entry)
+    told = result(CredentialExchange(httpserver.url_for("/exchange"), [provider], verify=True))
+    assert told.problem is None
+    assert len(httpserver.log) == 1
+
+
+def test_own_provider_has_switches_of_its_own(result, monkeypatch) -> None:
+    own = Provider(
+        name="own", variables=("OWN_KEY",), base_url="http://127.0.0.1:1", switches=(Switch("OWN_OFFLINE", "yes"),)
+    )
+    monkeypatch.setenv("OWN_KEY", "own-8fJ2kQ91xZpL0vTq")
+    assert result(AIProviderKey(own)).problem.code == "provider_down"
+    monkeypatch.setenv("OWN_OFFLINE", "yes")
+    assert result(AIProviderKey(own)).status is Status.HEALTHY
