@@ -20,6 +20,9 @@ _RANDOM = "{48}"
 # Nothing about the key: it took too long, came too early, or was one of too many. RFC 9110, RFC 6585, RFC 8470.
 _PASSING = frozenset({408, 425, 429})
 
+_REFUSAL_SECONDS = 24 * 3600.0
+"""How long a server that has refused a random key is sent no other (seconds)."""
+
 
 async def asked_about(
     name: str,
@@ -59,12 +62,16 @@ async def asked_about(
             functools.partial(ask_about, sample_of(provider, key, variable), repeats=False),
             hold=hold_of(provider, ttl),
             limit=time_left(limit),
-            is_briefly_held=False,
+            holds=_held_sample,
         )
         if share is None:
             return await once()
         hold = max(ttl, provider.ttl)
-        return (await shared(share, test, once, ttl=hold, limit=time_left(limit), is_briefly_held=False))[0]
+        longest = max(hold, _REFUSAL_SECONDS)
+        sample, _ = await shared(
+            share, test, once, ttl=hold, limit=time_left(limit), holds=_held_sample, longest=longest
+        )
+        return sample
 
     async def ask() -> Verification:
         # Another call may have been waited for.
@@ -85,18 +92,32 @@ async def asked_about(
 def compared(verification: Verification, sample: Verification) -> Verification:
     """Return what ``verification`` is worth, given what the same server says of a random key.
 
-    A 2xx for both shows nothing. A random key that is refused, in whatever way, shows that keys are checked. A server
-    that is in trouble meanwhile, or limits the rate, leaves the question open.
+    A 2xx for both shows nothing, unless only the random key gets an empty list. A random key that is refused, in
+    whatever way, shows that keys are checked. A server that is in trouble meanwhile, or limits the rate, leaves the
+    question open.
     """
     if verification.verdict not in KNOWS_KEY:
         return verification
     if sample.verdict is verification.verdict:
-        return dataclasses.replace(verification, verdict=Verdict.UNPROVEN)
-    is_answer = sample.http_status is not None and sample.http_status < 500 and sample.http_status not in _PASSING
-    if is_answer or verification.verdict is not Verdict.REAL:
+        is_another = sample.is_empty and not verification.is_empty
+        return verification if is_another else dataclasses.replace(verification, verdict=Verdict.UNPROVEN)
+    if _is_answer(sample) or verification.verdict is not Verdict.REAL:
         return verification
     reason = f"{verification.reason}; for a random key: {sample.reason}"
     return dataclasses.replace(verification, verdict=Verdict.ACCEPTED, reason=reason)
+
+
+def _is_answer(sample: Verification) -> bool:
+    return sample.http_status is not None and sample.http_status < 500 and sample.http_status not in _PASSING
+
+
+def _held_sample(sample: Verification, hold: float) -> float:
+    """Return how long what came of a random key is held (seconds); 0 where nothing is.
+
+    A server that has refused one checks keys, and may lock out whoever goes on to send it wrong ones.
+    """
+    is_refused = _is_answer(sample) and sample.verdict not in KNOWS_KEY
+    return max(hold, _REFUSAL_SECONDS) if hold and is_refused else hold
 
 
 def sample_of(provider: Provider, key: str, variable: str | None) -> str:

@@ -18,6 +18,7 @@ from healthguard.providers.switches import (
     GEMINI_SWITCHES,
     HUGGINGFACE_SWITCHES,
     OPENAI_SWITCHES,
+    REPLICATE_SWITCHES,
 )
 from healthguard.providers.verdict import Verdict
 
@@ -280,6 +281,7 @@ REPLICATE = Provider(
     base_url_variables=("REPLICATE_BASE_URL",),
     formats=(r"r8_[\w-]{37}",),
     specimens=("r8_{37}",),
+    switches=REPLICATE_SWITCHES,
     prefixes=("r8_",),
     distinctive=("r8_",),
     request=Request("/account"),

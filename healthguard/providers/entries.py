@@ -72,7 +72,8 @@ def _rebuild(fields: Any, ttl: float) -> tuple[Verification, float | None] | Non
             # An old entry that somebody writes again has expired.
             if not -_CLOCK_SKEW <= time.time() - written_at <= limit + _CLOCK_SKEW:
                 return None
-            return Verification(Verdict(verdict), reason, host, status), good_at
+            is_empty = fields.get("is_empty") is True
+            return Verification(Verdict(verdict), reason, host, status, is_empty=is_empty), good_at
     return None
 
 

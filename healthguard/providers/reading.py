@@ -43,6 +43,16 @@ def read(provider: Provider, status: int, content: bytes, *, stands_in: bool = F
     return (Verdict.DOWN if status >= 500 else Verdict.UNKNOWN), True
 
 
+def has_empty_list(provider: Provider, content: bytes) -> bool:
+    """Return True if what shows an answer to be the provider's is a list without members."""
+    body = _parsed(content)
+    lists = [body] if isinstance(body, list) else []
+    if isinstance(body, dict):
+        names = [path.removesuffix("[]") for path in provider.proofs if path.endswith("[]") and path != "[]"]
+        lists = [found for name in names for found in at(body, name) if isinstance(found, list)]
+    return bool(lists) and not any(lists)
+
+
 def _proves(body: object, path: str) -> bool:
     if path == "[]":
         return isinstance(body, list)

@@ -79,7 +79,7 @@ async def asked_once(
     *,
     hold: float,
     limit: float,
-    is_briefly_held: bool = True,
+    holds: Callable[[Verification, float], float] | None = None,
 ) -> Verification:
     """What ``ask`` gives; or, where it was given not long ago, or while backing off, what it gave last.
 
@@ -88,7 +88,7 @@ async def asked_once(
         ask: asks the provider.
         hold: for how long the last answer is good enough (seconds).
         limit: how long to wait for another call (seconds).
-        is_briefly_held: False to hold an answer that says nothing of the key for as long as any other.
+        holds: gives, for an answer and ``hold``, how long that answer is good enough (seconds); None for :func:`held`.
     """
     known = _memory.of(name)
     came = time.monotonic()
@@ -98,7 +98,7 @@ async def asked_once(
         # Not the lock's own wait, which would stop the loop: the other call may be on it.
         await asyncio.sleep(_TURN_SECONDS)
     try:
-        if known.last is not None and _is_good_enough(known, came, hold, is_briefly_held=is_briefly_held):
+        if known.last is not None and _is_good_enough(known, came, hold, holds or held):
             return known.last
         began = time.monotonic()
         # It may be cancelled: then nothing is known that was not before.
@@ -110,12 +110,12 @@ async def asked_once(
         known.lock.release()
 
 
-def _is_good_enough(known: _Known, came: float, hold: float, *, is_briefly_held: bool) -> bool:
+def _is_good_enough(known: _Known, came: float, hold: float, holds: Callable[[Verification, float], float]) -> bool:
     now = time.monotonic()
     if known.began > came or now < known.not_before:
         return True
     assert known.last is not None
-    return now - known.began < (held(known.last, hold) if is_briefly_held else hold)
+    return now - known.began < holds(known.last, hold)
 
 
 def last_of(name: str) -> Verification | None:

@@ -52,7 +52,8 @@ async def shared(
     *,
     ttl: float,
     limit: float,
-    is_briefly_held: bool = True,
+    holds: Callable[[Verification, float], float] = held,
+    longest: float | None = None,
 ) -> tuple[Verification, bool]:
     """What the fleet knows of a key; or what ``ask`` gives, if it is this process's turn or the cache is of no help.
 
@@ -62,7 +63,8 @@ async def shared(
         ask: asks the provider, and remembers what it said.
         ttl: for how long nobody else asks (seconds).
         limit: how long to wait for what another process is about to find (seconds).
-        is_briefly_held: False to share an answer that says nothing of the key for as long as any other.
+        holds: gives, for an answer and ``ttl``, how long that answer is good enough (seconds).
+        longest: the longest time that it gives (seconds); ``ttl`` by default.
 
     Returns:
         that, and whether the cache did its part.
@@ -77,7 +79,7 @@ async def shared(
         cache = text_cache(alias)
     except Exception:
         return await ask(), False
-    return await _shared_through(cache, alias, name, ask, ttl=ttl, limit=limit, is_briefly_held=is_briefly_held)
+    return await _shared_through(cache, alias, name, ask, ttl=ttl, limit=limit, holds=holds, longest=longest or ttl)
 
 
 async def _shared_through(
@@ -88,7 +90,8 @@ async def _shared_through(
     *,
     ttl: float,
     limit: float,
-    is_briefly_held: bool,
+    holds: Callable[[Verification, float], float],
+    longest: float,
 ) -> tuple[Verification, bool]:
     key = f"healthguard:key:{name}"
     claim = f"{key}:claim"
@@ -97,7 +100,7 @@ async def _shared_through(
     try:
         # For as long as asking may take, so that who dies in the middle of it stands in nobody's way.
         while max_age() and not await _call(alias, lambda: cache.add(claim, 1, timeout=math.ceil(limit) or 1)):
-            found = read_entry(name, await _call(alias, lambda: cache.get(key)), ttl)
+            found = read_entry(name, await _call(alias, lambda: cache.get(key)), longest)
             if found is not None:
                 learn(name, *found)
                 return found[0], True
@@ -108,8 +111,7 @@ async def _shared_through(
         return await ask(), False
     verification = await ask()
     # Of Redis's and Memcached's seconds there are only whole ones.
-    hold = held(verification, ttl) if is_briefly_held else ttl
-    wait = math.ceil(max(hold - age(name), verification.retry_after or 0.0))
+    wait = math.ceil(max(holds(verification, ttl) - age(name), verification.retry_after or 0.0))
     entry = write_entry(name, verification, good_at(name), wait)
     try:
         # Both go by the cache's own clock, the finding first: where it has gone, the claim is about to.

@@ -66,6 +66,11 @@ OPENAI_SWITCHES = (
 # huggingface_hub: the hub is not called at all.
 HUGGINGFACE_SWITCHES = (Switch("HF_HUB_OFFLINE"), Switch("TRANSFORMERS_OFFLINE"))
 
+# The client of replicate before version 2; in later ones it is REPLICATE_BASE_URL, which has the version in its path.
+REPLICATE_SWITCHES = (
+    Switch("REPLICATE_API_BASE_URL", ".+", provider="replicate", base_url="{REPLICATE_API_BASE_URL}/v1"),
+)
+
 # The configuration of botocore and of AWS's other SDKs: https://docs.aws.amazon.com/sdkref/latest/guide/.
 _BEDROCK = "https://bedrock.{AWS_REGION|AWS_DEFAULT_REGION}.amazonaws.com"
 BEDROCK_SWITCHES = (

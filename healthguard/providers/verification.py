@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from healthguard.calling import NoAnswerError, Target, call
 from healthguard.deadline import ending_in, time_left
 from healthguard.providers.provider import Place, Provider
-from healthguard.providers.reading import read
+from healthguard.providers.reading import has_empty_list, read
 from healthguard.providers.verdict import KNOWS_KEY, Verdict
 
 _PAUSE_SECONDS = 0.5
@@ -30,6 +30,7 @@ class Verification:
         host: who was asked.
         http_status: the status of the answer; None if there was none.
         retry_after: how long the provider wants not to be asked (seconds); None where it does not say.
+        is_empty: True if the list that shows the answer to be the provider's has no members.
     """
 
     verdict: Verdict
@@ -37,6 +38,7 @@ class Verification:
     host: str
     http_status: int | None = None
     retry_after: float | None = None
+    is_empty: bool = False
 
 
 async def verify(
@@ -92,7 +94,8 @@ async def _ask(
         # As with the providers' own clients, there is one such line, and it tells of the user.
         return Verification(Verdict.UNKNOWN, "the URL's user was sent in the key's place", host, answer.status), True
     retry_after = _seconds(answer.headers.get("retry-after")) if answer.status in (429, 503) else None
-    return Verification(verdict, f"HTTP {answer.status}", host, answer.status, retry_after), is_explicit
+    is_empty = verdict is Verdict.REAL and has_empty_list(provider, answer.content)
+    return Verification(verdict, f"HTTP {answer.status}", host, answer.status, retry_after, is_empty), is_explicit
 
 
 def _seconds(retry_after: str | None) -> float | None:

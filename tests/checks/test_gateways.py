@@ -395,6 +395,19 @@ def test_no_random_key_is_sent_where_the_answer_claims_nothing(result, httpserve
     assert all("virtual" in request.headers["authorization"] for request, _ in httpserver.log)
 
 
+@pytest.mark.parametrize(("body", "is_real"), [({"data": []}, True), (MODELS, False), ({"data": [{"id": "b"}]}, False)])
+def test_empty_list_for_a_random_key_is_another_answer(result, openai_gateway, body, is_real) -> None:
+    openai_gateway(lambda request: Response(json.dumps(body), 200))
+    assert (result(AIProviderKey("openai")).status is Status.HEALTHY) is is_real
+
+
+def test_empty_list_for_everybody_proves_nothing(result, httpserver, monkeypatch) -> None:
+    httpserver.expect_request("/v1/models").respond_with_json({"data": []})
+    monkeypatch.setenv("OPENAI_BASE_URL", httpserver.url_for("/v1"))
+    monkeypatch.setenv("OPENAI_API_KEY", "virtual-8fJ2kQ91xZpL0vTq")
+    assert result(AIProviderKey("openai")).problem.code == "key_unproven"
+
+
 def test_another_providers_key_at_an_open_gateway_is_only_unproven(result, monkeypatch, gateway) -> None:
     """It may be meant for what stands behind the gateway."""
     monkeypatch.setenv("OPENAI_BASE_URL", gateway.base_urls["OPENAI_BASE_URL"])
@@ -429,6 +442,24 @@ def test_random_key_that_met_trouble_is_not_sent_again_within_the_ttl(openai_gat
     for _ in range(3):
         assert run(AIProviderKey("openai")).status is Status.HEALTHY
     assert len(httpserver.log) == 2
+
+
+@pytest.mark.parametrize("status", [401, 400, 200, 500, 429])
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_server_that_refuses_a_random_key_gets_no_other_for_a_day(
+    openai_gateway, httpserver, settings, status, is_shared
+) -> None:
+    """It may lock out whoever sends wrong ones. One that does not refuse it is asked again after the ttl."""
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": backend}, "fleet": {"BACKEND": backend, "LOCATION": f"day-{status}"}}
+    key = openai_gateway(lambda request: Response(json.dumps(MODELS), status))
+    for _ in range(3):
+        run(AIProviderKey("openai", ttl=1, share="fleet" if is_shared else None))
+        time.sleep(2.1)
+    caches["fleet"].clear()
+    about = [key in request.headers["authorization"] for request, _ in httpserver.log]
+    assert about.count(True) == 3
+    assert (about.count(False) == 1) is (status in {400, 401})
 
 
 @pytest.mark.parametrize("is_open", [True, False])

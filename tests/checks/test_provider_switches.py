@@ -163,6 +163,12 @@ def test_bedrock_is_asked_at_the_endpoint_of_the_sdk(monkeypatch, environment, b
     assert route_of(PROVIDERS["bedrock"], key_of(PROVIDERS["bedrock"], RNG)).place.base_url == base_url
 
 
+def test_replicates_older_client_names_another_server(monkeypatch) -> None:
+    monkeypatch.setenv("REPLICATE_API_BASE_URL", "https://replicate.internal")
+    route = route_of(PROVIDERS["replicate"], key_of(PROVIDERS["replicate"], RNG))
+    assert (route.place.base_url, route.place.proves) == ("https://replicate.internal/v1", False)
+
+
 @pytest.mark.parametrize(
     ("host", "base_url"),
     [
