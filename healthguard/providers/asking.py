@@ -76,13 +76,12 @@ async def asked_about(
     async def ask() -> Verification:
         # Another call may have been waited for.
         with ending_in(wait_limit(limit)):
-            if place.proves:
-                return await ask_about(key)
-            if _came_late(last_of(test)):
+            if not place.proves and _came_late(last_of(test)):
                 # A slow server has no time for two requests one after the other.
-                return compared(*await asyncio.gather(ask_about(key), ask_about_sample()))
+                verification, sample = await asyncio.gather(ask_about(key), ask_about_sample())
+                return compared(verification, sample) if _is_tested(verification, is_doubtful) else verification
             verification = await ask_about(key)
-            if verification.verdict is not Verdict.REAL and not (is_doubtful and verification.verdict in KNOWS_KEY):
+            if place.proves or not _is_tested(verification, is_doubtful):
                 return verification
             return compared(verification, await ask_about_sample())
 
@@ -96,15 +95,28 @@ def compared(verification: Verification, sample: Verification) -> Verification:
     whatever way, shows that keys are checked. A server that is in trouble meanwhile, or limits the rate, leaves the
     question open.
     """
-    if verification.verdict not in KNOWS_KEY:
-        return verification
     if sample.verdict is verification.verdict:
-        is_another = sample.is_empty and not verification.is_empty
+        is_another = (sample.is_empty and not verification.is_empty) or (
+            verification.verdict is Verdict.UNKNOWN and sample.http_status != verification.http_status
+        )
         return verification if is_another else dataclasses.replace(verification, verdict=Verdict.UNPROVEN)
     if _is_answer(sample) or verification.verdict is not Verdict.REAL:
         return verification
     reason = f"{verification.reason}; for a random key: {sample.reason}"
     return dataclasses.replace(verification, verdict=Verdict.ACCEPTED, reason=reason)
+
+
+def _is_tested(verification: Verification, is_doubtful: bool) -> bool:
+    """Return True if an answer counts only if a random key gets another.
+
+    If the looks speak against the key, that is every answer that would refute them, and a 2xx of any other form.
+    """
+    if verification.verdict is Verdict.REAL:
+        return True
+    is_success = verification.http_status is not None and 200 <= verification.http_status < 300
+    return is_doubtful and (
+        verification.verdict in KNOWS_KEY or (verification.verdict is Verdict.UNKNOWN and is_success)
+    )
 
 
 def _is_answer(sample: Verification) -> bool:

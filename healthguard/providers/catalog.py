@@ -14,6 +14,7 @@ from healthguard.providers.bedrock import expires_at
 from healthguard.providers.provider import BEARER, Answers, Provider, Request
 from healthguard.providers.switches import (
     ANTHROPIC_SWITCHES,
+    AZURE_SWITCHES,
     BEDROCK_SWITCHES,
     GEMINI_SWITCHES,
     HUGGINGFACE_SWITCHES,
@@ -95,6 +96,7 @@ AZURE_OPENAI = Provider(
     base_url="{AZURE_OPENAI_ENDPOINT|AZURE_API_BASE}",
     formats=(r"[0-9a-f]{32}", r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{14}AAABACOG[A-Za-z0-9]{4}"),
     specimens=("{32}",),
+    switches=AZURE_SWITCHES,
     request=Request("/openai/models?api-version=2024-10-21", {"api-key": "{key}"}),
     # A 403 is the resource's network rules.
     answers=(Answers(Verdict.UNKNOWN, 403),),

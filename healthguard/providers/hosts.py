@@ -34,8 +34,8 @@ _HOSTS: tuple[tuple[str, str, str], ...] = (
     ("mistral", r"codestral\.mistral\.ai", ""),
     ("azure_openai", r"[\w-]+\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)", ""),
     ("azure_openai", r"[\w-]+\.api\.cognitive\.microsoft\.com", ""),
-    ("huggingface", r"(?:hub-ci\.)?huggingface\.co|hf\.co", ""),
-    ("huggingface", r"(?:router|api-inference)\.huggingface\.co", "https://huggingface.co"),
+    ("huggingface", r"huggingface\.co", ""),
+    ("huggingface", r"(?:router|api-inference)\.huggingface\.co|hf\.co", "https://huggingface.co"),
     ("bedrock", r"bedrock(?:-fips)?\.[\w-]+\.amazonaws\.com", ""),
     (
         "bedrock",

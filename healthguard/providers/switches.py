@@ -63,6 +63,16 @@ OPENAI_SWITCHES = (
     ),
 )
 
+# The same, for a key in Azure's own variable.
+AZURE_SWITCHES = (
+    Switch(
+        "OPENAI_API_TYPE",
+        "azure",
+        provider="azure_openai",
+        base_url="{AZURE_OPENAI_ENDPOINT|AZURE_API_BASE|OPENAI_API_BASE}",
+    ),
+)
+
 # huggingface_hub: the hub is not called at all.
 HUGGINGFACE_SWITCHES = (Switch("HF_HUB_OFFLINE"), Switch("TRANSFORMERS_OFFLINE"))
 

@@ -62,7 +62,10 @@ async def verify(
         target = Target.over_network(own or place.base_url, request.path)
     except ValueError:
         return Verification(Verdict.NOT_ASKED, "the base URL is not an http or https URL", "?")
-    headers = {name: line.replace("{key}", key) for name, line in request.headers.items()}
+    # A cache before the server must not give one key's answer to another: RFC 9111, 5.2.1.5.
+    headers = {"cache-control": "no-store"} | {
+        name: line.replace("{key}", key) for name, line in request.headers.items()
+    }
     stands_in = place.is_gateway and not provider.is_gateway
 
     async def ask() -> tuple[Verification, bool]:

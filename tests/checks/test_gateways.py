@@ -401,6 +401,23 @@ def test_empty_list_for_a_random_key_is_another_answer(result, openai_gateway, b
     assert (result(AIProviderKey("openai")).status is Status.HEALTHY) is is_real
 
 
+@pytest.mark.parametrize("body", ['{"status": "ok"}', "<html>Welcome to nginx!</html>", "", '{"models": []}'])
+@pytest.mark.parametrize(("key", "code"), [("your-api-key-here", "key_placeholder"), ("v-8fJ2kQ91xZpL0vTq", None)])
+def test_success_of_another_form_refutes_no_placeholder(result, httpserver, monkeypatch, body, key, code) -> None:
+    httpserver.expect_request("/v1/models").respond_with_data(body)
+    monkeypatch.setenv("OPENAI_BASE_URL", httpserver.url_for("/v1"))
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    assert result(AIProviderKey("openai")).problem.code == (code or "provider_unclear")
+    assert len(httpserver.log) == (2 if code else 1)
+
+
+def test_no_cache_before_the_gateway_keeps_an_answer(result, openai_gateway, httpserver) -> None:
+    """It could give a random key's refusal to the key."""
+    openai_gateway(lambda request: Response("{}", 401))
+    assert result(AIProviderKey("openai")).status is Status.HEALTHY
+    assert [request.headers["cache-control"] for request, _ in httpserver.log] == ["no-store"] * 2
+
+
 def test_empty_list_for_everybody_proves_nothing(result, httpserver, monkeypatch) -> None:
     httpserver.expect_request("/v1/models").respond_with_json({"data": []})
     monkeypatch.setenv("OPENAI_BASE_URL", httpserver.url_for("/v1"))

@@ -125,6 +125,13 @@ def test_azure_whose_endpoint_is_in_the_code_is_not_asked(result, monkeypatch, e
     assert told.status is (Status.HEALTHY if environment["OPENAI_API_TYPE"] == "azure" else Status.DEGRADED)
 
 
+def test_endpoint_of_an_azure_key_in_openais_variable(monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_TYPE", "azure")
+    monkeypatch.setenv("OPENAI_API_BASE", AZURE_URL)
+    route = route_of(PROVIDERS["azure_openai"], AZURE_KEY)
+    assert (route.place.base_url, route.place.missing, route.place.proves) == (AZURE_URL, (), True)
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_azure_key_in_openais_variable(result, httpserver, monkeypatch, is_known) -> None:
     def answer(request):
@@ -183,8 +190,9 @@ def test_bedrock_through_openais_sdk(monkeypatch, host, base_url) -> None:
     assert (route.provider.name, route.place.base_url) == ("bedrock", base_url)
 
 
-def test_router_of_hugging_face_is_asked_at_the_hub(monkeypatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", "https://router.huggingface.co/v1")
+@pytest.mark.parametrize("url", ["https://router.huggingface.co/v1", "https://hf.co"])
+def test_router_of_hugging_face_is_asked_at_the_hub(monkeypatch, url) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
     route = route_of(PROVIDERS["openai"], key_of(PROVIDERS["huggingface"], RNG))
     assert (route.provider.name, route.place.base_url) == ("huggingface", "https://huggingface.co")
 
