@@ -98,6 +98,8 @@ AZURE_OPENAI = Provider(
     specimens=("{32}",),
     switches=AZURE_SWITCHES,
     request=Request("/openai/models?api-version=2024-10-21", {"api-key": "{key}"}),
+    # A token of the directory, which OpenAI's client sends there as a Bearer token.
+    requests_by_prefix={"eyJ": Request("/openai/models?api-version=2024-10-21")},
     # A 403 is the resource's network rules.
     answers=(Answers(Verdict.UNKNOWN, 403),),
     rejected_hint="This key and this endpoint do not belong together: look at both, for each resource has its own.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from healthguard import values
@@ -13,6 +14,13 @@ from healthguard.providers.provider import Place, Provider
 from healthguard.providers.verdict import KNOWS_KEY, Verdict
 from healthguard.providers.verification import Verification
 from healthguard.status import Evidence, Fault, Problem
+
+# What Ollama, vLLM, LM Studio, llama.cpp and LocalAI tell their users to send, because clients insist on a key.
+_KEYLESS = re.compile(
+    r"ollama|empty|vllm|token-abc123|lm[-_]?studio|llama[-_.]?cpp|local(ai)?|unused|ignored|n/?a"
+    r"|(sk[-_])?(no|none|not)([-_]?(api[-_]?)?key)?[-_]?(needed|required|necessary|used)|(sk[-_])?no[-_]?(api[-_]?)?key",
+    re.IGNORECASE,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,7 +91,9 @@ def _place_hint(key: Key) -> str:
     """Return what to check besides the key if the base URL, and not the variable, says whose key it must be."""
     if "asked_as" not in key.evidence:
         return ""
-    return f" Check {' or '.join(key.provider.place_variables) or 'the base URL'} as well: it is one of {key.title}."
+    return (
+        f" Check {' or '.join(key.provider.place_variables) or 'the base URL'} as well: it names a host of {key.title}."
+    )
 
 
 def _placeholder(key: Key, what: str) -> Unhealthy:
@@ -161,8 +171,11 @@ def suspicion(key: Key) -> Unhealthy | None:
 def unproven_looks(key: Key, verification: Verification) -> Unhealthy | None:
     """Return what the key's looks say against it where the server gives the same answer to any key.
 
-    Whose key it is cannot be judged: another provider's may be meant for what stands behind the server.
+    Whose key it is cannot be judged: another provider's may be meant for what stands behind the server. A value that
+    the documentation of a server without keys prescribes is not a key that somebody forgot.
     """
+    if _KEYLESS.fullmatch(key.value):
+        return None
     doubt = looks(key)
     if doubt is None or doubt.problem.code == "key_wrong_provider":
         doubt = suspicion(key)

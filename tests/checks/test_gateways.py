@@ -211,6 +211,16 @@ def test_base_url_of_a_provider_is_asked_as_that_provider(
     assert key not in repr(told)
 
 
+def test_token_of_azures_directory_is_sent_as_a_bearer_token(result, monkeypatch, internet) -> None:
+    token = f"eyJ{'0eXAiOiJKV1Q' * 4}.{'8fJ2kQ91xZpL0vTq' * 4}.{'WqT0vLpZx19Qk2Jf' * 4}"
+    asked = f"http://acme.openai.azure.com{AZURE}"
+    net = internet(asked, "authorization", token, MODELS)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://acme.openai.azure.com/openai/v1/")
+    monkeypatch.setenv("OPENAI_API_KEY", token)
+    assert result(AIProviderKey("openai")).problem.code == "key_format"
+    assert net.asked == [asked]
+
+
 def test_placeholder_at_openrouter_is_told_without_asking(result, monkeypatch, internet) -> None:
     net = internet("nowhere", "authorization", "", None)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://openrouter.ai/api/v1")
@@ -292,6 +302,41 @@ def test_placeholder_at_such_a_gateway_stays_a_placeholder(result, monkeypatch, 
     monkeypatch.setenv(variable, gateway.base_urls[variable])
     told = result(AIProviderKey(name))
     assert (told.status, told.problem.code) == (Status.UNHEALTHY, "key_placeholder")
+    assert "unknown_keys='accepted'" in told.problem.hint
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "ollama",
+            "Ollama",
+            "EMPTY",
+            "vllm",
+            "token-abc123",
+            "lm-studio",
+            "llama.cpp",
+            "local",
+            "NA",
+            "n/a",
+            "unused",
+        ),
+        *(
+            "not-needed",
+            "not_needed",
+            "no-key",
+            "no-key-required",
+            "sk-no-key-required",
+            "no_api_key_needed",
+            "not-used",
+        ),
+    ],
+)
+def test_value_that_servers_without_keys_prescribe_is_no_outage(result, monkeypatch, gateway, value) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", value)
+    monkeypatch.setenv("OPENAI_BASE_URL", gateway.base_urls["OPENAI_BASE_URL"])
+    told = result(AIProviderKey("openai"))
+    assert (told.status, told.problem.code) == (Status.DEGRADED, "key_unproven")
     assert "unknown_keys='accepted'" in told.problem.hint
 
 
