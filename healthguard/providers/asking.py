@@ -126,10 +126,11 @@ def _is_answer(sample: Verification) -> bool:
 def _held_sample(sample: Verification, hold: float) -> float:
     """Return how long what came of a random key is held (seconds); 0 where nothing is.
 
-    A server that has refused one checks keys, and may lock out whoever goes on to send it wrong ones.
+    A server that has refused one checks keys, and may lock out whoever goes on to send it wrong ones. Another 4xx may
+    be one of a proxy while the server starts.
     """
-    is_refused = _is_answer(sample) and sample.verdict not in KNOWS_KEY
-    return max(hold, _REFUSAL_SECONDS) if hold and is_refused else hold
+    is_refused = sample.verdict is Verdict.REJECTED or sample.http_status in (401, 403)
+    return max(hold, _REFUSAL_SECONDS) if hold and is_refused and sample.verdict not in KNOWS_KEY else hold
 
 
 def sample_of(provider: Provider, key: str, variable: str | None) -> str:

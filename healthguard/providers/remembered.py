@@ -143,9 +143,9 @@ def name_of(provider: Provider, place: Place, key: str, variable: str | None, *,
     asked = (place.base_url, request.method, request.base_url, request.path, sorted(request.headers.items()))
     how = (provider.proofs, provider.answers, provider.is_gateway, place.is_gateway)
     declared = () if provider.unknown_keys == "tested" else (provider.unknown_keys,)
-    question = (provider.name, asked, *how, *declared)
     if is_for_any_key:
-        return values.keyed_hash(f"{question!r}", secret(), purpose="any key")
+        return values.keyed_hash(f"{(asked, *how)!r}", secret(), purpose="any key")
+    question = (provider.name, asked, *how, *declared)
     return values.keyed_hash(f"{question!r}\0{key}", secret(), purpose="key")
 
 

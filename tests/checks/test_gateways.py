@@ -499,6 +499,16 @@ def test_random_key_is_sent_once_a_ttl_whatever_number_of_keys(monkeypatch, gate
     assert len(set(gateway.received) - set(keys)) == 1
 
 
+def test_random_key_is_sent_once_whatever_the_providers_are_called(monkeypatch, gateway) -> None:
+    there = base_url(f"http://127.0.0.1:{gateway.server_port}", "openai")
+    monkeypatch.setenv("OWN_KEY", "own-8fJ2kQ91xZpL0vTq")
+    for name in ("one", "two", "three"):
+        own = Provider(name=name, variables=("OWN_KEY",), base_url=there, is_gateway=True)
+        assert run(AIProviderKey(own)).problem.code == "key_unproven"
+    assert gateway.received.count("own-8fJ2kQ91xZpL0vTq") == 3
+    assert len(gateway.received) == 4
+
+
 def test_random_key_that_met_trouble_is_not_sent_again_within_the_ttl(openai_gateway, httpserver, monkeypatch) -> None:
     openai_gateway(lambda request: Response("{}", 500))
     for _ in range(3):
@@ -506,7 +516,7 @@ def test_random_key_that_met_trouble_is_not_sent_again_within_the_ttl(openai_gat
     assert len(httpserver.log) == 2
 
 
-@pytest.mark.parametrize("status", [401, 400, 200, 500, 429])
+@pytest.mark.parametrize("status", [401, 403, 404, 200, 500, 429])
 @pytest.mark.parametrize("is_shared", [True, False])
 def test_server_that_refuses_a_random_key_gets_no_other_for_a_day(
     openai_gateway, httpserver, settings, status, is_shared
@@ -521,7 +531,7 @@ def test_server_that_refuses_a_random_key_gets_no_other_for_a_day(
     caches["fleet"].clear()
     about = [key in request.headers["authorization"] for request, _ in httpserver.log]
     assert about.count(True) == 3
-    assert (about.count(False) == 1) is (status in {400, 401})
+    assert (about.count(False) == 1) is (status in {401, 403})
 
 
 @pytest.mark.parametrize("is_open", [True, False])
