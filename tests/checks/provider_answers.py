@@ -15,6 +15,8 @@ from healthguard.providers import Verdict
 REAL, RESTRICTED, NO_FUNDS = Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS
 REJECTED, UNKNOWN, RATE_LIMITED, DOWN = Verdict.REJECTED, Verdict.UNKNOWN, Verdict.RATE_LIMITED, Verdict.DOWN
 
+MODELS = {"object": "list", "data": [{"id": "any", "object": "model"}]}
+"""What a gateway lists, to anybody or to whom it knows."""
 HTML = {"Content-Type": "text/html"}
 CLOUDFLARE = (
     b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body>{key}</body></html>"

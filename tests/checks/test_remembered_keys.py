@@ -31,7 +31,7 @@ from healthguard.service import misdeclared, place, source_of
 from healthguard.status import CheckResult, Status
 
 MODELS = {"data": []}
-# A random key would be one more request; tests/checks/test_gateways.py counts those.
+# A random key would be one more request; tests/checks/test_random_keys.py counts those.
 CLAUDE = dataclasses.replace(PROVIDERS["anthropic"], unknown_keys="refused")
 
 
