@@ -93,10 +93,9 @@ class AIProviderKey(Check):
         if flaw := corruption(key):
             raise flaw
         route = route_of(provider, key.value)
-        if route.provider.name != provider.name:
-            key = dataclasses.replace(
-                key, provider=route.provider, evidence={**key.evidence, "asked_as": route.provider.name}
-            )
+        if route.provider is not provider:
+            asked_as = {"asked_as": route.provider.name} if route.provider.name != provider.name else {}
+            key = dataclasses.replace(key, provider=route.provider, evidence={**key.evidence, **asked_as})
         doubt, form = _looks(key, route.place)
         if not self.verify or route.switch is not None:
             # The keys of a gateway that is not asked are of any form.

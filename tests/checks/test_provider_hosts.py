@@ -208,15 +208,18 @@ def test_key_of_openai_at_openrouter_is_another_providers(result, monkeypatch, i
     assert net.asked == []
 
 
+@pytest.mark.parametrize("name", ["router", "openrouter"])
 @pytest.mark.parametrize("is_gateway", [True, False])
-def test_declared_base_url_of_a_provider_is_asked_as_that_provider(result, monkeypatch, internet, is_gateway) -> None:
+def test_declared_base_url_of_a_provider_is_asked_as_that_provider(
+    result, monkeypatch, internet, name, is_gateway
+) -> None:
     key = key_of(PROVIDERS["openrouter"], RNG)
     asked = "http://openrouter.ai/api/v1/key"
     good = next(answer.body for answer in ANSWERS["openrouter"] if answer.verdict is Verdict.REAL)
     net = internet(asked, "authorization", key, good)
     monkeypatch.setenv("ROUTER_KEY", key)
     router = Provider(
-        name="router", variables=("ROUTER_KEY",), base_url="http://openrouter.ai/api/v1", is_gateway=is_gateway
+        name=name, variables=("ROUTER_KEY",), base_url="http://openrouter.ai/api/v1", is_gateway=is_gateway
     )
     assert result(AIProviderKey(router)).status is Status.HEALTHY
     assert net.asked == [asked]
