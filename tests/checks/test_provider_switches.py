@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import random
 
 import pytest
@@ -16,7 +15,7 @@ from healthguard.providers.routing import route_of
 from healthguard.status import Status
 from tests.keys import key_of, maker
 
-RNG = random.Random(os.urandom(8))
+RNG = random.Random("switches")
 
 
 @pytest.fixture(autouse=True)
