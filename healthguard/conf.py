@@ -309,7 +309,7 @@ def _leaf_errors(service: Service, where: str) -> _Found:
     if not service.checks:
         yield DeclarationError("E012", f"{where} has no check: nothing would be checked.", "Give it one, or drop it.")
     for message in service.policy_errors():
-        yield DeclarationError("E013", f"{where}: {message}", "Mend the Service(…) in the setting.")
+        yield DeclarationError("E013", f"{where}: {message}", "Correct the Service(…) in the setting.")
 
 
 def _errors_of_checks(tree: Tree) -> _Found:

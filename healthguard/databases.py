@@ -1,4 +1,4 @@
-"""Asking a database: one bounded query at a time, and what its driver's errors mean.
+"""Queries of checks: one at a time, each bounded in time, and the problems that failures mean.
 
 Drivers put names, addresses and sometimes whole connection strings into the texts of their errors: these are read here,
 and never shown.
@@ -7,7 +7,6 @@ and never shown.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import os
 import re
@@ -15,11 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, Error, InterfaceError, OperationalError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, Error, connections, transaction
 from django.utils.connection import ConnectionDoesNotExist
 
+from healthguard import database_meanings as meanings
+from healthguard.database_errors import DriverError, meaning_of, sqlstate_of
+from healthguard.database_meanings import Meaning
+from healthguard.database_places import described, path_of, place_of, settings_of
 from healthguard.deadline import wait_limit
-from healthguard.declared import shown, shown_name
+from healthguard.declared import nearest, shown, shown_name
 from healthguard.exceptions import Unhealthy
 from healthguard.own_connections import is_own
 from healthguard.status import Evidence, Fault, Problem
@@ -27,11 +30,10 @@ from healthguard.status import Evidence, Fault, Problem
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+__all__ = ["DEFAULT_LIMIT", "database", "fetch", "is_missing_table", "problem_of", "sqlstate_of", "unknown_alias"]
+
 DEFAULT_LIMIT = 5.0
 """How long a query may take where no deadline is set (seconds): django-health-check's own timeout."""
-
-_MAX_TEXT = 2000
-"""The part of a driver's text that is read (characters)."""
 
 _Row = tuple[Any, ...]
 
@@ -49,31 +51,49 @@ def database(alias: str) -> Iterator[BaseDatabaseWrapper]:
     is_lent = connection.connection is not None or is_own(connection)
     if not is_lent and connection.vendor == "sqlite" and _is_missing_file(connection.settings_dict["NAME"]):
         # To connect would create it.
-        raise Unhealthy.of(_problem(_MISSING, alias, {"alias": alias}))
+        name = str(connection.settings_dict["NAME"])
+        raise Unhealthy.of(_problem(_meaning_of_file(name, meanings.MISSING_FILE), alias, {"alias": alias}))
     try:
+        _open(connection)
         yield connection
     except Error as error:
         raise Unhealthy.of(problem_of(error, alias)) from None
-    except ImproperlyConfigured:
-        raise _no_engine(alias, "no database is configured under it") from None
     finally:
         if not is_lent:
             connection.close()
+
+
+def _open(connection: BaseDatabaseWrapper) -> None:
+    """Connect, so that whatever is raised by that has one meaning for all checks."""
+    try:
+        connection.ensure_connection()
+    except Error:
+        raise
+    except Exception as error:
+        raise Unhealthy.of(problem_of(error, connection.alias)) from None
 
 
 def _connection(alias: str) -> BaseDatabaseWrapper:
     try:
         return connections[alias]
     except ConnectionDoesNotExist:
-        raise Unhealthy(
-            "unknown_alias",
-            f"{shown(alias)} is not an alias of the DATABASES setting.",
-            fault=Fault.CONFIG,
-            hint="Name an alias of the DATABASES setting.",
-            evidence={"alias": shown_name(alias), "known": sorted(connections)},
-        ) from None
+        raise unknown_alias(alias) from None
     except Exception as error:
         raise _no_engine(alias, f"its engine cannot be loaded ({type(error).__name__})") from None
+
+
+def unknown_alias(alias: str) -> Unhealthy:
+    """Return the problem of an alias that DATABASES does not have."""
+    known = sorted(map(str, connections))
+    near = nearest(str(alias), known)
+    meant = f"Did you mean {shown(near)}? " if near else ""
+    return Unhealthy(
+        "unknown_alias",
+        f"{shown(alias)} is not an alias of the DATABASES setting.",
+        fault=Fault.CONFIG,
+        hint=f"{meant}Name one of its aliases: {', '.join(map(shown, known))}.",
+        evidence={"alias": shown_name(str(alias)), "known": [shown_name(name) for name in known]},
+    )
 
 
 def _is_missing_file(name: object) -> bool:
@@ -82,13 +102,19 @@ def _is_missing_file(name: object) -> bool:
 
 
 def _no_engine(alias: str, reason: str) -> Unhealthy:
+    evidence: dict[str, Evidence] = {"alias": alias}
+    hint = f"Check DATABASES[{alias!r}]: is the variable it is made from set, and the driver of its ENGINE installed?"
+    url = os.environ.get("DATABASE_URL")
+    if alias == DEFAULT_DB_ALIAS and url is not None and not url.strip():
+        evidence["DATABASE_URL"] = "empty"
+        reason += ", and the variable DATABASE_URL is empty"
+        hint = "Set DATABASE_URL, and check the Secret it is mounted from: an empty value in a Secret is legal."
     return Unhealthy(
         "database_engine",
         f"Database {alias!r} cannot be used: {reason}.",
         fault=Fault.CONFIG,
-        hint=f"Look at DATABASES[{alias!r}]: is the variable it is made from set, and the driver of its ENGINE "
-        "installed?",
-        evidence={"alias": alias},
+        hint=hint,
+        evidence=evidence,
     )
 
 
@@ -134,132 +160,69 @@ def _limited(connection: BaseDatabaseWrapper, sql: str, limit: float) -> str:
     return sql
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Meaning:
-    """What some errors mean.
-
-    Args:
-        code: the problem's code.
-        fault: the problem's fault.
-        message: a clause that goes on from "Database 'default' …".
-        hint: the remedy.
-        sqlstates: the SQLSTATEs or their classes (two characters).
-        numbers: MySQL's and MariaDB's error numbers.
-        text: what the driver's text says where it gives no number, as psycopg for what happens while connecting.
-    """
-
-    code: str
-    fault: Fault
-    message: str
-    hint: str
-    sqlstates: tuple[str, ...] = ()
-    numbers: tuple[int, ...] = ()
-    text: str = ""
-
-
-_FAILED = _Meaning(
-    "database_error",
-    Fault.CONFIG,
-    "refuses the check's query",
-    "Look at the server's log: it names the statement and the reason. A table or a column that it needs may be "
-    "missing.",
-    sqlstates=("42P01", "42703"),
-    numbers=(1054, 1064, 1146),
-    text=r"^no such (table|column|function)",
-)
-_MISSING = _Meaning(
-    "database_missing",
-    Fault.CONFIG,
-    "does not exist on its server",
-    "Look at the name in DATABASE_URL or DATABASES: the server answers, but has no database of that name.",
-    sqlstates=("3D000",),
-    numbers=(1049,),
-    text=r'database ".*" does not exist|unable to open database file',
-)
-_MEANINGS = (
-    _FAILED,
-    _MISSING,
-    _Meaning(
-        "database_credentials",
-        Fault.CONFIG,
-        "refuses the user or the password",
-        "Look at the user and the password in DATABASE_URL or DATABASES, and at the Secret they are mounted from.",
-        sqlstates=("28",),
-        numbers=(1044, 1045, 1698),
-        text=r"password authentication failed|no password supplied|role \".*\" does not exist|no pg_hba.conf entry"
-        r"|Access denied for user|permission denied for database|is not permitted to log in",
-    ),
-    _Meaning(
-        "database_permission",
-        Fault.CONFIG,
-        "does not let its user read what the check asks for",
-        "Grant the user SELECT on the tables, and USAGE on their schema.",
-        sqlstates=("42501",),
-        numbers=(1142, 1143),
-    ),
-    _Meaning(
-        "database_full",
-        Fault.OUTAGE,
-        "accepts no more connections",
-        "Look for what holds the connections (pg_stat_activity, SHOW PROCESSLIST); add a pooler or raise the limit.",
-        sqlstates=("53300",),
-        numbers=(1040, 1203, 1226),
-        text=r"too many (clients|connections)|remaining connection slots are reserved",
-    ),
-    _Meaning(
-        "database_timeout",
-        Fault.OUTAGE,
-        "took too long to answer",
-        "Look for a lock, for load, and for what else the server is doing.",
-        sqlstates=("57014",),
-        numbers=(1969, 3024, 1205),
-        text=r"timeout expired|timed out|database is locked|connection timeout",
-    ),
-)
-_UNREACHABLE = _Meaning(
-    "database_unreachable",
-    Fault.OUTAGE,
-    "cannot be reached",
-    "Look whether the server runs and whether the host and port in DATABASE_URL or DATABASES lead to it from here.",
-)
-
-
 def problem_of(error: BaseException, alias: str) -> Problem:
-    """What ``error``, a ``django.db.Error``, means for the database ``alias``; without any of the driver's text."""
-    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    state = sqlstate_of(error)
-    number = next((arg for arg in cause.args[:1] if isinstance(arg, int)), None)
-    meaning = _meaning(
-        state, number, str(cause)[:_MAX_TEXT], is_connection=isinstance(error, OperationalError | InterfaceError)
-    )
-    evidence: dict[str, Any] = {"alias": alias, "error": type(cause).__name__}
-    if state is not None:
-        evidence["sqlstate"] = state
-    if number is not None:
-        evidence["number"] = number
+    """Return the problem that ``error``, a ``django.db.Error``, means for ``alias``; without any of the driver's text.
+
+    An ``ImproperlyConfigured`` of Django's, or another exception while connecting, is read as well.
+    """
+    if isinstance(error, ImproperlyConfigured):
+        return _no_engine(alias, "no database is configured under it").problem
+    found = DriverError.of(error)
+    meaning = _meaning_here(meaning_of(found), alias)
+    evidence: dict[str, Evidence] = {"alias": alias, "error": found.kind}
+    if found.sqlstate is not None:
+        evidence["sqlstate"] = found.sqlstate
+    if found.number is not None:
+        evidence["number"] = found.number
     return _problem(meaning, alias, evidence)
 
 
-def _problem(meaning: _Meaning, alias: str, evidence: Mapping[str, Evidence]) -> Problem:
-    return Problem(meaning.code, meaning.fault, f"Database {alias!r} {meaning.message}.", meaning.hint, evidence)
+def _meaning_here(meaning: Meaning, alias: str) -> Meaning:
+    """Return what only the settings and the files of ``alias`` add to ``meaning``."""
+    if meaning is meanings.HBA and _is_without_tls(alias):
+        return meanings.TLS_REQUIRED
+    if meaning in (meanings.UNREADABLE_FILE, meanings.READ_ONLY) and _vendor_of(alias) == "sqlite":
+        return _meaning_of_file(path_of(str(settings_of(alias).get("NAME", ""))), meaning)
+    return meaning
 
 
-def _meaning(state: str | None, number: int | None, text: str, *, is_connection: bool) -> _Meaning:
-    for meaning in _MEANINGS:
-        if state is not None and state.startswith(meaning.sqlstates or ("-",)):
-            return meaning
-        if number is not None and number in meaning.numbers:
-            return meaning
-        if state is None and meaning.text and re.search(meaning.text, text, re.IGNORECASE):
-            return meaning
-    return _UNREACHABLE if is_connection else _FAILED
+def _is_without_tls(alias: str) -> bool:
+    options = settings_of(alias).get("OPTIONS")
+    mode = options.get("sslmode") if isinstance(options, Mapping) else None
+    return (mode or os.environ.get("PGSSLMODE")) == "disable"
 
 
-def sqlstate_of(error: BaseException) -> str | None:
-    """The SQLSTATE that the driver gives for ``error``, a ``django.db.Error``; None where it gives none."""
-    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return None if state is None else str(state)
+def _vendor_of(alias: str) -> str:
+    try:
+        return str(connections[alias].vendor)
+    except Exception:
+        return ""
+
+
+def _meaning_of_file(path: str, meaning: Meaning) -> Meaning:
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        return meanings.MISSING_FOLDER
+    if not os.path.exists(path):
+        return meanings.MISSING_FILE
+    if not os.access(folder, os.W_OK) and _is_in_wal_mode(path):
+        return meanings.UNREADABLE_WAL
+    return meaning
+
+
+def _is_in_wal_mode(path: str) -> bool:
+    """Return True if a SQLite file's header names WAL mode (https://www.sqlite.org/fileformat2.html)."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(20)[18:20] == b"\x02\x02"
+    except OSError:
+        return False
+
+
+def _problem(meaning: Meaning, alias: str, evidence: Mapping[str, Evidence]) -> Problem:
+    place = place_of(alias)
+    message = f"Database {alias!r}{described(place)} {meaning.message}."
+    return Problem(meaning.code, meaning.fault, message, meaning.hint, {**evidence, **place})
 
 
 def is_missing_table(error: DatabaseError) -> bool:

@@ -6,6 +6,7 @@ is. So whatever was declared is shown by the functions of this module, and only 
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 import re
@@ -62,6 +63,13 @@ def is_showable(text: str) -> bool:
     if not all(map(_is_word, parts)) or sum(map(_is_mixed, parts)) > _MAX_MIXED:
         return False
     return text not in _secrets_of_environment()
+
+
+def nearest(given: str, known: Collection[str]) -> str | None:
+    """Return the member of ``known`` that is nearly ``given``, or differs from it in case; None if none is."""
+    by_lower_case = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(given[:_MAX_CHARACTERS].lower(), by_lower_case, 1)
+    return by_lower_case[near[0]] if near else None
 
 
 def shown_path(path: str) -> str:

@@ -7,10 +7,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, cast
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 
+from healthguard.database_errors import NOT_THE_DRIVERS
 from healthguard.driver_limits import bounded, driver_of, limit_statements
 
 Opened: TypeAlias = Callable[[str, Any], None]
@@ -64,7 +66,15 @@ class OwnConnection(BaseDatabaseWrapper):
 
     def get_new_connection(self, conn_params: Any) -> Any:
         """Open a connection that no pool and no other part of the process uses."""
-        connection = super().get_new_connection(conn_params)
+        try:
+            connection = super().get_new_connection(conn_params)
+        except Exception as error:
+            driver: Any = getattr(self, "Database", None)
+            if not self.is_direct or isinstance(error, driver.Error | ImproperlyConfigured):
+                raise
+            # A parameter that the driver does not know, or a file that does not exist: it is raised as the driver's,
+            # so that it has one meaning for all checks.
+            raise driver.OperationalError(NOT_THE_DRIVERS) from error
         if self.is_direct:
             driver = driver_of(self)
             self.opened(driver, connection)

@@ -121,9 +121,13 @@ class Run:
         """Run the checks, in order, on this thread."""
         results = self.results
         blocked: str | None = None
+        unusable: dict[str, CheckResult] = {}
         for source in self.service.sources:
             if blocked is not None:
                 results.append(_not_run(source, blocked))
+                continue
+            if source.database in unusable:
+                results.append(_not_run_for(source, unusable[source.database]))
                 continue
             limit = max(0.0, self.ends - time.monotonic())
             with going_by(0.0 if self.is_anew else self.service.ttl * (1 - SPREAD)):
@@ -133,6 +137,8 @@ class Run:
             results.append(result)
             if result.is_blocking:
                 blocked = source.name
+            elif result.unusable_database is not None:
+                unusable.setdefault(result.unusable_database, result)
         return _outcome(tuple(results), self.started)
 
     def results_so_far(self) -> tuple[CheckResult, ...]:
@@ -438,6 +444,16 @@ def _not_run(source: CheckSource, blocked_by: str) -> CheckResult:
         Fault.OUTAGE,
         f"Not run, because {blocked_by} before it failed for an outage.",
         f"Mend what {blocked_by} tells of.",
+    )
+    return CheckResult(source.name, Status.UNKNOWN, problem)
+
+
+def _not_run_for(source: CheckSource, failed: CheckResult) -> CheckResult:
+    problem = Problem(
+        "not_run",
+        Fault.CONFIG,
+        f"Not run, because {failed.check} before it found that the database cannot be used.",
+        f"Fix what {failed.check} reports.",
     )
     return CheckResult(source.name, Status.UNKNOWN, problem)
 

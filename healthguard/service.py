@@ -8,17 +8,29 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+from django.db import connections
 from django.utils.module_loading import import_string
 from health_check.base import HealthCheck
 
-from healthguard.declared import is_showable, shown
+from healthguard.databases import unknown_alias
+from healthguard.declared import is_showable, nearest, shown
+from healthguard.declared_checks import (
+    database_of,
+    import_problem,
+    not_a_check,
+    not_a_pair,
+    not_a_path,
+    option_problem,
+    problem,
+)
 from healthguard.exceptions import Unhealthy
 from healthguard.freshness import SPREAD
-from healthguard.status import Fault, Problem
+from healthguard.status import Problem
 
 CheckSpec: TypeAlias = "HealthCheck | type[HealthCheck] | str | tuple[type[HealthCheck] | str, Mapping[str, Any]]"
 """A check as it is declared: an instance, a class, a dotted path, or one of these two with options."""
 
+_POLICY = ("ready", "critical", "ttl", "stale_for", "timeout")
 _DEFAULT_TIMEOUT: float = HealthCheck.timeout.total_seconds()
 
 ReadyPolicy: TypeAlias = Literal["startup", "always", "never"]
@@ -53,6 +65,7 @@ class Service:
         ttl: float | None = None,
         stale_for: float = DEFAULT_STALE_FOR,
         timeout: float | None = None,
+        **unknown: object,
     ) -> None:
         self.checks: tuple[CheckSpec, ...] = tuple(
             spec for given in checks for spec in (given if isinstance(given, list) else [given])
@@ -62,13 +75,18 @@ class Service:
         self.ttl = ttl
         self.stale_for = stale_for
         self.timeout = timeout
+        self.unknown_options = tuple(unknown)
 
     def __repr__(self) -> str:
         # Not the checks: what a stranger's repr tells or raises is not known.
         return f"<Service: {len(self.checks)} checks, ready={shown(self.ready)}>"
 
     def policy_errors(self) -> Iterator[str]:
-        """What is wrong with the policy, a sentence each."""
+        """Yield what is wrong with the policy, a sentence each."""
+        for name in self.unknown_options:
+            near = nearest(name, _POLICY)
+            meant = f" Did you mean {near!r}?" if near else ""
+            yield f"Service has no option {shown(name)}.{meant} Its options are: {', '.join(_POLICY)}."
         if self.ready not in ("startup", "always", "never"):
             yield f"ready is {shown(self.ready)}; it must be 'startup', 'always' or 'never'."
         if not isinstance(self.critical, bool):
@@ -95,6 +113,7 @@ class CheckSource:
         timeout: how long the check gives itself (seconds).
         alias: the database alias that the check names, for telling a database's error.
         error: what is wrong with the declaration; None when nothing is.
+        database: the alias of the database that the check uses; None if it is not a check of a database.
     """
 
     name: str
@@ -103,6 +122,7 @@ class CheckSource:
     timeout: float = _DEFAULT_TIMEOUT
     alias: str = dataclasses.field(default="default", repr=False)
     error: Problem | None = None
+    database: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -167,25 +187,33 @@ def source_of(spec: CheckSpec) -> CheckSource:
     options: Mapping[str, Any] = {}
     given: Any = spec
     if isinstance(spec, tuple):
-        if len(spec) != 2 or not isinstance(spec[1], Mapping):
-            return _broken("a check in brackets must be (path, {options})")
+        if len(spec) != 2 or not isinstance(spec[1], Mapping) or not isinstance(spec[0], str | type):
+            return _broken(not_a_pair(spec))
         given, options = spec
-        if not isinstance(given, str | type):
-            return _broken("the first of (path, {options}) must be a dotted path or a class")
     if isinstance(given, str):
         found = _imported(given)
         if isinstance(found, CheckSource):
             return found
         given = found
     if isinstance(given, type) and issubclass(given, HealthCheck):
-        cls = given
-        return CheckSource(
-            cls.__name__, lambda: cls(**options), _ttl(cls, options), _timeout(cls, options), _alias(cls, options)
-        )
+        return _source_of_class(given, options)
     if isinstance(given, HealthCheck):
-        check = given
-        return CheckSource(type(check).__name__, lambda: check, _ttl(check, {}), _timeout(check, {}), _alias(check, {}))
-    return _broken(f"{_kind(given)} is not a check: it must be a health_check.base.HealthCheck")
+        return _source(given, {}, lambda: given)
+    return _broken(not_a_check(given))
+
+
+def _source_of_class(cls: type[HealthCheck], options: Mapping[str, Any]) -> CheckSource:
+    wrong = option_problem(cls, options)
+    return _source(cls, options, lambda: cls(**options)) if wrong is None else _broken(wrong, cls.__name__)
+
+
+def _source(
+    check: HealthCheck | type[HealthCheck], options: Mapping[str, Any], make: Callable[[], HealthCheck]
+) -> CheckSource:
+    name = (check if isinstance(check, type) else type(check)).__name__
+    alias = _alias(check, options)
+    ttl, timeout = _ttl(check, options), _timeout(check, options)
+    return CheckSource(name, make, ttl, timeout, alias, database=database_of(check, alias))
 
 
 def _imported(path: str) -> object:
@@ -193,30 +221,27 @@ def _imported(path: str) -> object:
     is_dotted_path = "." in path and all(map(str.isidentifier, path.split(".")))
     if not is_dotted_path or not is_showable(path):
         # The value of a variable, perhaps.
-        return _broken("a text that is not a dotted path stands in the place of a check")
+        return _broken(not_a_path(path))
     try:
         return import_string(path)
     except BaseException as error:
-        # The module's own errors too: a missing driver, say. Only the class, because the text may hold anything.
-        return _broken(f"{shown(path)} cannot be imported ({type(error).__name__})", path.rpartition(".")[2])
+        return _broken(import_problem(path, error), path.rpartition(".")[2])
 
 
 def misdeclared(source: CheckSource) -> Iterator[Problem]:
-    """What a check has to say against its own declaration, for a system check to tell before anything runs."""
+    """Yield what is wrong with a check's declaration, for a system check to report before anything runs."""
     if source.error is not None:
         yield source.error
         return
     try:
         check = source.make()
-        tell = getattr(check, "misdeclared", None)
-        problems = list(tell()) if callable(tell) else []
+        report = getattr(check, "misdeclared", None)
+        problems = list(report()) if callable(report) else []
     except BaseException as error:
-        problems = [_problem(f"{source.name} cannot be made with these options ({type(error).__name__})")]
+        problems = [problem(f"{source.name} cannot be made with these options ({type(error).__name__})")]
+    if source.database is not None and source.database not in connections:
+        problems.append(unknown_alias(source.database).problem)
     yield from problems
-
-
-def _kind(value: object) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
 def _attribute(check: HealthCheck | type[HealthCheck], name: str) -> object:
@@ -248,19 +273,8 @@ def _alias(check: HealthCheck | type[HealthCheck], options: Mapping[str, Any]) -
     return value if isinstance(value, str) else "default"
 
 
-def _problem(message: str) -> Problem:
-    return Problem(
-        "misdeclared",
-        Fault.CONFIG,
-        f"{message[0].upper()}{message[1:]}.",
-        "Mend it in the HEALTHGUARD setting; 'python manage.py check' tells where.",
-    )
-
-
-def _broken(message: str, name: str = "?") -> CheckSource:
-    problem = _problem(message)
-
+def _broken(wrong: Problem, name: str = "?") -> CheckSource:
     def make() -> HealthCheck:
-        raise Unhealthy.of(problem)
+        raise Unhealthy.of(wrong)
 
-    return CheckSource(name, make, error=problem)
+    return CheckSource(name, make, error=wrong)

@@ -47,6 +47,15 @@ class Status(enum.StrEnum):
         return max(statuses, key=lambda status: status.severity, default=cls.HEALTHY)
 
 
+_UNUSABLE = frozenset(
+    {
+        *("database_closed", "database_corrupt", "database_credentials", "database_engine", "database_missing"),
+        *("database_options", "database_protocol", "database_refused", "database_tls", "unknown_alias"),
+        "wrong_database",
+    }
+)
+"""The codes of problems that concern all of a database and not one table or query of it."""
+
 _SEVERITY = {status: severity for severity, status in enumerate(Status)}
 
 
@@ -131,8 +140,19 @@ class CheckResult:
 
     @property
     def is_blocking(self) -> bool:
-        """Whether what the service's other checks need is down, so that to run them too would only take time."""
+        """True if what the service's other checks need is down, so that to run them too would only take time."""
         return self.status is Status.UNHEALTHY and self.problem is not None and self.problem.fault is Fault.OUTAGE
+
+    @property
+    def unusable_database(self) -> str | None:
+        """The alias of a database that no other check of the service can use, or should judge; None if there is none.
+
+        A check of the same database would fail for the same reason, or judge what belongs to another project.
+        """
+        if self.status is not Status.UNHEALTHY or self.problem is None or self.problem.code not in _UNUSABLE:
+            return None
+        alias = self.problem.evidence.get("alias")
+        return alias if isinstance(alias, str) else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
