@@ -143,7 +143,9 @@ def default_services() -> dict[str, Any]:
         ]
         # What is no dict is left to the checks, which fail of it.
         for alias, database in (declared if isinstance(declared, Mapping) else {"default": declared}).items()
-        if not isinstance(database, Mapping) or database.get("ENGINE", _DUMMY_ENGINE) not in ("", _DUMMY_ENGINE)
+        if not isinstance(database, Mapping)
+        or database.get("ENGINE", _DUMMY_ENGINE) not in ("", _DUMMY_ENGINE)
+        or (alias == DEFAULT_DB_ALIAS and _has_empty_url())
     }
     if databases:
         services["database"] = databases["default"] if set(databases) == {"default"} else databases
@@ -159,6 +161,12 @@ def default_services() -> dict[str, Any]:
     if keys:
         services["ai_providers"] = keys
     return services
+
+
+def _has_empty_url() -> bool:
+    """Return True if DATABASE_URL is set to nothing. A project without a database has no such variable."""
+    url = os.environ.get("DATABASE_URL")
+    return url is not None and not url.strip()
 
 
 def _checks_of_tables(alias: str, database: Any) -> Iterator[Any]:

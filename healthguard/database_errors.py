@@ -117,7 +117,8 @@ def _by_number(number: int, text: str) -> Meaning:
     if number not in _NO_ANSWER_NUMBERS:
         found = next((meaning for meaning in MEANINGS if number in meaning.numbers), None)
         if found is not None:
-            return found
+            worded = _by_text(text) if found is meanings.TLS else None
+            return worded if worded is not None and worded.code == found.code else found
         # From 2000 on they are the client's own: those of the connection.
         return _by_text(text) or (meanings.REFUSED if 2000 <= number < 3000 else meanings.FAILED)
     return _by_text(text) or meanings.UNREACHABLE

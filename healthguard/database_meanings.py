@@ -305,7 +305,7 @@ DISCONNECTED = Meaning(
     Fault.OUTAGE,
     "closed the connection without an answer",
     "Read the server's log: it may have been restarted. If it happens each time, check whether the host and port lead "
-    "to a load balancer or proxy without a server behind it.",
+    "to another service, or to a load balancer or proxy without a server behind it.",
     sqlstates=("08003", "08006"),
     numbers=(1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 4031),
     text=r"server closed the connection|connection (is|already|was|has been) (closed|lost)|terminating connection"

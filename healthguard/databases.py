@@ -35,6 +35,8 @@ __all__ = ["DEFAULT_LIMIT", "database", "fetch", "is_missing_table", "problem_of
 DEFAULT_LIMIT = 5.0
 """How long a query may take where no deadline is set (seconds): django-health-check's own timeout."""
 
+_NO_ENGINE = "django.db.backends.dummy"
+
 _Row = tuple[Any, ...]
 
 
@@ -163,10 +165,14 @@ def _limited(connection: BaseDatabaseWrapper, sql: str, limit: float) -> str:
 def problem_of(error: BaseException, alias: str) -> Problem:
     """Return the problem that ``error``, a ``django.db.Error``, means for ``alias``; without any of the driver's text.
 
-    An ``ImproperlyConfigured`` of Django's, or another exception while connecting, is read as well.
+    What Django raises for an alias without a database, or another exception while connecting, is read as well.
     """
+    if isinstance(error, ConnectionDoesNotExist):
+        return unknown_alias(alias).problem
     if isinstance(error, ImproperlyConfigured):
-        return _no_engine(alias, "no database is configured under it").problem
+        is_none = settings_of(alias).get("ENGINE", _NO_ENGINE) in ("", _NO_ENGINE)
+        reason = "no database is configured under it" if is_none else "its settings or its engine are not complete"
+        return _no_engine(alias, reason).problem
     found = DriverError.of(error)
     meaning = _meaning_here(meaning_of(found), alias)
     evidence: dict[str, Evidence] = {"alias": alias, "error": found.kind}

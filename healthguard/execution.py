@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
+from django.utils.connection import ConnectionDoesNotExist
 from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException, ServiceWarning
 
@@ -183,6 +185,8 @@ def _status_and_problem(source: CheckSource, error: BaseException) -> tuple[Stat
         return status, _told_by_stranger(source, error)
     if isinstance(error, DatabaseError):
         return Status.UNHEALTHY, problem_of(error, source.alias)
+    if source.database is not None and isinstance(error, ImproperlyConfigured | ConnectionDoesNotExist):
+        return Status.UNHEALTHY, problem_of(error, source.database)
     return Status.UNHEALTHY, _unexpected(source, error)
 
 

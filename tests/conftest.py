@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import resource
@@ -218,6 +219,34 @@ def _connecting(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
         for alias in added:
             del connections.settings[alias]
             settings.DATABASES.pop(alias, None)
+
+
+@pytest.fixture
+def run_as_a_service() -> Callable[..., list[CheckResult]]:
+    """Run checks as one service, on a thread and on database connections of the run's own: their results."""
+    from healthguard.runner import Run
+    from healthguard.service import Service, place
+
+    def run(*checks: Any) -> list[CheckResult]:
+        running = Run(place(Service(*checks), ("one",)))
+
+        def execute() -> list[CheckResult]:
+            with running.surroundings.connections.on_this_thread():
+                return list(running.execute().results)
+
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            return executor.submit(execute).result(60)
+
+    return run
+
+
+@pytest.fixture
+def mysqlclient() -> None:
+    """PyMySQL in the place of mysqlclient, whose version Django asks for."""
+    import pymysql
+
+    pymysql.version_info = (2, 2, 4, "final", 0)
+    pymysql.install_as_MySQLdb()
 
 
 @pytest.fixture

@@ -203,6 +203,7 @@ class Bouncer:
             f"gone = host=127.0.0.1 port={port} dbname=no_such_database\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
             f"auth_type = plain\nauth_file = {users}\nadmin_users = admin\nmax_client_conn = 3\n"
+            f"server_login_retry = 1\n"
         )
         rights = ["--user", "nobody"] if os.geteuid() == 0 else []
         self._server = Server([PGBOUNCER, "-q", *rights, configuration], self.folder.path / "log")

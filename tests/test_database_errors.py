@@ -236,6 +236,7 @@ def test_connection_closed_without_a_word(driver) -> None:
 
 BOUNCED = {
     "unknown database": ({"dbname": "nope"}, "database_missing", "pooler"),
+    "database that its server has not": ({"dbname": "gone"}, "database_missing", "no database of that name"),
     "wrong password": ({"password": "wr0ng"}, "database_credentials", "password"),
     "unknown user": ({"user": "nobody_here"}, "database_credentials", "password"),
     "no TLS": ({"sslmode": "require"}, "database_tls", "does not offer TLS"),
@@ -253,17 +254,6 @@ def test_refused_by_pgbouncer(bouncer, driver, case) -> None:
     problem = refusal(driver, **options_of(bouncer.port, **{"dbname": "web-pool", **changes}))
     assert (problem.code, problem.fault) == (code, CONFIG), problem
     assert words in problem.message + problem.hint
-
-
-@needs_postgres
-@needs_pgbouncer
-def test_pgbouncer_to_which_its_server_gives_no_database(bouncer) -> None:
-    """PgBouncer passes the reason on once, and says afterwards only that the login has been failing."""
-    options = options_of(bouncer.port, dbname="gone")
-    assert refusal("psycopg", **options).code == "database_missing"
-    problem = refusal("psycopg", **options)
-    assert (problem.code, problem.fault) in (("database_missing", CONFIG), ("database_refused", OUTAGE))
-    assert "pooler" in problem.hint
 
 
 @needs_postgres
@@ -344,6 +334,7 @@ def test_server_of_another_language(language) -> None:
         ("connection failed: FATAL:  the database system is starting up", "database_starting", OUTAGE),
         ("Verbindung fehlgeschlagen: FATAL:  das Datenbanksystem fährt herunter", "database_starting", OUTAGE),
         ("connection failed: FATAL:  database system is in a new state", "database_refused", CONFIG),
+        ("FATAL:  server login has been failing, try again later (server_login_retry)", "database_refused", OUTAGE),
         ("connection failed: No route to host", "database_unreachable", OUTAGE),
         ("connection failed: Network is unreachable", "database_unreachable", OUTAGE),
         ("FATAL:  Tenant or user not found", "database_credentials", CONFIG),
