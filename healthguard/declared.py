@@ -32,6 +32,7 @@ _LONGEST_WORD = 32
 _MAX_MIXED = 2
 _LONG_SEGMENT = 16
 _SHORTEST_SECRET = 4
+_SHORTEST_PART = 4
 
 
 def shown(value: object) -> str:
@@ -68,8 +69,16 @@ def is_showable(text: str) -> bool:
 def nearest(given: str, known: Collection[str]) -> str | None:
     """Return the member of ``known`` that is nearly ``given``, or differs from it in case; None if none is."""
     by_lower_case = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(given[:_MAX_CHARACTERS].lower(), by_lower_case, 1)
+    plain = given[:_MAX_CHARACTERS].lower()
+    near = difflib.get_close_matches(plain, by_lower_case, 1)
+    near = near or [name for name in by_lower_case if _begin_alike(name, plain)]
     return by_lower_case[near[0]] if near else None
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    """Return True if both begin alike, as "ready" and "readiness" do."""
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return common >= _SHORTEST_PART and common * 10 >= min(len(one), len(other)) * 7
 
 
 def shown_path(path: str) -> str:

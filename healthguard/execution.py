@@ -30,6 +30,9 @@ from healthguard.threads import DaemonExecutor, call_where_no_loop_runs
 
 T = TypeVar("T")
 
+# What Django raises where no database is configured under an alias.
+_WITHOUT_DATABASE = (ImproperlyConfigured, ConnectionDoesNotExist)
+
 # How many calls an async check may have in the default executor of its loop at a time.
 _LOOP_THREADS = 8
 
@@ -185,15 +188,16 @@ def _status_and_problem(source: CheckSource, error: BaseException) -> tuple[Stat
         return status, _told_by_stranger(source, error)
     if isinstance(error, DatabaseError):
         return Status.UNHEALTHY, problem_of(error, source.alias)
-    if source.database is not None and isinstance(error, ImproperlyConfigured | ConnectionDoesNotExist):
+    if source.database is not None and isinstance(error, _WITHOUT_DATABASE):
         return Status.UNHEALTHY, problem_of(error, source.database)
     return Status.UNHEALTHY, _unexpected(source, error)
 
 
 def _told_by_stranger(source: CheckSource, error: HealthCheckException) -> Problem:
     """The problem in an exception of a check written for django-health-check."""
-    if isinstance(error.__cause__, DatabaseError):
-        return problem_of(error.__cause__, source.alias)
+    cause = error.__cause__
+    if isinstance(cause, DatabaseError) or (source.database is not None and isinstance(cause, _WITHOUT_DATABASE)):
+        return problem_of(cause, source.alias)
     return Problem(
         re.sub(r"\W+", "_", error.message_type.lower()),
         Fault.OUTAGE,

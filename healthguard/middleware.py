@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from healthguard import log
+from healthguard.middleware_order import answering_before
 from healthguard.mount import Mounts, mounts
 from healthguard.respond import Request, respond, respond_async
 from healthguard.views import as_request, as_response
@@ -34,18 +35,20 @@ class HealthGuardMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
-        self._warn_if_not_first()
+        self._warn_if_turned_away()
 
-    def _warn_if_not_first(self) -> None:
-        """Log a warning if another middleware stands first: some insert themselves when the server starts."""
-        middleware = list(settings.MIDDLEWARE)
+    def _warn_if_turned_away(self) -> None:
+        """Log a warning about what can turn probes away: some middleware inserts itself when the server starts."""
         own = f"{type(self).__module__}.{type(self).__qualname__}"
-        if own in middleware and middleware[0] != own:
+        found = answering_before(list(settings.MIDDLEWARE), own)
+        if found:
+            name, what = found[0]
             log.once(
                 log.WARNING,
-                "%s stands before healthguard's middleware and can turn probes away. Put healthguard's middleware "
-                "first, or wrap the WSGI or ASGI application with healthguard: nothing can get before that.",
-                str(middleware[0]),
+                "%s stands before healthguard's middleware and can turn probes away: it %s. Put healthguard's "
+                "middleware first, or wrap the WSGI or ASGI application with healthguard: nothing can get before that.",
+                name,
+                what,
             )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:

@@ -212,8 +212,12 @@ def _source(
 ) -> CheckSource:
     name = (check if isinstance(check, type) else type(check)).__name__
     alias = _alias(check, options)
+    database = database_of(check, alias)
+    given = options.get("alias", _attribute(check, "alias"))
+    if database is not None and not isinstance(given, str):
+        return _broken(problem(f"{name} takes an alias of the DATABASES setting, and got {shown(given)}"), name)
     ttl, timeout = _ttl(check, options), _timeout(check, options)
-    return CheckSource(name, make, ttl, timeout, alias, database=database_of(check, alias))
+    return CheckSource(name, make, ttl, timeout, alias, database=database)
 
 
 def _imported(path: str) -> object:

@@ -12,9 +12,8 @@ from django.core.checks import CheckMessage, Error
 
 from healthguard import conf
 from healthguard.distribution import DISTRIBUTION, PACKAGE, other_distributions
+from healthguard.middleware_order import OWN, answering_before
 from healthguard.mount import mounts
-
-_MIDDLEWARE = "healthguard.middleware.HealthGuardMiddleware"
 
 
 def check_declaration(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -26,16 +25,17 @@ def check_declaration(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
 
 
 def check_middleware(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """The middleware, where it is used, must come first: what stands before it can turn a probe away."""
-    middleware = list(django_settings.MIDDLEWARE)
-    if _MIDDLEWARE not in middleware or middleware[0] == _MIDDLEWARE:
+    """Warn about middleware that stands before healthguard's and can answer a probe in its place."""
+    found = answering_before(list(django_settings.MIDDLEWARE))
+    if not found:
         return []
+    reasons = "; ".join(f"{name} {what}" for name, what in found)
     return [
         checks.Warning(
-            f"{middleware[0]} stands before healthguard's middleware.",
-            hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE: host validation, redirects and logins before it would turn "
-            "probes away. Or wrap the WSGI or ASGI application with healthguard.wsgi.guard() or healthguard.asgi."
-            "guard(): nothing can get before that.",
+            f"Middleware before healthguard's can turn probes away: {reasons}.",
+            hint=f"Put {OWN!r} first in MIDDLEWARE. Or wrap the WSGI or ASGI application with healthguard.wsgi.guard() "
+            "or healthguard.asgi.guard(): nothing can get before that. If none of this concerns a probe, add "
+            "'healthguard.W001' to SILENCED_SYSTEM_CHECKS.",
             id="healthguard.W001",
         )
     ]
