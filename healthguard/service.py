@@ -122,7 +122,7 @@ class CheckSource:
     timeout: float = _DEFAULT_TIMEOUT
     alias: str = dataclasses.field(default="default", repr=False)
     error: Problem | None = None
-    database: str | None = None
+    database: str | None = dataclasses.field(default=None, repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
