@@ -30,7 +30,7 @@ def _always() -> bool:
     return True
 
 
-_DJANGO: dict[str, tuple[str, Callable[[], bool]]] = {
+_KNOWN: dict[str, tuple[str, Callable[[], bool]]] = {
     "django.middleware.security.SecurityMiddleware": (
         "redirects requests to https",
         _answers_by_setting("SECURE_SSL_REDIRECT"),
@@ -45,17 +45,20 @@ _DJANGO: dict[str, tuple[str, Callable[[], bool]]] = {
         "reads the site from the database",
         _always,
     ),
+    "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware": (
+        "builds the URL of each request, which fails if its Host is not in ALLOWED_HOSTS",
+        _checks_hosts,
+    ),
     "django.middleware.csrf.CsrfViewMiddleware": (
         "reads the session of every request",
         _answers_by_setting("CSRF_USE_SESSIONS"),
     ),
 }
-"""Django's own middleware that can answer a request itself or raise, and when. The rest passes every request on."""
+"""Middleware that is known to be able to answer a request itself or to raise, and when. The rest of Django's passes."""
 
 _PASSING_PACKAGES = (
     "django.",
     "django_prometheus.",
-    "opentelemetry.",
     "elasticapm.",
     "ddtrace.",
     "newrelic.",
@@ -111,7 +114,7 @@ def answering_before(names: list[str], own: str = OWN) -> list[tuple[str, str]]:
 
 def _what_it_does(name: str) -> str | None:
     """Return how a middleware can answer a request itself; None if it passes every probe on."""
-    known = _DJANGO.get(name)
+    known = _KNOWN.get(name)
     if known is not None:
         what, is_active = known
         return what if is_active() else None
@@ -131,11 +134,11 @@ def _what_it_does(name: str) -> str | None:
 
 
 def _what_it_inherits(middleware: Any) -> str | None:
-    """Return what the class of Django's that a middleware derives from does, unless its method is replaced."""
+    """Return what the known class that a middleware derives from does, unless its method is replaced."""
     for base in middleware.__mro__ if isinstance(middleware, type) else ():
         name = f"{base.__module__}.{base.__qualname__}"
-        if name in _DJANGO and _handler(middleware) is _handler(base):
-            what, is_active = _DJANGO[name]
+        if name in _KNOWN and _handler(middleware) is _handler(base):
+            what, is_active = _KNOWN[name]
             return what if is_active() else None
     return None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from django.db import connections
 from django.utils.module_loading import import_string
@@ -40,6 +41,19 @@ DEFAULT_TTL = 5.0
 DEFAULT_STALE_FOR = 60.0
 """How much longer it may be served while the next run is under way (seconds)."""
 
+_Init = TypeVar("_Init", bound=Callable[..., None])
+
+
+def _keep_unknown_options(init: _Init) -> _Init:
+    """Store unknown options for :meth:`Service.policy_errors`; to raise would end the import of the settings."""
+
+    @functools.wraps(init)
+    def tolerant(self: Service, *checks: Any, **options: Any) -> None:
+        self.unknown_options = tuple(name for name in options if name not in _POLICY)
+        init(self, *checks, **{name: value for name, value in options.items() if name in _POLICY})
+
+    return cast("_Init", tolerant)
+
 
 class Service:
     """One or more checks that are run in order, on one thread, with one deadline and one freshness.
@@ -57,6 +71,9 @@ class Service:
             they do not say.
     """
 
+    unknown_options: tuple[str, ...] = ()
+
+    @_keep_unknown_options
     def __init__(
         self,
         *checks: CheckSpec | Sequence[CheckSpec],
@@ -65,7 +82,6 @@ class Service:
         ttl: float | None = None,
         stale_for: float = DEFAULT_STALE_FOR,
         timeout: float | None = None,
-        **unknown: object,
     ) -> None:
         self.checks: tuple[CheckSpec, ...] = tuple(
             spec for given in checks for spec in (given if isinstance(given, list) else [given])
@@ -75,7 +91,6 @@ class Service:
         self.ttl = ttl
         self.stale_for = stale_for
         self.timeout = timeout
-        self.unknown_options = tuple(unknown)
 
     def __repr__(self) -> str:
         # Not the checks: what a stranger's repr tells or raises is not known.

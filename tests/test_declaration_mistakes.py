@@ -117,6 +117,13 @@ def test_unknown_option_of_a_service(option, meant) -> None:
     assert f"Did you mean {meant!r}?" in message.msg
 
 
+def test_unknown_option_keeps_the_signature() -> None:
+    """Editors and type checkers still know the options of a service."""
+    import inspect
+
+    assert list(inspect.signature(Service).parameters) == ["checks", "ready", "critical", "ttl", "stale_for", "timeout"]
+
+
 @pytest.mark.parametrize("secret", ["sk-proj-Ab3dEf6hIj9kLmN0pQrS", "p4ssW0rd!x9Zq"])
 def test_secret_in_the_place_of_an_option_is_not_shown(secret) -> None:
     shown = found((RequiredTables, {secret: ["x"]}))

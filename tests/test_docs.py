@@ -19,7 +19,7 @@ from tests.sites import REPOSITORY
 DOCS = {path.name: path.read_text() for path in (REPOSITORY / "docs").glob("*.md")}
 README = (REPOSITORY / "README.md").read_text()
 PACKAGE = REPOSITORY / "healthguard"
-RAISERS = {"Unhealthy", "Degraded", "Problem", "_Meaning", "_degraded"}
+RAISERS = {"Unhealthy", "Degraded", "Problem", "Meaning", "_Meaning", "_degraded"}
 
 
 def codes() -> set[str]:
