@@ -179,8 +179,11 @@ class RunningProject:
         return self._wait(path, lambda reply: reply.status == status)
 
     def wait_until_known(self, path: str) -> JsonReply:
-        """Request ``path`` until nothing in the answer is unknown any more, however slow the machine is."""
-        return self._wait(path, lambda reply: '"unknown"' not in json.dumps(reply.json))
+        """Request ``path`` until no service in the answer is unknown any more, however slow the machine is.
+
+        A check that is not run, because of one before it, stays unknown.
+        """
+        return self._wait(path, lambda reply: not _is_unknown(reply.json))
 
     def _wait(self, path: str, is_expected: Callable[[JsonReply], bool]) -> JsonReply:
         ends = time.monotonic() + START_SECONDS
@@ -194,3 +197,9 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_unknown(answer: dict[str, Any]) -> bool:
+    """Return True if a service, or a check's first run, is not over."""
+    services = json.dumps([answer["status"], answer.get("services")])
+    return '"unknown"' in services or '"code": "pending"' in json.dumps(answer)
