@@ -177,7 +177,7 @@ CREDENTIALS = Meaning(
     "Check the user and the password in DATABASE_URL or DATABASES, and the Secret they are mounted from. In MariaDB "
     "and MySQL the user may also be limited to another host, or to TLS.",
     sqlstates=("28", "28000", "28P01"),
-    numbers=(1045, 1524, 1698, 2059, 2061),
+    numbers=(1045, 1251, 1275, 1524, 1698, 2059, 2061),
     text=r"password authentication failed|no password supplied|role \".*\" does not exist|Access denied for user"
     r"|authentication failed|no such user|auth(entication)? (error|failure|failed|rejected)|login rejected|SASL auth"
     r"|Tenant or user not found|tenant/user .* not found|wrong password|incorrect server signature"
@@ -253,9 +253,10 @@ FULL = Meaning(
     "Find out what holds the connections (pg_stat_activity, SHOW PROCESSLIST, SHOW CLIENTS in PgBouncer's console). "
     "Add a pooler, or raise the limit: max_connections, max_client_conn, or that of the user or database.",
     sqlstates=("53300",),
-    numbers=(1040, 1203, 1226),
+    numbers=(1040, 1203, 1226, 1461),
     text=r"too many (clients|connections)|remaining connection slots are reserved|no more connections allowed"
-    r"|max_client_conn|max clients reached|max_(db|user)_connections|connection limit",
+    r"|max_client_conn|max clients reached|max_(db|user)_connections|connection limit"
+    r"|pool (is )?exhausted|QueuePool limit",
 )
 STARTING = Meaning(
     "database_starting",
@@ -283,10 +284,10 @@ TIMEOUT = Meaning(
     "took too long to answer",
     "Check the server for a lock and for load. If it never answers, check whether a firewall drops the packets.",
     sqlstates=("55P03", "57014", "57P05", "25P03"),
-    numbers=(1205, 1969, 3024, 2062),
+    numbers=(1205, 1969, 3024, 2062, 9001),
     sqlite=(5, 6, 9),
     text=r"timeout expired|timed out|database (table )?is locked|connection timeout|timeout was reached|login timeout"
-    r"|query_wait_timeout",
+    r"|query_wait_timeout|client_login_timeout|timeout reached|couldn't get a connection after",
 )
 UNKNOWN_HOST = Meaning(
     "database_unreachable",
@@ -301,16 +302,17 @@ UNKNOWN_HOST = Meaning(
     key="database_unknown_host",
 )
 DISCONNECTED = Meaning(
-    "database_disconnected",
+    "database_unreachable",
     Fault.OUTAGE,
-    "closed the connection without an answer",
+    "cannot be reached: the connection was closed without an answer",
     "Read the server's log: it may have been restarted. If it happens each time, check whether the host and port lead "
     "to another service, or to a load balancer or proxy without a server behind it.",
     sqlstates=("08003", "08006"),
-    numbers=(1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 4031),
+    numbers=(1152, 1158, 1184, 1159, 1160, 1161, 1927, 2006, 2013, 4031),
     text=r"server closed the connection|connection (is|already|was|has been) (closed|lost)|terminating connection"
     r"|connection reset|broken pipe|EOF detected|unexpected eof|lost connection|the connection is lost"
     r"|server conn crashed|connection not open|server has gone away",
+    key="database_disconnected",
 )
 CORRUPT = Meaning(
     "database_corrupt",
@@ -320,6 +322,7 @@ CORRUPT = Meaning(
     sqlstates=("XX001", "XX002"),
     numbers=(1034, 1035, 1194, 1195, 1712),
     sqlite=(11,),
+    text=r"cannot connect to invalid database",
 )
 NOT_A_DATABASE = Meaning(
     "database_corrupt",
@@ -346,6 +349,13 @@ CONFLICT = Meaning(
     sqlstates=("40",),
     numbers=(1020, 1213, 1317),
 )
+NOT_PERMITTED = Meaning(
+    "database_refused",
+    Fault.CONFIG,
+    "cannot be connected to, because the operating system does not permit it",
+    "Give the user of this process access to the server's socket, or check the policy of the firewall or container.",
+    text=r"failed: (permission denied|operation not permitted)|errno (1|13)\b|socket '.*' \((1|13)\)",
+)
 UNREACHABLE = Meaning(
     "database_unreachable",
     Fault.OUTAGE,
@@ -371,7 +381,8 @@ MEANINGS = (
         READ_ONLY,
         BEHIND_POOLER,
     ),
-    *(TIMEOUT, CONFLICT, CORRUPT, NOT_A_DATABASE, DISK, UNREADABLE_FILE, UNKNOWN_HOST, DISCONNECTED, UNREACHABLE),
+    *(TIMEOUT, CONFLICT, CORRUPT, NOT_A_DATABASE, DISK, UNREADABLE_FILE, UNKNOWN_HOST, DISCONNECTED, NOT_PERMITTED),
+    UNREACHABLE,
     REFUSED,
 )
 """In the order in which texts are compared: what was put into words comes before what was not reached."""

@@ -174,7 +174,7 @@ def problem_of(error: BaseException, alias: str) -> Problem:
         reason = "no database is configured under it" if is_none else "its settings or its engine are not complete"
         return _no_engine(alias, reason).problem
     found = DriverError.of(error)
-    meaning = _meaning_here(meaning_of(found), alias)
+    meaning = _meaning_here(meaning_of(found), alias, is_file=found.sqlite_code is not None)
     evidence: dict[str, Evidence] = {"alias": alias, "error": found.kind}
     if found.sqlstate is not None:
         evidence["sqlstate"] = found.sqlstate
@@ -183,11 +183,11 @@ def problem_of(error: BaseException, alias: str) -> Problem:
     return _problem(meaning, alias, evidence)
 
 
-def _meaning_here(meaning: Meaning, alias: str) -> Meaning:
+def _meaning_here(meaning: Meaning, alias: str, *, is_file: bool) -> Meaning:
     """Return what only the settings and the files of ``alias`` add to ``meaning``."""
     if meaning is meanings.HBA and _is_without_tls(alias):
         return meanings.TLS_REQUIRED
-    if meaning in (meanings.UNREADABLE_FILE, meanings.READ_ONLY) and _vendor_of(alias) == "sqlite":
+    if is_file and meaning in (meanings.UNREADABLE_FILE, meanings.READ_ONLY):
         return _meaning_of_file(path_of(str(settings_of(alias).get("NAME", ""))), meaning)
     return meaning
 
@@ -196,13 +196,6 @@ def _is_without_tls(alias: str) -> bool:
     options = settings_of(alias).get("OPTIONS")
     mode = options.get("sslmode") if isinstance(options, Mapping) else None
     return (mode or os.environ.get("PGSSLMODE")) == "disable"
-
-
-def _vendor_of(alias: str) -> str:
-    try:
-        return str(connections[alias].vendor)
-    except Exception:
-        return ""
 
 
 def _meaning_of_file(path: str, meaning: Meaning) -> Meaning:

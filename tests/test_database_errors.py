@@ -231,7 +231,7 @@ def test_connection_closed_without_a_word(driver) -> None:
     """As by a load balancer without a server behind it."""
     with speaking(b"", waits=True) as port:
         problem = refusal(driver, **options_of(port))
-    assert (problem.code, problem.fault) == ("database_disconnected", OUTAGE), problem
+    assert (problem.code, problem.fault) == ("database_unreachable", OUTAGE), problem
 
 
 BOUNCED = {
@@ -340,7 +340,18 @@ def test_server_of_another_language(language) -> None:
         ("FATAL:  Tenant or user not found", "database_credentials", CONFIG),
         ("ERROR:  connection is insecure (try using `sslmode=require`)", "database_tls", CONFIG),
         ("something that no rule knows", "database_refused", CONFIG),
-        ("the connection is closed", "database_disconnected", OUTAGE),
+        ("the connection is closed", "database_unreachable", OUTAGE),
+        ('on socket "/x" failed: Permission denied\n\tIs the server running locally?', "database_refused", CONFIG),
+        ("connection failed: SSL SYSCALL error: Connection reset by peer", "database_unreachable", OUTAGE),
+        ("connection failed: SSL error: tlsv1 alert unknown ca", "database_tls", CONFIG),
+        ("FATAL:  MaxClientsInSessionMode: max clients reached", "database_full", OUTAGE),
+        ("FATAL:  client_login_timeout", "database_timeout", OUTAGE),
+        ("couldn't get a connection after 10.00 sec", "database_timeout", OUTAGE),
+        ('FATAL:  database "connection refused" does not exist', "database_missing", CONFIG),
+        ('FATAL:  no pg_hba.conf entry for host "::1", user "timed out"', "database_credentials", CONFIG),
+        ("FATAL:  This RDS Proxy requires TLS connections", "database_tls", CONFIG),
+        ("ORA-12541: TNS:no listener", "database_unreachable", OUTAGE),
+        ("FATAL:  out of memory", "database_error", OUTAGE),
         ("", "database_refused", CONFIG),
     ],
 )

@@ -138,7 +138,7 @@ def test_limit_of_a_user(server, driver) -> None:
 def test_port_of_another_service(driver, greeting) -> None:
     with speaking(greeting) as port:
         problem = refusal(driver, port)
-    assert problem.code in ("database_protocol", "database_disconnected"), problem
+    assert problem.code in ("database_protocol", "database_unreachable"), problem
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,18 @@ def test_port_of_another_service(driver, greeting) -> None:
         (1698, "database_credentials", CONFIG),
         (2026, "database_tls", CONFIG),
         (3159, "database_tls", CONFIG),
-        (2006, "database_disconnected", OUTAGE),
-        (2013, "database_disconnected", OUTAGE),
+        (2006, "database_unreachable", OUTAGE),
+        (2013, "database_unreachable", OUTAGE),
         (1053, "database_starting", OUTAGE),
         (1047, "database_starting", OUTAGE),
         (1205, "database_timeout", OUTAGE),
         (1213, "database_error", OUTAGE),
         (1142, "database_permission", CONFIG),
         (2054, "database_refused", CONFIG),
+        (1290, "database_read_only", CONFIG),
+        (9001, "database_timeout", OUTAGE),
+        (1251, "database_credentials", CONFIG),
+        (2002, "database_unreachable", OUTAGE),
         (1999, "database_error", CONFIG),
     ],
 )
