@@ -73,14 +73,14 @@ MISSING_FOLDER = dataclasses.replace(
     hint="Check the path in DATABASE_URL or DATABASES, and whether the volume is mounted.",
 )
 UNREADABLE_FILE = Meaning(
-    "database_permission",
+    "database_unreadable",
     Fault.CONFIG,
     "has a file that cannot be opened",
     "Give the user of this process the right to read the file and its folder, or check the path in DATABASES.",
     sqlite=(3, 14, 23),
 )
 UNREADABLE_WAL = Meaning(
-    "database_permission",
+    "database_unreadable",
     Fault.CONFIG,
     "is a SQLite file in WAL mode in a folder that cannot be written to, so it cannot be opened",
     "Make the volume writable, or copy the file there after 'PRAGMA journal_mode=DELETE': to read a file in WAL mode, "

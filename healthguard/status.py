@@ -50,8 +50,8 @@ class Status(enum.StrEnum):
 _UNUSABLE = frozenset(
     {
         *("database_closed", "database_corrupt", "database_credentials", "database_engine", "database_missing"),
-        *("database_options", "database_protocol", "database_refused", "database_tls", "unknown_alias"),
-        "wrong_database",
+        *("database_options", "database_protocol", "database_refused", "database_tls", "database_unreadable"),
+        *("unknown_alias", "wrong_database"),
     }
 )
 """The codes of problems that concern all of a database and not one table or query of it."""

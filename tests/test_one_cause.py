@@ -168,8 +168,8 @@ def damaged(path) -> None:
         # To connect reads nothing, and theirs does no more.
         (garbage, "garbage.sqlite3", "database_corrupt", "not a SQLite database", "ours"),
         (damaged, "damaged.sqlite3", "database_corrupt", "damaged", "ours"),
-        (lambda path: path.mkdir(), "folder.sqlite3", "database_permission", "cannot be opened", "ours"),
-        (lambda path: path.mkdir(), "folder.sqlite3", "database_permission", "cannot be opened", "theirs"),
+        (lambda path: path.mkdir(), "folder.sqlite3", "database_unreadable", "cannot be opened", "ours"),
+        (lambda path: path.mkdir(), "folder.sqlite3", "database_unreadable", "cannot be opened", "theirs"),
     ],
 )
 def test_sqlite_file(connect, run_as_a_service, tmp_path, make, name, code, words, check) -> None:
@@ -213,5 +213,5 @@ def test_sqlite_on_a_read_only_volume(connect, run_as_a_service, public_folder, 
         (result,) = run_as_a_service(RequiredTables(["t"], alias))
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
-    assert (result.problem and result.problem.code) == ("database_permission" if is_wal else None), result
+    assert (result.problem and result.problem.code) == ("database_unreadable" if is_wal else None), result
     assert not is_wal or "WAL" in result.problem.message
