@@ -82,6 +82,8 @@ def _faults(unknown: list[Any], missing: list[str]) -> Iterator[str]:
 def _option_hint(cls: type[HealthCheck], names: list[str], unknown: list[Any], missing: list[str]) -> str:
     # A required option that is missing is the likeliest to be meant.
     near = [nearest(name, missing) or nearest(name, names) for name in unknown if isinstance(name, str)]
+    if not any(near) and len(unknown) == len(missing) == 1:
+        near = list(missing)
     meant = list(dict.fromkeys(name for name in near if name))
     question = f"Did you mean {', '.join(map(repr, meant))}? " if meant else ""
     return f"{question}The options of {cls.__name__} are: {', '.join(names) or 'none'}."
@@ -139,6 +141,8 @@ def not_a_check(value: object) -> Problem:
         dict: "Write a check with options as (path, {options}). A group of services must not stand in a list.",
         list: "Write the checks of a service as one list.",
         set: "Write the checks of a service as a list.",
+        frozenset: "Write the checks of a service as a list.",
+        bytes: "Write the path as a text.",
     }
     hint = hints.get(type(value), "")
     if type(value).__name__ == "Service":
@@ -159,4 +163,5 @@ def not_a_pair(spec: tuple[object, ...]) -> Problem:
         checks = sum(isinstance(member, HealthCheck | type | str) for member in spec)
         hint = "Write several checks as a list: [check, check]." if checks > 1 else ""
         return problem("a check in brackets must be (path, {options})", hint)
-    return problem("the first of (path, {options}) must be a dotted path or a class")
+    hint = "Give the options to the instance itself." if isinstance(spec[0], HealthCheck) else ""
+    return problem("the first of (path, {options}) must be a dotted path or a class", hint)

@@ -42,6 +42,12 @@ MISTAKES = {
     "unknown option of a class": ((RequiredTables, {"tabels": ["x"]}), "'tabels'", "Did you mean 'tables'?"),
     "unknown option in capitals": ((SecretKey, {"MIN_BYTES": 60}), "'MIN_BYTES'", "Did you mean 'min_bytes'?"),
     "unknown option like none": ((SecretKey, {"colour": "red"}), "no option 'colour'", "are: min_bytes"),
+    "another name for an option": ((f"{OURS}DatabaseName", {"database": "x"}), "'database'", "Did you mean 'name'?"),
+    "an instance with options": (
+        (SecretKey(), {"min_bytes": 60}),
+        "must be a dotted path or a class",
+        "instance itself",
+    ),
     "two unknown options": ((SecretKey, {"min": 5, "max": 6}), "no options 'min', 'max'", "min_bytes"),
     "missing option": ((f"{OURS}RequiredTables", {}), "needs the option 'tables'", "tables"),
     "missing option, class alone": (RequiredTables, "needs the option 'tables'", "tables"),

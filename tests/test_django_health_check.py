@@ -137,7 +137,6 @@ def test_its_dns_check_in_ours(ask) -> None:
     [
         ("health_check.checks.Cache", {"alias": "no-such-cache"}),
         ("health_check.checks.Storage", {"alias": "no-such-storage"}),
-        ("health_check.checks.Database", {"alias": "no-such-database"}),
     ],
 )
 def test_its_checks_fail_in_ours_as_in_its_own(ask, check, options) -> None:
@@ -146,6 +145,14 @@ def test_its_checks_fail_in_ours_as_in_its_own(ask, check, options) -> None:
     (told,) = body["one"]["checks"]
     assert (told["code"], told["fault"]) == ("unavailable", "outage")
     assert "does not exist" in told["message"]
+
+
+def test_its_database_check_has_the_causes_of_ours(ask) -> None:
+    """An alias that does not exist is a mistake in the settings, whoever wrote the check."""
+    status, body = ask({"one": ("health_check.checks.Database", {"alias": "no-such-database"})})
+    assert status == 503
+    (told,) = body["one"]["checks"]
+    assert (told["code"], told["fault"]) == ("unknown_alias", "config")
 
 
 def test_ours_are_dataclasses_whose_repr_tells_what_they_check() -> None:
