@@ -17,7 +17,6 @@ from collections.abc import Iterator
 
 from healthguard import database_meanings as meanings
 from healthguard.database_meanings import MEANINGS, Meaning
-from healthguard.database_translations import SEVERITIES, TRANSLATIONS
 
 _MAX_TEXT = 2000
 """The part of a driver's text that is read (characters)."""
@@ -142,7 +141,7 @@ def _by_text(text: str) -> Meaning | None:
     for code, pattern in _translated():
         if pattern.search(text):
             return next(meaning for meaning in MEANINGS if code in (meaning.code, meaning.key))
-    if re.search(rf"\b(FATAL|{'|'.join(SEVERITIES)})\s?:", text):
+    if _severity().search(text):
         return meanings.REFUSED
     for known, meaning in ((_DISCONNECTED, meanings.DISCONNECTED), (_NO_ANSWER, meanings.UNREACHABLE)):
         # In the language of this process.
@@ -152,7 +151,16 @@ def _by_text(text: str) -> Meaning | None:
 
 
 @functools.cache
+def _severity() -> re.Pattern[str]:
+    from healthguard.database_translations import SEVERITIES
+
+    return re.compile(rf"\b(FATAL|{'|'.join(SEVERITIES)})\s?:")
+
+
+@functools.cache
 def _translated() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    from healthguard.database_translations import TRANSLATIONS
+
     def pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
         return re.compile("|".join(re.escape(text).replace("%s", ".{0,200}?") for text in texts))
 

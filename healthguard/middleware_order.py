@@ -13,8 +13,6 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from healthguard.middleware_code import can_answer
-
 OWN = "healthguard.middleware.HealthGuardMiddleware"
 
 
@@ -123,6 +121,8 @@ def _what_it_does(name: str) -> str | None:
             return what
     if name.startswith(_PASSING_PACKAGES):
         return None
+    from healthguard.middleware_code import can_answer
+
     try:
         middleware = import_string(name)
     except Exception:

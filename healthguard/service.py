@@ -9,11 +9,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
-from django.db import connections
 from django.utils.module_loading import import_string
 from health_check.base import HealthCheck
 
-from healthguard.databases import unknown_alias
 from healthguard.declared import is_showable, nearest, shown
 from healthguard.declared_checks import (
     database_of,
@@ -249,6 +247,11 @@ def _imported(path: str) -> object:
 
 def misdeclared(source: CheckSource) -> Iterator[Problem]:
     """Yield what is wrong with a check's declaration, for a system check to report before anything runs."""
+    # Here, for settings import this module.
+    from django.db import connections
+
+    from healthguard.databases import unknown_alias
+
     if source.error is not None:
         yield source.error
         return
