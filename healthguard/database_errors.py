@@ -34,7 +34,6 @@ _NO_ANSWER = (
     errno.ENOENT,
 )
 _DISCONNECTED = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
-_TLS_FILES = re.compile(r"ssl|tls|certificate", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
