@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 
 from healthguard import values
 from healthguard.declared import is_showable, shown
+from healthguard.placeholders import Nature
 from healthguard.providers import PROVIDERS
 from healthguard.service import Service, ServiceNode, Tree, misdeclared, place
 from healthguard.status import Fault, Problem
@@ -350,7 +351,7 @@ def _token_flaw(token: object) -> str | None:
 
 @functools.lru_cache(maxsize=64)
 def _text_flaw(token: str) -> str | None:
-    flaw = values.corruption(token, is_token=True) or values.placeholder(token)
+    flaw = values.corruption(token, is_token=True) or values.placeholder(token, nature=Nature.CHOSEN)
     if flaw is not None:
         return flaw.what
     if _REFERENCE.search(token):

@@ -19,6 +19,8 @@ MAX_CHARACTERS = 200_000
 MAX_SECONDS = 0.5
 """The longest time that applying a pattern may take (seconds of the process's processor time)."""
 
+_LONGEST_SPELLED_OUT = 200
+
 # The regex package takes some braces for fuzzy matching, and [: for a class of characters, where Python's own engine
 # takes them as they are. What is escaped, \N{...}, and braces within a set of characters mean the same in both.
 _TOKEN = re.compile(
@@ -74,6 +76,32 @@ def is_found(pattern: str, text: str, flags: int = 0) -> bool:
         UnusablePatternError: the text is too long, or it took too long.
     """
     return _applied("search", pattern, text, flags)
+
+
+def spells_out(pattern: str, text: str, flags: int = 0) -> bool:
+    """Return True if ``pattern`` names exactly ``text``, as ``^(none|debug)$`` names ``none``.
+
+    It does if it is found in the text, and no longer when any one character of the text is another.
+    """
+    if not 0 < len(text) <= _LONGEST_SPELLED_OUT:
+        return False
+    try:
+        if not is_found(pattern, text, flags):
+            return False
+        others = (text[:at] + _other(character) + text[at + 1 :] for at, character in enumerate(text))
+        return not any(is_found(pattern, other, flags) for other in others)
+    except UnusablePatternError:
+        return False
+
+
+def _other(character: str) -> str:
+    """Return another character of the same kind, which no pattern takes for the same letter."""
+    if character.isdigit():
+        return "7" if character != "7" else "4"
+    if character.isalpha():
+        other = "q" if character.lower() != "q" else "k"
+        return other.upper() if character.isupper() else other
+    return "~" if character != "~" else "^"
 
 
 def _applied(how: str, pattern: str, text: str, flags: int) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from healthguard import values
 from healthguard.checks.base import Check
 from healthguard.declared import shown_name
-from healthguard.exceptions import Unhealthy
-from healthguard.patterns import UnusablePatternError, is_found, is_pattern
+from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.patterns import UnusablePatternError, is_found, is_pattern, spells_out
 from healthguard.providers import DISTINCTIVE_PREFIXES, is_name
 from healthguard.status import Evidence, Fault, Problem
 
@@ -21,6 +21,7 @@ _KNOWN_PREFIXES = (
     *values.COMMON_PREFIXES,
     *DISTINCTIVE_PREFIXES,
 )
+_LISTS = (list, tuple, set, frozenset)
 
 
 @dataclasses.dataclass(repr=False)
@@ -30,19 +31,22 @@ class EnvironmentVariable(Check):
     Args:
         name: the variable.
         pattern: a regular expression that must be found in the value, as in Django's RegexValidator; write ``^…$``
-            for the whole of it.
+            for the whole of it. A value that it spells out is meant, whatever it looks like.
         min_bytes: how long it must be at least (bytes).
+        allow: values that are meant, whatever they look like.
     """
 
     name: str
     pattern: str | None = dataclasses.field(default=None, repr=False)
     min_bytes: int = 1
+    allow: Collection[str] = dataclasses.field(default=(), repr=False)
 
     def run(self) -> None:
         """Judge the value.
 
         Raises:
             Unhealthy: the variable is absent, empty, corrupted, a placeholder, too short or of another form.
+            Degraded: its value is a well-known default password.
         """
         for problem in self.misdeclared():
             raise Unhealthy.of(problem)
@@ -53,14 +57,15 @@ class EnvironmentVariable(Check):
                 "is not set",
                 "Mount it into this container: env or envFrom in the manifest, and the Secret or ConfigMap it names.",
             )
+        if value in self.allow:
+            return
         if not value:
             if self.min_bytes <= 0:
                 return
             raise self._problem("empty", values.EMPTY.what, values.EMPTY.remedy)
-        if flaw := self._flaw(value):
-            is_word = flaw.kind is values.Kind.PLACEHOLDER and not values.names_a_secret(self.name)
-            remedy = f"{flaw.remedy} If it is meant, spell it out in pattern: '^(…|…)$'." if is_word else flaw.remedy
-            raise self._problem(flaw.kind, flaw.what, remedy)
+        flaw = self._flaw(value)
+        if flaw is not None and not flaw.is_minor:
+            raise self._problem(flaw.kind, flaw.what, _remedy(flaw))
         size = len(os.fsencode(value))
         if size < self.min_bytes:
             raise self._problem(
@@ -71,11 +76,12 @@ class EnvironmentVariable(Check):
             )
         if self._pattern is not None:
             self._compare(self._pattern, value)
+        if flaw is not None:
+            raise Degraded.of(self._problem(flaw.kind, flaw.what, _remedy(flaw)).problem)
 
     def _compare(self, pattern: str, value: str) -> None:
-        flags = self.pattern.flags if isinstance(self.pattern, re.Pattern) else 0
         try:
-            if is_found(pattern, value, flags):
+            if is_found(pattern, value, self._flags):
                 return
         except UnusablePatternError as error:
             raise self._problem(
@@ -94,6 +100,10 @@ class EnvironmentVariable(Check):
         """The pattern as a text, for one may declare it compiled."""
         return self.pattern.pattern if isinstance(self.pattern, re.Pattern) else self.pattern
 
+    @property
+    def _flags(self) -> int:
+        return self.pattern.flags if isinstance(self.pattern, re.Pattern) else 0
+
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""
         if not isinstance(self.name, str) or not is_name(self.name) or self.name.startswith(_DASHED):
@@ -104,14 +114,29 @@ class EnvironmentVariable(Check):
             yield Problem.misdeclared(f"min_bytes for {shown_name(self.name)} is not a whole number.")
         if self._pattern is not None and not is_pattern(self._pattern):
             yield Problem.misdeclared(f"The pattern for {shown_name(self.name)} is not a regular expression.")
+        if not isinstance(self.allow, _LISTS) or not all(isinstance(value, str) for value in self.allow):
+            yield Problem.misdeclared(f"allow for {shown_name(self.name)} is not a list of texts.")
 
     def _flaw(self, value: str) -> values.Flaw | None:
-        if value in _spelled_out(self._pattern or ""):
-            # It is meant, whatever it looks like.
-            return None
-        return values.corruption(value, names=[self.name], prefixes=_KNOWN_PREFIXES) or (
-            values.placeholder(value) if values.names_a_secret(self.name) else values.blank(value)
+        flaw = self._corruption(value) or self._placeholder(value)
+        if flaw is None or self._pattern is None or not spells_out(self._pattern, value, self._flags):
+            return flaw
+        return None
+
+    def _corruption(self, value: str) -> values.Flaw | None:
+        return values.corruption(
+            value,
+            names=[self.name],
+            prefixes=_KNOWN_PREFIXES,
+            is_secret=values.names_a_secret(self.name),
+            is_address=values.names_a_connection(self.name),
         )
+
+    def _placeholder(self, value: str) -> values.Flaw | None:
+        nature = values.nature_of(self.name, value)
+        if nature is None:
+            return values.blank(value) or values.address_flaw(value)
+        return values.placeholder(value, nature=nature) or values.mock(value, nature=nature)
 
     def _problem(self, code: str, what: str, remedy: str, size: int | None = None) -> Unhealthy:
         name = shown_name(self.name)
@@ -121,7 +146,6 @@ class EnvironmentVariable(Check):
         return Unhealthy(f"variable_{code}", f"{name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence)
 
 
-def _spelled_out(pattern: str) -> set[str]:
-    """The words that a pattern like ``^(none|debug|info)$`` has between its bars."""
-    words = re.split(r"\(\?:|[()|^$]", pattern)
-    return {re.sub(r"\\(\W)", r"\1", word) for word in words} - {""}
+def _remedy(flaw: values.Flaw) -> str:
+    may_be_meant = flaw.kind is values.Kind.PLACEHOLDER and not flaw.is_minor
+    return f"{flaw.remedy} If this value is meant, list it in allow." if may_be_meant else flaw.remedy

@@ -42,7 +42,7 @@ class SecretKey(Check):
 
         Raises:
             Unhealthy: the key is empty, too short, corrupted, a placeholder or weak.
-            Degraded: a weak key with DEBUG, or a weak fallback.
+            Degraded: a weak key with DEBUG, a weak fallback, or a key with control characters.
         """
         for problem in self.misdeclared():
             raise Unhealthy.of(problem)
@@ -56,7 +56,10 @@ class SecretKey(Check):
                 hint=_HINT,
                 evidence={"bytes": size, "min_bytes": self.min_bytes},
             )
-        flaw = values.corruption(key, names=["SECRET_KEY"]) or values.placeholder(key)
+        is_binary = values.holds_control(key)
+        # White space around it, or quotes, are chance in a key that was drawn from all characters.
+        flaw = None if is_binary else values.corruption(key, names=["SECRET_KEY"])
+        flaw = flaw or values.placeholder(key)
         if flaw is not None:
             raise Unhealthy(
                 f"secret_key_{flaw.kind}",
@@ -66,6 +69,15 @@ class SecretKey(Check):
                 evidence={"bytes": size},
             )
         self._judge_strength(key)
+        if is_binary:
+            raise Degraded(
+                "secret_key_unprintable",
+                "SECRET_KEY contains control characters. It works, but does not survive every copy as text.",
+                fault=Fault.CONFIG,
+                hint="If the settings draw it when they are imported, each worker and each restart has another one, "
+                f"and sessions and signed links become invalid. {_HINT}",
+                evidence={"bytes": size},
+            )
 
     def misdeclared(self) -> Iterator[Problem]:
         """What is wrong with the declaration itself."""

@@ -1,0 +1,394 @@
+"""Texts that stand in for a secret: templates, masks, filler and words. Pure; a value never appears in a result.
+
+Keys are random, so one that consists of words is a placeholder in any language. A password may consist of words: there
+only words that ask for a password, and well-known defaults, count.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Iterator
+
+from healthguard.placeholder_words import Word, likelihood, meanings, plain
+
+
+class Nature(enum.Enum):
+    """The texts that a secret may be made of."""
+
+    RANDOM = "random"
+    """Random by nature: a key, a token."""
+    CHOSEN = "chosen"
+    """Chosen by a person: a password, which may be a phrase."""
+    LABEL = "label"
+    """A name that nobody has to guess: a salt, the key of a cache."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason why a text is not a secret.
+
+    Args:
+        what: a clause that continues "the value …".
+        is_minor: whether the text works as a secret all the same.
+    """
+
+    what: str
+    is_minor: bool = False
+
+
+_UNFILLED = Reason("is a template that was not filled in")
+_STANDS_IN = Reason("is a mock or a placeholder")
+_FILLED_UP = Reason("is filler, not a secret")
+_NO_WORD = Reason("is a word for nothing, not a secret")
+_ALL_WORDS = Reason("consists of words, as no random key does")
+_DEFAULT = Reason("is a well-known default password", is_minor=True)
+
+_MAX_CHARACTERS = 400
+"""The longest text that is judged by its words (characters)."""
+
+# What brackets like these enclose is a template.
+_TEMPLATE = re.compile(
+    r"<<?[\w\s.,:;'’\"!?/()&|=+@\#$%-]+>?> | \{\{.+\}\} | \{[\w\s.-]+\} | \{[$%\#][\w.:-]+\#?\} | \$\{.*\}"
+    r"| \$\([\w\s./:-]+\) | \$\[\[.+\]\] | \$\[[\w\s.'\"()-]+\] | ([%@])(?:[A-Z][A-Z0-9_]*|[a-z]+(?:_[a-z]+)+)\1"
+    r"| %\(\w+\)s | %\{.+\} | \#\{.+\}\#? | <%.*%> | \{%.+%\} | \[\[.+\]\] | \(\([\w\s.:/-]+\)\)",
+    re.VERBOSE | re.DOTALL,
+)
+# What other brackets enclose is a template if it consists of words: a password may begin and end with anything.
+_BRACKETS = dict(zip("[({<«‹„“”'`「『【《〈（＜｛［", "])}>»›”””'`」』】》〉）＞｝］", strict=True))
+_SIGILS = "$%@#_~|!*=^:?.+§&-/\\"
+_EDGES = "".join({*_BRACKETS, *_BRACKETS.values(), *_SIGILS, '"', " ", "\t"})
+_INNER = re.compile(r"[\w\s.,:;'’!?/()&|=+@-]+")
+# $NAME, in the form that names of variables have: a password may begin with a dollar sign, too.
+_VARIABLE = re.compile(
+    r"\$\$?(?:(?P<word>[A-Z]{2,24})\d{0,2}|[A-Z]+\d{0,2}(?:_+[A-Z0-9]{1,24}){1,12}|[a-z]+(?:_[a-z]{2,20}\d?){1,8}|env:\w+)"
+)
+_NAME = re.compile(r"[A-Z]{2,20}\d?(?:_+[A-Z]{1,20}\d?){1,8}")
+_MASK = re.compile(r"[*xX#.?•●…_\-∗×＊█▒■□○·\s]+")
+_FILLER = re.compile(
+    r"x{6,}|X{6,}|\*{6,}|0{10,}|([^\WA_])\1{8,}|1234567890|0123456789|abcdefghij|a1b2c3d4e5|qwertyuiop|EXAMPLE(?:KEY)?$"
+)
+_CUT = re.compile(r"[\w.-]*(?:\.\.\.|…)[\w.-]*")
+# A key that was masked in its middle. In a longer value asterisks may be chance: Django's own keys hold them.
+_MASKED = re.compile(r"\*{3,}|[•●]{2,}")
+_MASKED_PART = re.compile(r"x{6,}|X{6,}|\*{3,}|•{3,}|[TB]0{8,}|\.\.\.|…")
+_MASKED_KEY = re.compile(r"[A-Za-z0-9_.-]*\*{3,}[A-Za-z0-9_.-]*")
+_LONG = 32
+_LONGEST_PERIOD = 24
+_SHORT_PERIOD = 4
+_PLAIN = re.compile(r"[\w\s.,-]+")
+_EMPTY_WORDS = frozenset("none null nil undefined".split())
+_BOOLEAN_WORDS = frozenset({"true", "false"})
+_EMPTY_DATA = re.compile(r"[\[\](){}<>\s\"'`]+")
+# Keys that vendors print in their documentation, or give to everybody for tests.
+_PUBLISHED = frozenset(
+    {
+        "AKIAIOSFODNN7EXAMPLE",
+        "AKIAI44QH8DHBEXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+        "AIzaSyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe",
+        "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+        "sk_test_BQokikJOvBiI2HlWgH4olfQ2",
+        "pk_test_TYooMQauvdEDq54NiTphI7jx",
+        "6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI",
+        "6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe",
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+        "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==",
+        "10000000-ffff-ffff-ffff-000000000001",
+    }
+)
+# The claims of jwt.io's example ("1234567890", "John Doe"), and of Supabase's demo keys.
+_PUBLISHED_CLAIMS = re.compile(r"eyJzdWIiOiIxMjM0NTY3ODkwI|c3VwYWJhc2UtZGVtby")
+
+# Words that are none of the above, each of them the password of many.
+_DEFAULTS = frozenset(
+    "tiger scott hunter hunter2 rabbit manager monkey dragon iloveyou sunshine princess football baseball "
+    "superman batman shadow michael jennifer charlie donald trustno1 starwars whatever freedom ninja mustang "
+    "jordan pepper ginger cheese summer hello hello123 1q2w3e4r 1qaz2wsx zaq12wsx q1w2e3r4 qazwsx 123qwe qwe123 "
+    "pass1234 a1b2c3 aa123456 nimda r00t t00r cisco raspberry alpine ubnt calvin smcadmin openwrt synology ".split()
+)
+_MOCKS = ("mock", "dummy", "fake", "placeholder", "changeme", "example", "sample", "redacted")
+_LONG_MOCKS = ("dummy", "placeholder", "changeme", "example", "mock-", "mockkey", "fakekey", "notarealkey")
+_TELLING = frozenset({*_MOCKS, "replace", "your", "insert", "todo", "replaceme"})
+_SUGGESTIVE = _TELLING | {"test"}
+_CHANGE_ME = re.compile(r"change[-_. ]me", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[-_.\s]+")
+_CHUNK = re.compile(r"[^\W_]+")
+_GROUP = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_DIGITS = "01234567890123456789"
+# Lengths and algorithms that people name beside a word: 32 bytes, SHA256.
+_NUMBERS = frozenset("16 24 32 48 50 64 128 256 384 512 1024 2048 4096 25519".split())
+_LEET = str.maketrans("@4831!05$7", "aabeiiosst")
+_TRAILING = re.compile(r"[\W\d_]{0,6}$")
+_LONGEST_WORD = 24
+_DATA = re.compile(r"[\[{]\s*\"|-----BEGIN ")
+_MAX_DIGITS = 4
+_LEAST_MIXED = 3
+_WITHIN = 3.0
+_SHORT = 7
+_LEAST_LIKELIHOOD = 2.0
+
+
+def is_template(value: str) -> bool:
+    """Return True if the whole of ``value`` is a template, whatever it is for."""
+    return _TEMPLATE.fullmatch(value) is not None or _is_variable(value)
+
+
+def _is_variable(value: str) -> bool:
+    found = _VARIABLE.fullmatch(value)
+    if found is None:
+        return False
+    word = found["word"]
+    return word is None or bool(meanings(word.lower())) or likelihood(word.lower()) >= _LEAST_LIKELIHOOD + 1
+
+
+def is_word_for_nothing(value: str) -> bool:
+    """Return True if ``value`` is what other languages print for None."""
+    return value.lower() in _EMPTY_WORDS
+
+
+def is_published(value: str) -> bool:
+    """Return True if ``value`` is a key that its vendor prints, or gives to everybody for tests."""
+    return value in _PUBLISHED
+
+
+def reason(body: str, nature: Nature) -> Reason | None:
+    """Return why ``body``, a secret without its vendor's prefix, is not a secret; None if it may be one."""
+    if is_published(body) or _PUBLISHED_CLAIMS.search(body, 0, _MAX_CHARACTERS):
+        return Reason("is an example that its vendor published")
+    if body.lower() in _EMPTY_WORDS | _BOOLEAN_WORDS or _EMPTY_DATA.fullmatch(body):
+        return _NO_WORD
+    if is_template(body):
+        return _UNFILLED
+    if _is_filler(body, nature):
+        return _FILLED_UP
+    if len(body) > _MAX_CHARACTERS:
+        return None
+    return _bracketed(body, nature) or _by_words(body, nature)
+
+
+def demand(part: str) -> Reason | None:
+    """Return why a part of an address, which may be any word, stands in for the real one; None if it may be real."""
+    if is_template(part):
+        return _UNFILLED
+    if mask(part):
+        return _FILLED_UP
+    found = _bracketed(part, Nature.CHOSEN) or _by_words(part, Nature.CHOSEN)
+    return None if found is None or found.is_minor else found
+
+
+def mask(part: str) -> Reason | None:
+    """Return the reason if a part of an address is a mask, like ``XXXXXXXX`` in that of a webhook."""
+    return _FILLED_UP if _MASKED_PART.fullmatch(part) else None
+
+
+def _is_filler(body: str, nature: Nature) -> bool:
+    if not body or _MASK.fullmatch(body) or _FILLER.search(body) or _repeats(body):
+        return True
+    if nature is not Nature.CHOSEN and _CUT.fullmatch(body):
+        return True
+    return (_MASKED_KEY.fullmatch(body) if len(body) >= _LONG else _MASKED.search(body)) is not None
+
+
+def _repeats(body: str) -> bool:
+    """Return True if the text is made of few characters, or repeats a few characters or words."""
+    length, different = len(body), len(set(body[:_MAX_CHARACTERS]))
+    if different == 1 or different * 5 <= min(length, _LONG) or (different == 2 and length >= _SHORT):
+        return True
+    period = next((at for at in range(2, min(_LONGEST_PERIOD, length // 3) + 1) if body.startswith(body[:at], at)), 0)
+    unit = body[:period]
+    if not unit or body != (unit * (length // period + 1))[:length]:
+        return False
+    return period <= _SHORT_PERIOD or (_PLAIN.fullmatch(unit) and _by_words(unit, Nature.RANDOM)) is not None
+
+
+def _bracketed(body: str, nature: Nature) -> Reason | None:
+    """Return the reason if the text is a name or words between brackets, like ``[your key]`` or ``__API_KEY__``."""
+    core = body.strip(_EDGES)
+    if not core or not _encloses(body, core) or not _INNER.fullmatch(core):
+        return None
+    if _NAME.fullmatch(core):
+        return _UNFILLED
+    found = _by_words(core, nature if body[0] in _SIGILS else Nature.RANDOM)
+    return _UNFILLED if found is not None and not found.is_minor else found
+
+
+def _encloses(body: str, core: str) -> bool:
+    at = body.index(core)
+    before, after = body[:at].strip(), body[at + len(core) :].strip()
+    if not before or not after:
+        return False
+    return before[0] == after[-1] or any(_BRACKETS.get(mark, "") in after for mark in before if mark in _BRACKETS)
+
+
+@dataclasses.dataclass(slots=True)
+class _Text:
+    """A text read as words.
+
+    Args:
+        words: how many runs of letters and digits it has.
+        letters: how many letters it has.
+        digits: how many digits that are neither a sequence nor a common number.
+        likelihood: how much likelier its letters are as words' than as chance's, in nats.
+        meanings: those of the words that are known.
+        unknown: how many letters the other words have.
+    """
+
+    words: int = 0
+    letters: int = 0
+    digits: int = 0
+    likelihood: float = 0.0
+    meanings: set[Word] = dataclasses.field(default_factory=set)
+    unknown: int = 0
+
+
+def _by_words(body: str, nature: Nature) -> Reason | None:
+    if nature is Nature.CHOSEN:
+        return _DEFAULT if body.lower() in _DEFAULTS else _by_known_words(body, nature)
+    if nature is Nature.LABEL or _DATA.match(body):
+        return _by_known_words(body, Nature.LABEL)
+    if found := _by_known_words(body, nature):
+        return found
+    text = _read(body)
+    if text is not None and _is_wordlike(text) and _is_mainly_letters(body, text, nature):
+        return _ALL_WORDS
+    return _STANDS_IN if len(body) < _LONG and _has_telling_word(body) else None
+
+
+def _by_known_words(body: str, nature: Nature) -> Reason | None:
+    """Return the reason if the text consists of words of the vocabulary."""
+    text = _read(body)
+    if nature is Nature.CHOSEN and (text is None or text.unknown or not text.letters):
+        text = _read_disguised(body) or text
+    if text is None or text.unknown or text.digits > _MAX_DIGITS:
+        return None
+    if not text.letters:
+        return _DEFAULT if nature is Nature.CHOSEN and not text.digits and body.isdigit() else None
+    return _of_known(text, nature) if _is_mainly_letters(body, text, nature) else None
+
+
+def _is_mainly_letters(body: str, text: _Text, nature: Nature) -> bool:
+    """Return False for a text with so many signs that its letters may be words by chance."""
+    if nature is Nature.RANDOM:
+        return len(body) <= _LONG or text.letters * 5 >= len(body) * 3
+    return text.letters * 2 >= len(body)
+
+
+def _of_known(text: _Text, nature: Nature) -> Reason | None:
+    found = text.meanings
+    if Word.ORDER in found or (Word.MOCK in found and nature is not Nature.CHOSEN):
+        return _STANDS_IN
+    if nature is Nature.LABEL:
+        return None
+    if nature is Nature.RANDOM:
+        return _ALL_WORDS
+    is_series = found == {Word.SERIES} and text.words == 1 and not text.digits
+    return _DEFAULT if is_series or found & {Word.MOCK, Word.NOUN} else None
+
+
+def _is_wordlike(text: _Text) -> bool:
+    if text.digits > max(_MAX_DIGITS, text.letters // 8):
+        return False
+    if not text.letters:
+        return text.digits == 0
+    if text.letters <= _SHORT and not text.digits:
+        return True
+    # A single long word has to be a clear one.
+    return text.likelihood >= _LEAST_LIKELIHOOD + text.digits + (text.unknown / 8 if text.words == 1 else 0)
+
+
+def _has_telling_word(body: str) -> bool:
+    return any(token.lower() in _TELLING for token in _SEPARATOR.split(_CHANGE_ME.sub("changeme", body)))
+
+
+def _read(body: str) -> _Text | None:
+    """Read a text as words; None if a part of it cannot be a word."""
+    text = _Text()
+    for chunk in _CHUNK.findall(body):
+        text.words += 1
+        groups = _GROUP.findall(chunk)
+        if len(groups) > 2 and groups[1].isdigit():
+            # Digits within a word are rare.
+            text.likelihood -= _WITHIN
+        is_mixed = len(groups) > 3
+        for group in groups:
+            if group[0].isdigit():
+                text.digits += 0 if _is_common(group) else len(group)
+            elif (is_mixed and len(group) < _LEAST_MIXED) or not _read_letters(group, text, is_mixed=is_mixed):
+                return None
+    return text
+
+
+def _is_common(digits: str) -> bool:
+    is_sequence = digits in _DIGITS or digits[::-1] in _DIGITS
+    return (len(digits) > 2 and (is_sequence or len(set(digits)) == 1)) or digits in _NUMBERS
+
+
+def _read_letters(group: str, text: _Text, *, is_mixed: bool) -> bool:
+    """Add a run of letters to the text that it belongs to; return False if it is not made of words."""
+    text.letters += len(group)
+    whole = plain(group)
+    if _learn(whole, text):
+        return True
+    parts = list(_parts(group))
+    if len(parts) > 1 and len(group) < 3 * len(parts):
+        return False
+    for part in parts:
+        low = plain(part)
+        if (len(parts) == 1 or not _learn(low, text)) and not _guess(low, part, text, is_single=len(parts) == 1):
+            return False
+        if is_mixed and text.unknown:
+            return False
+    text.likelihood -= 2 * (len(parts) - 1)
+    return bool(parts)
+
+
+def _learn(word: str, text: _Text) -> bool:
+    found = meanings(word)
+    if found:
+        text.meanings |= found
+        text.likelihood += len(word)
+    return bool(found)
+
+
+def _guess(word: str, part: str, text: _Text, *, is_single: bool) -> bool:
+    """Add a word that is not known; return False if it cannot be one."""
+    text.unknown += len(word)
+    if not word.isascii():
+        text.likelihood += 2 * len(word)
+        return len(word) <= _LONGEST_WORD
+    if len(word) > _LONGEST_WORD or not word.isalpha() or (not is_single and part.isupper() and len(part) > 1):
+        return False
+    text.likelihood += likelihood(word)
+    return True
+
+
+def _parts(group: str) -> Iterator[str]:
+    """Yield the words that capitals separate; nothing if the case is that of no word."""
+    if group.islower() or group.isupper() or group.istitle() or not group.isascii():
+        yield group
+        return
+    parts = _CAMEL.findall(group)
+    if sum(map(len, parts)) == len(group):
+        yield from parts
+
+
+def _read_disguised(body: str) -> _Text | None:
+    """Read a password with the usual digits and signs in the place of letters, like P@ssw0rd1."""
+    core = _TRAILING.sub("", body).lower().translate(_LEET)
+    found = meanings(core) if core.isascii() and core.isalpha() and len(core) >= 4 else frozenset()
+    return _Text(letters=len(core), meanings=set(found)) if found else None
+
+
+def suggests_a_placeholder(body: str) -> bool:
+    """Return True if a part of ``body`` is, or begins with, a word that mocks are called by."""
+    tokens = _SEPARATOR.split(body.lower())
+    return any(token in _SUGGESTIVE or token.startswith(_MOCKS) for token in tokens)
+
+
+def has_mock(body: str) -> bool:
+    """Return True if a part of ``body`` says that it is not a real key, even in a long and random one."""
+    return any(token in _TELLING or token.startswith(_LONG_MOCKS) for token in _SEPARATOR.split(body.lower()))
