@@ -351,7 +351,7 @@ def _token_flaw(token: object) -> str | None:
 
 @functools.lru_cache(maxsize=64)
 def _text_flaw(token: str) -> str | None:
-    flaw = values.corruption(token, is_token=True) or values.placeholder(token, nature=Nature.CHOSEN)
+    flaw = values.corruption(token, is_token=True) or values.placeholder(token, nature=Nature.LABEL)
     if flaw is not None:
         return flaw.what
     if _REFERENCE.search(token):

@@ -58,7 +58,7 @@ _ORDERS = _words(
 )
 _MOCKS = _words(
     "mock mocked mocks dummy fake test tests testing tester example examples sample samples demo stub notreal "
-    "invalid bogus foo bar baz qux quux foobar foobarbaz fizz buzz lorem ipsum blah whatever something anything "
+    "invalid bogus foo bar baz qux quux foobar foobarbaz fizz buzz lorem ipsum blah "
     "none null nil na nothing empty disabled insecure unsafe temp temporary tmp beispiel muster exemple ejemplo "
     "exemplo esempio voorbeeld przyklad przykladowy przykladowe ornek contoh exempel eksempel esimerkki priklad "
     "exemplu pelda prueba prova essai teste proef vidu abc xyz qwe asd zxc "
@@ -102,6 +102,13 @@ _FILLS = _words(
     "bir ve ile icin deger degeri beni ini itu yang dengan untuk sini disini saya dari tolong harap jangan nilai "
     "har mig her meg det zde sem tady me aici asta acest az itt tahan tama cua ban day vao "
 )
+DEFAULTS = frozenset(
+    "tiger scott hunter hunter2 rabbit manager monkey dragon iloveyou sunshine princess football baseball "
+    "superman batman shadow michael jennifer charlie donald trustno1 starwars whatever freedom ninja mustang "
+    "jordan pepper ginger cheese summer hello hello123 1q2w3e4r 1qaz2wsx zaq12wsx q1w2e3r4 qazwsx 123qwe qwe123 "
+    "pass1234 a1b2c3 aa123456 nimda r00t t00r cisco raspberry alpine ubnt calvin smcadmin openwrt synology ".split()
+)
+"""Texts that are none of these words, each of them the password of many."""
 # Beginnings of words in languages with many endings, and in other scripts; each with at least three letters.
 _STEMS: dict[str, Word] = {
     **dict.fromkeys(

@@ -11,7 +11,7 @@ import enum
 import re
 from collections.abc import Iterator
 
-from healthguard.placeholder_words import Word, likelihood, meanings, plain
+from healthguard.placeholder_words import DEFAULTS, Word, likelihood, meanings, plain
 
 
 class Nature(enum.Enum):
@@ -19,10 +19,15 @@ class Nature(enum.Enum):
 
     RANDOM = "random"
     """Random by nature: a key, a token."""
+    ISSUED = "issued"
+    """Random, and whoever issued it is asked: only words that say that it is none count."""
     CHOSEN = "chosen"
     """Chosen by a person: a password, which may be a phrase."""
     LABEL = "label"
     """A name that nobody has to guess: a salt, the key of a cache."""
+
+
+_KEYS = frozenset({Nature.RANDOM, Nature.ISSUED})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,9 +71,10 @@ _VARIABLE = re.compile(
 )
 _NAME = re.compile(r"[A-Z]{2,20}\d?(?:_+[A-Z]{1,20}\d?){1,8}")
 _MASK = re.compile(r"[*xX#.?•●…_\-∗×＊█▒■□○·\s]+")
-_FILLER = re.compile(
-    r"x{6,}|X{6,}|\*{6,}|0{10,}|([^\WA_])\1{8,}|1234567890|0123456789|abcdefghij|a1b2c3d4e5|qwertyuiop|EXAMPLE(?:KEY)?$"
-)
+_FILLER = re.compile(r"x{6,}|X{6,}|\*{6,}|0{10,}|1234567890|abcdefghij|a1b2c3d4e5|qwertyuiop|EXAMPLE(?:KEY)?$")
+# An A may repeat in what is base64.
+_RUN = re.compile(r"([^\WA_])\1{8,}|0123456789")
+_NOT_LONG = 96
 _CUT = re.compile(r"[\w.-]*(?:\.\.\.|…)[\w.-]*")
 # A key that was masked in its middle. In a longer value asterisks may be chance: Django's own keys hold them.
 _MASKED = re.compile(r"\*{3,}|[•●]{2,}")
@@ -102,13 +108,6 @@ _PUBLISHED = frozenset(
 # The claims of jwt.io's example ("1234567890", "John Doe"), and of Supabase's demo keys.
 _PUBLISHED_CLAIMS = re.compile(r"eyJzdWIiOiIxMjM0NTY3ODkwI|c3VwYWJhc2UtZGVtby")
 
-# Words that are none of the above, each of them the password of many.
-_DEFAULTS = frozenset(
-    "tiger scott hunter hunter2 rabbit manager monkey dragon iloveyou sunshine princess football baseball "
-    "superman batman shadow michael jennifer charlie donald trustno1 starwars whatever freedom ninja mustang "
-    "jordan pepper ginger cheese summer hello hello123 1q2w3e4r 1qaz2wsx zaq12wsx q1w2e3r4 qazwsx 123qwe qwe123 "
-    "pass1234 a1b2c3 aa123456 nimda r00t t00r cisco raspberry alpine ubnt calvin smcadmin openwrt synology ".split()
-)
 _MOCKS = ("mock", "dummy", "fake", "placeholder", "changeme", "example", "sample", "redacted")
 _LONG_MOCKS = ("dummy", "placeholder", "changeme", "example", "mock-", "mockkey", "fakekey", "notarealkey")
 _TELLING = frozenset({*_MOCKS, "replace", "your", "insert", "todo", "replaceme"})
@@ -186,14 +185,16 @@ def mask(part: str) -> Reason | None:
 
 
 def _is_filler(body: str, nature: Nature) -> bool:
-    if not body or _MASK.fullmatch(body) or _FILLER.search(body) or _repeats(body):
+    if not body or _MASK.fullmatch(body) or _FILLER.search(body) or _repeats(body, nature):
+        return True
+    if nature is Nature.RANDOM and len(body) <= _NOT_LONG and _RUN.search(body):
         return True
     if nature is not Nature.CHOSEN and _CUT.fullmatch(body):
         return True
     return (_MASKED_KEY.fullmatch(body) if len(body) >= _LONG else _MASKED.search(body)) is not None
 
 
-def _repeats(body: str) -> bool:
+def _repeats(body: str, nature: Nature) -> bool:
     """Return True if the text is made of few characters, or repeats a few characters or words."""
     length, different = len(body), len(set(body[:_MAX_CHARACTERS]))
     if different == 1 or different * 5 <= min(length, _LONG) or (different == 2 and length >= _SHORT):
@@ -202,7 +203,9 @@ def _repeats(body: str) -> bool:
     unit = body[:period]
     if not unit or body != (unit * (length // period + 1))[:length]:
         return False
-    return period <= _SHORT_PERIOD or (_PLAIN.fullmatch(unit) and _by_words(unit, Nature.RANDOM)) is not None
+    if period <= _SHORT_PERIOD:
+        return True
+    return nature in _KEYS and _PLAIN.fullmatch(unit) is not None and _by_words(unit, nature) is not None
 
 
 def _bracketed(body: str, nature: Nature) -> Reason | None:
@@ -247,13 +250,14 @@ class _Text:
 
 def _by_words(body: str, nature: Nature) -> Reason | None:
     if nature is Nature.CHOSEN:
-        return _DEFAULT if body.lower() in _DEFAULTS else _by_known_words(body, nature)
+        return _DEFAULT if body.lower() in DEFAULTS else _by_known_words(body, nature)
     if nature is Nature.LABEL or _DATA.match(body):
         return _by_known_words(body, Nature.LABEL)
     if found := _by_known_words(body, nature):
         return found
     text = _read(body)
-    if text is not None and _is_wordlike(text) and _is_mainly_letters(body, text, nature):
+    has_words = text is not None and _is_wordlike(text) and _is_mainly_letters(body, text, nature)
+    if text is not None and has_words and (nature is Nature.RANDOM or text.meanings & {Word.ORDER, Word.MOCK}):
         return _ALL_WORDS
     return _STANDS_IN if len(body) < _LONG and _has_telling_word(body) else None
 
@@ -272,7 +276,7 @@ def _by_known_words(body: str, nature: Nature) -> Reason | None:
 
 def _is_mainly_letters(body: str, text: _Text, nature: Nature) -> bool:
     """Return False for a text with so many signs that its letters may be words by chance."""
-    if nature is Nature.RANDOM:
+    if nature in _KEYS:
         return len(body) <= _LONG or text.letters * 5 >= len(body) * 3
     return text.letters * 2 >= len(body)
 
@@ -283,7 +287,7 @@ def _of_known(text: _Text, nature: Nature) -> Reason | None:
         return _STANDS_IN
     if nature is Nature.LABEL:
         return None
-    if nature is Nature.RANDOM:
+    if nature in _KEYS:
         return _ALL_WORDS
     is_series = found == {Word.SERIES} and text.words == 1 and not text.digits
     return _DEFAULT if is_series or found & {Word.MOCK, Word.NOUN} else None

@@ -259,7 +259,7 @@ def _still_base64(value: str, prefixes: tuple[str, ...]) -> Flaw | None:
     )
 
 
-def placeholder(value: str, *, prefixes: Iterable[str] = (), nature: Nature = Nature.RANDOM) -> Flaw | None:
+def placeholder(value: str, *, prefixes: Iterable[str] = (), nature: Nature = Nature.ISSUED) -> Flaw | None:
     """Why ``value`` cannot be a real secret, or None.
 
     Args:

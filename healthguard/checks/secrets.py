@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from healthguard import values
 from healthguard.checks.base import Check
 from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.placeholders import Nature
 from healthguard.status import Fault, Problem
 
 _HINT = (
@@ -59,7 +60,7 @@ class SecretKey(Check):
         is_binary = values.holds_control(key)
         # White space around it, or quotes, are chance in a key that was drawn from all characters.
         flaw = None if is_binary else values.corruption(key, names=["SECRET_KEY"])
-        flaw = flaw or values.placeholder(key)
+        flaw = flaw or values.placeholder(key, nature=Nature.RANDOM)
         if flaw is not None:
             raise Unhealthy(
                 f"secret_key_{flaw.kind}",

@@ -139,3 +139,73 @@ def test_a_pattern_may_be_compiled(result, monkeypatch) -> None:
 def test_what_is_no_pattern_is_misdeclared(problem, monkeypatch, pattern) -> None:
     monkeypatch.setenv("MODE", "x")
     assert problem(EnvironmentVariable("MODE", pattern)).code == "misdeclared"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "value", "code"),
+    [
+        ("DATABASE_REF", r"^(\$DATABASE_URL)$", "$DATABASE_URL", None),
+        ("OUR_API_KEY", r"^\{\{ key \}\}$", "{{ key }}", None),
+        ("OUR_API_KEY", re.escape("<your-key>"), "<your-key>", None),
+        ("OUR_API_KEY", r"^(op://vault/item)$", "op://vault/item", None),
+        ("OUR_API_KEY", re.compile("^(CHANGEME)$", re.IGNORECASE), "changeme", None),
+        ("OUR_API_KEY", r"^sk_(test|live)_xxxx$", "sk_test_xxxx", None),
+        ("DB_PASSWORD", r"^(postgres)$", "postgres", None),
+        ("OUR_API_KEY", r"^\$\w+$", "$DATABASE_URL", "variable_placeholder"),
+        ("OUR_API_KEY", r"^op://.+$", "op://vault/item", "variable_corrupted"),
+        ("OUR_API_KEY", r"^sk_(test|live)_\w+$", "sk_test_xxxx", "variable_placeholder"),
+        ("OUR_API_KEY", r"", "changeme", "variable_placeholder"),
+    ],
+)
+def test_a_pattern_excuses_a_placeholder_that_it_spells_out(result, monkeypatch, name, pattern, value, code) -> None:
+    """A pattern that fits nothing but the value excuses it, in whatever way it is written; a wider one does not."""
+    monkeypatch.setenv(name, value)
+    told = result(EnvironmentVariable(name, pattern))
+    assert (told.problem and told.problem.code) == code
+    assert value not in repr(told)
+
+
+@pytest.mark.parametrize("value", ["changeme", "$DATABASE_URL", "op://vault/item", "postgres", "none", " padded ", ""])
+@pytest.mark.parametrize("collection", [list, tuple, set, frozenset])
+def test_allowed_value_is_healthy(result, monkeypatch, value, collection) -> None:
+    """A value that the declaration allows is meant, whatever it looks like."""
+    monkeypatch.setenv("DB_PASSWORD", value)
+    told = result(EnvironmentVariable("DB_PASSWORD", min_bytes=100, allow=collection([value, "other"])))
+    assert told.status is Status.HEALTHY
+
+
+def test_value_that_is_not_allowed_is_judged_and_neither_is_shown(problem, monkeypatch) -> None:
+    """The message names neither the value nor those that are allowed."""
+    monkeypatch.setenv("OUR_API_KEY", "your-api-key-here")
+    check = EnvironmentVariable("OUR_API_KEY", allow=["our-local-key-of-words"])
+    told = problem(check)
+    assert told.code == "variable_placeholder"
+    assert "allow" in told.hint
+    assert "your-api-key-here" not in repr(told) + repr(check)
+    assert "our-local-key-of-words" not in repr(told) + repr(check) + repr(check.labels)
+
+
+@pytest.mark.parametrize("allow", ["changeme", b"changeme", ["a", 5], {"a": "b"}, None, 5])
+def test_allow_that_is_not_a_list_of_texts_is_misdeclared(problem, monkeypatch, allow) -> None:
+    """A text alone would allow each of its parts."""
+    monkeypatch.setenv("OUR_API_KEY", "x")
+    told = problem(EnvironmentVariable("OUR_API_KEY", allow=allow))
+    assert told.code == "misdeclared"
+    assert "changeme" not in repr(told)
+
+
+def test_well_known_password_of_another_form_is_a_mismatch(problem, monkeypatch) -> None:
+    """What makes the variable unhealthy comes before what is only degraded."""
+    monkeypatch.setenv("DB_PASSWORD", "postgres")
+    assert problem(EnvironmentVariable("DB_PASSWORD", "^x")).code == "variable_mismatch"
+    assert problem(EnvironmentVariable("DB_PASSWORD", min_bytes=20)).code == "variable_too_short"
+    assert problem(EnvironmentVariable("DB_PASSWORD")).code == "variable_placeholder"
+
+
+@pytest.mark.parametrize(
+    "name", ["PGPASSWORD", "DB_PASS", "MYSQL_PWD", "AUTHTOKEN", "APP_CLIENT_SECRET", "LICENSE_KEY"]
+)
+def test_other_names_that_end_like_a_secrets(problem, monkeypatch, name) -> None:
+    """The usual abbreviations are names of secrets, too."""
+    monkeypatch.setenv(name, "your-secret-here")
+    assert problem(EnvironmentVariable(name)).code == "variable_placeholder"

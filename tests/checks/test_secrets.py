@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import random
 import secrets
+import string
 
 import pytest
 from django.test import override_settings
@@ -82,3 +85,39 @@ def test_weak_is_what_django_calls_weak(key) -> None:
 
     with override_settings(SECRET_KEY=key):
         assert _is_weak(key) is bool(check_secret_key(None))
+
+
+def printable_key(seed: int) -> str:
+    """A key as many tutorials draw it, with a character that cannot be printed."""
+    rng = random.Random(seed)
+    return next(key for key in iter(lambda: "".join(rng.choices(string.printable, k=50)), None) if "\x0b" in key[1:-1])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_key_of_string_printable_is_degraded(result, seed) -> None:
+    """It works, so it is degraded at most; the message says what is true of it."""
+    key = printable_key(seed)
+    with override_settings(SECRET_KEY=key, DEBUG=False):
+        told = result(SecretKey())
+    assert told.status is Status.DEGRADED
+    assert told.problem.code == "secret_key_unprintable"
+    assert "It works" in told.problem.message
+    assert "each worker" in told.problem.hint
+    assert key not in repr(told)
+
+
+def test_key_of_random_bytes_is_degraded(result) -> None:
+    """Django takes keys of bytes, and random ones hold control characters."""
+    key = b"\x01" + os.urandom(64)
+    with override_settings(SECRET_KEY=key, DEBUG=False):
+        told = result(SecretKey())
+    assert told.problem.code == "secret_key_unprintable"
+    assert told.status is Status.DEGRADED
+
+
+def test_weak_key_with_control_characters_is_weak(result) -> None:
+    """What makes a key unhealthy comes first."""
+    with override_settings(SECRET_KEY="django-insecure-\x0b" + GOOD, DEBUG=False):
+        told = result(SecretKey())
+    assert told.problem.code == "secret_key_weak"
+    assert told.status is Status.UNHEALTHY
