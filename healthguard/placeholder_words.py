@@ -31,7 +31,7 @@ def _words(text: str) -> frozenset[str]:
 
 _ORDERS = _words(
     # English
-    "change changeme changethis changeit changed replace replaceme replacethis replaced insert enter fill fillme "
+    "set change changeme changethis changeit changed replace replaceme replacethis replaced insert enter fill fillme "
     "fillin placeholder placehold your yours yourself redacted redact masked todo fixme tbd tba xxx put paste "
     "provide supply specify override customize edit editme update updateme generate generated setme required notset "
     "unset redigido removed hidden obfuscated censored stripped scrubbed omitted type add choose pick define "
@@ -58,7 +58,7 @@ _ORDERS = _words(
 )
 _MOCKS = _words(
     "mock mocked mocks dummy fake test tests testing tester example examples sample samples demo stub notreal "
-    "invalid bogus foo bar baz qux quux foobar foobarbaz fizz buzz lorem ipsum blah "
+    "invalid bogus foo bar baz qux quux foobar foobarbaz fizz buzz asdf qwer lorem ipsum blah "
     "none null nil na nothing empty disabled insecure unsafe temp temporary tmp beispiel muster exemple ejemplo "
     "exemplo esempio voorbeeld przyklad przykladowy przykladowe ornek contoh exempel eksempel esimerkki priklad "
     "exemplu pelda prueba prova essai teste proef vidu abc xyz qwe asd zxc "
@@ -66,6 +66,7 @@ _MOCKS = _words(
     "fuga piyo "
 )
 _NOUNS = _words(
+    "dbpass dbpassword dbuser dbpw "
     "password passwords passwd passwort passphrase passcode pass pw pwd pswd psw key keys apikey apikeys token "
     "tokens secret secrets credential credentials creds access auth oauth jwt bearer api private public signing "
     "encryption encrypt cookie session salt hash hmac user users username admin administrator adminpass root guest "
@@ -90,7 +91,7 @@ _FILLS = _words(
     "before after later deploying deployment use using must should shall will not no never do dont don t s real "
     "actual valid proper own new old value values string strings text some any one two least min minimum max more "
     "than char chars character characters byte bytes bit bits hex base openssl rand python uuid url uri dsn id name "
-    "number only just like so if when where into out off was were are can cannot ever keep safe set get make made "
+    "number only just like so if when where into out off was were are can cannot ever keep safe get make made "
     "sure goes go need needs needed want see docs readme doc env file yml yaml const var variable vars e g eg sk pk "
     "rk ghp gho glpat xoxb xoxp whsec pat live proj ant v x y z abcxyz er hf gsk npm pypi "
     # German, French, Spanish, Portuguese, Italian, Dutch, Polish, Turkish, Indonesian and others
@@ -103,6 +104,7 @@ _FILLS = _words(
     "har mig her meg det zde sem tady me aici asta acest az itt tahan tama cua ban day vao "
 )
 DEFAULTS = frozenset(
+    "112233 121212 a1b2c3d4 swordfish "
     "tiger scott hunter hunter2 rabbit manager monkey dragon iloveyou sunshine princess football baseball "
     "superman batman shadow michael jennifer charlie donald trustno1 starwars whatever freedom ninja mustang "
     "jordan pepper ginger cheese summer hello hello123 1q2w3e4r 1qaz2wsx zaq12wsx q1w2e3r4 qazwsx 123qwe qwe123 "
@@ -161,6 +163,9 @@ _NO_DECOMPOSITION = str.maketrans(
 )
 _SEQUENCES = ("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _ACCENTED = re.compile(r"([\u0000-\u03ff])[\u0300-\u036f]+")
+_DISGUISE = str.maketrans("@4831!05$7", "aabeiiosst")
+_TRAILING = re.compile(r"[\W\d_]{1,6}$")
+_BETWEEN = re.compile(r"[-_. ]")
 _IDEOGRAPHS = re.compile(r"[\u0590-\u06ff\u0900-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 # How much likelier than by chance one letter follows another within a word, in half nats around "m": a row for the
@@ -206,11 +211,23 @@ def meanings(word: str) -> frozenset[Word]:
     """Return the meanings of a plain word, or of the words that it is composed of; empty if it is not known."""
     if word in _VOCABULARY:
         return frozenset({_VOCABULARY[word]})
-    if len(word) > 3 and (len(set(word)) == 1 or any(word in sequence for sequence in _SEQUENCES)):
+    is_series = len(set(word)) == 1 or any(word in sequence for sequence in _SEQUENCES)
+    if len(word) > 2 and (word in _SEQUENCES[0] or (len(word) > 3 and is_series)):
         return frozenset({Word.SERIES})
     if not word.isascii():
         return _foreign(word)
     return _compound(word) if 4 <= len(word) <= _MAX_COMPOUND else frozenset()
+
+
+def meanings_in_disguise(text: str) -> frozenset[Word]:
+    """Return the meanings of a text with digits and signs in the place of letters, like ``P@ssw0rd1``."""
+    low = text.lower()
+    for core in (low, _TRAILING.sub("", low)):
+        word = _BETWEEN.sub("", core.translate(_DISGUISE))
+        is_disguised = len(word) >= 4 and word.isascii() and word.isalpha()
+        if is_disguised and sum(map(str.isalpha, core)) * 2 >= len(core) and (found := meanings(word)):
+            return found
+    return frozenset()
 
 
 def _foreign(word: str) -> frozenset[Word]:

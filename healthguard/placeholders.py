@@ -11,7 +11,7 @@ import enum
 import re
 from collections.abc import Iterator
 
-from healthguard.placeholder_words import DEFAULTS, Word, likelihood, meanings, plain
+from healthguard.placeholder_words import DEFAULTS, Word, likelihood, meanings, meanings_in_disguise, plain
 
 
 class Nature(enum.Enum):
@@ -55,9 +55,10 @@ _MAX_CHARACTERS = 400
 
 # What brackets like these enclose is a template.
 _TEMPLATE = re.compile(
-    r"<<?[\w\s.,:;'’\"!?/()&|=+@\#$%-]+>?> | \{\{.+\}\} | \{[\w\s.-]+\} | \{[$%\#][\w.:-]+\#?\} | \$\{.*\}"
-    r"| \$\([\w\s./:-]+\) | \$\[\[.+\]\] | \$\[[\w\s.'\"()-]+\] | ([%@])(?:[A-Z][A-Z0-9_]*|[a-z]+(?:_[a-z]+)+)\1"
-    r"| %\(\w+\)s | %\{.+\} | \#\{.+\}\#? | <%.*%> | \{%.+%\} | \[\[.+\]\] | \(\([\w\s.:/-]+\)\)",
+    r"<<?[\w\s.,:;'’\"!?/()&|=+@\#$%-]+>?> | \{\{.+\}\} | \{(?![\da-fA-F]{8}-)[\w\s.-]+\} | \{[$%\#][\w.:-]+\#?\}"
+    r"| \$\{.*\} | \$\([\w\s./:-]+\) | \$?\[\[.+\]\] | \$\[[\w\s.'\"()-]+\]"
+    r"| ([%@])(?:[A-Z][A-Z0-9_]*|[a-z]+(?:_[a-z]+)+)\1 | %\(\w+\)s | %\{.+\} | \#\{.+\}\#? | <%.*%> | \{%.+%\}"
+    r"| \(\([\w\s.:/-]+\)\)",
     re.VERBOSE | re.DOTALL,
 )
 # What other brackets enclose is a template if it consists of words: a password may begin and end with anything.
@@ -85,7 +86,7 @@ _LONGEST_PERIOD = 24
 _SHORT_PERIOD = 4
 _PLAIN = re.compile(r"[\w\s.,-]+")
 _EMPTY_WORDS = frozenset("none null nil undefined".split())
-_BOOLEAN_WORDS = frozenset({"true", "false"})
+_NO_VALUES = _EMPTY_WORDS | {"true", "false", "n/a"}
 _EMPTY_DATA = re.compile(r"[\[\](){}<>\s\"'`]+")
 # Keys that vendors print in their documentation, or give to everybody for tests.
 _PUBLISHED = frozenset(
@@ -103,6 +104,7 @@ _PUBLISHED = frozenset(
         "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
         "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==",
         "10000000-ffff-ffff-ffff-000000000001",
+        "123e4567-e89b-12d3-a456-426614174000",
     }
 )
 # The claims of jwt.io's example ("1234567890", "John Doe"), and of Supabase's demo keys.
@@ -120,14 +122,13 @@ _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _DIGITS = "01234567890123456789"
 # Lengths and algorithms that people name beside a word: 32 bytes, SHA256.
 _NUMBERS = frozenset("16 24 32 48 50 64 128 256 384 512 1024 2048 4096 25519".split())
-_LEET = str.maketrans("@4831!05$7", "aabeiiosst")
-_TRAILING = re.compile(r"[\W\d_]{0,6}$")
 _LONGEST_WORD = 24
 _DATA = re.compile(r"[\[{]\s*\"|-----BEGIN ")
 _MAX_DIGITS = 4
 _LEAST_MIXED = 3
 _WITHIN = 3.0
 _SHORT = 7
+_TOO_SHORT = 5
 _LEAST_LIKELIHOOD = 2.0
 
 
@@ -158,7 +159,7 @@ def reason(body: str, nature: Nature) -> Reason | None:
     """Return why ``body``, a secret without its vendor's prefix, is not a secret; None if it may be one."""
     if is_published(body) or _PUBLISHED_CLAIMS.search(body, 0, _MAX_CHARACTERS):
         return Reason("is an example that its vendor published")
-    if body.lower() in _EMPTY_WORDS | _BOOLEAN_WORDS or _EMPTY_DATA.fullmatch(body):
+    if body.lower() in _NO_VALUES or _EMPTY_DATA.fullmatch(body):
         return _NO_WORD
     if is_template(body):
         return _UNFILLED
@@ -234,6 +235,7 @@ class _Text:
     Args:
         words: how many runs of letters and digits it has.
         letters: how many letters it has.
+        has_number: whether it has digits.
         digits: how many digits that are neither a sequence nor a common number.
         likelihood: how much likelier its letters are as words' than as chance's, in nats.
         meanings: those of the words that are known.
@@ -242,6 +244,7 @@ class _Text:
 
     words: int = 0
     letters: int = 0
+    has_number: bool = False
     digits: int = 0
     likelihood: float = 0.0
     meanings: set[Word] = dataclasses.field(default_factory=set)
@@ -255,6 +258,8 @@ def _by_words(body: str, nature: Nature) -> Reason | None:
         return _by_known_words(body, Nature.LABEL)
     if found := _by_known_words(body, nature):
         return found
+    if nature is Nature.RANDOM and (len(body) <= _TOO_SHORT or body.lower() in DEFAULTS):
+        return _STANDS_IN
     text = _read(body)
     has_words = text is not None and _is_wordlike(text) and _is_mainly_letters(body, text, nature)
     if text is not None and has_words and (nature is Nature.RANDOM or text.meanings & {Word.ORDER, Word.MOCK}):
@@ -265,8 +270,9 @@ def _by_words(body: str, nature: Nature) -> Reason | None:
 def _by_known_words(body: str, nature: Nature) -> Reason | None:
     """Return the reason if the text consists of words of the vocabulary."""
     text = _read(body)
-    if nature is Nature.CHOSEN and (text is None or text.unknown or not text.letters):
-        text = _read_disguised(body) or text
+    if nature is not Nature.LABEL and (text is None or text.unknown or not text.letters):
+        found = meanings_in_disguise(body)
+        text = _Text(letters=len(body), meanings=set(found)) if found else text
     if text is None or text.unknown or text.digits > _MAX_DIGITS:
         return None
     if not text.letters:
@@ -278,7 +284,7 @@ def _is_mainly_letters(body: str, text: _Text, nature: Nature) -> bool:
     """Return False for a text with so many signs that its letters may be words by chance."""
     if nature in _KEYS:
         return len(body) <= _LONG or text.letters * 5 >= len(body) * 3
-    return text.letters * 2 >= len(body)
+    return text.letters * 2 >= len(body) and (text.words == 1 or text.letters * 2 >= text.words * 5)
 
 
 def _of_known(text: _Text, nature: Nature) -> Reason | None:
@@ -298,7 +304,7 @@ def _is_wordlike(text: _Text) -> bool:
         return False
     if not text.letters:
         return text.digits == 0
-    if text.letters <= _SHORT and not text.digits:
+    if text.letters <= _SHORT and not text.has_number:
         return True
     # A single long word has to be a clear one.
     return text.likelihood >= _LEAST_LIKELIHOOD + text.digits + (text.unknown / 8 if text.words == 1 else 0)
@@ -320,15 +326,17 @@ def _read(body: str) -> _Text | None:
         is_mixed = len(groups) > 3
         for group in groups:
             if group[0].isdigit():
-                text.digits += 0 if _is_common(group) else len(group)
+                _count(group, text)
             elif (is_mixed and len(group) < _LEAST_MIXED) or not _read_letters(group, text, is_mixed=is_mixed):
                 return None
     return text
 
 
-def _is_common(digits: str) -> bool:
-    is_sequence = digits in _DIGITS or digits[::-1] in _DIGITS
-    return (len(digits) > 2 and (is_sequence or len(set(digits)) == 1)) or digits in _NUMBERS
+def _count(digits: str, text: _Text) -> None:
+    is_series = digits in _DIGITS or digits[::-1] in _DIGITS or len(set(digits)) == 1
+    if len(digits) <= 2 or not is_series:
+        text.has_number = True
+        text.digits += 0 if digits in _NUMBERS else len(digits)
 
 
 def _read_letters(group: str, text: _Text, *, is_mixed: bool) -> bool:
@@ -378,13 +386,6 @@ def _parts(group: str) -> Iterator[str]:
     parts = _CAMEL.findall(group)
     if sum(map(len, parts)) == len(group):
         yield from parts
-
-
-def _read_disguised(body: str) -> _Text | None:
-    """Read a password with the usual digits and signs in the place of letters, like P@ssw0rd1."""
-    core = _TRAILING.sub("", body).lower().translate(_LEET)
-    found = meanings(core) if core.isascii() and core.isalpha() and len(core) >= 4 else frozenset()
-    return _Text(letters=len(core), meanings=set(found)) if found else None
 
 
 def suggests_a_placeholder(body: str) -> bool:

@@ -59,7 +59,9 @@ _ENCRYPTED_TEXT = re.compile(
     r"ENC\[[A-Za-z0-9_]+,.*\]|ENC\(.+\)|\{cipher\}.*|EJ\[\d+:.*\]|\$ANSIBLE_VAULT;.*|vault:v\d+:.+"
     r"|encrypted:[A-Za-z0-9+/=]{20,}|-----BEGIN (?:AGE ENCRYPTED FILE|PGP MESSAGE)-----.*"
     # What kubeseal makes.
-    r"|Ag[A-D][A-Za-z0-9+/]{400,}={0,2}",
+    r"|Ag[A-D][A-Za-z0-9+/]{400,}={0,2}"
+    # What AWS KMS makes.
+    r"|AQICAH[A-Za-z0-9+/]{40,}={0,2}",
     re.DOTALL,
 )
 _KEY_VAULT_TEXT = re.compile(r"@Microsoft\.(?:KeyVault|AppConfiguration)\(.*", re.IGNORECASE | re.DOTALL)
@@ -84,6 +86,7 @@ _FETCHED_SCHEME = re.compile(
     r"|ref\+[a-z0-9]+|secretref",
     re.IGNORECASE,
 )
+_FETCHED = re.compile(r"(?:vault|ssm|gcpsm|secretsmanager|keyvault|akv):(?!//)\S{2,}", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,40}):(?://|(?=[^\s:]))(\S{2,})", re.IGNORECASE)
 _URL = re.compile(r"([a-z][a-z0-9+.-]{1,40})://[^\s@]*", re.IGNORECASE)
 _CONNECTION_SCHEME = re.compile(
@@ -98,10 +101,11 @@ _NAMED_PLACE = re.compile(
     r"|/?subscriptions/\S+/Microsoft\.KeyVault/\S+"
     r"|https://[\w-]+\.vault\.(?:azure\.(?:net|cn)|usgovcloudapi\.net)/\S*"
     r"|https://secretmanager\.googleapis\.com/\S*|https?://[^/\s]*vault[^/\s]*/v1/\S+"
-    r"|(?:secret|kv(?:-?v?[12])?|vault|ssm|pass)/[\w./#:@-]+"
+    r"|(?:secret|kv(?:-?v?[12])?|vault)/[\w./#:@-]+"
     r"|ocid1\.vaultsecret\.\S+|crn:v1:\S+:secrets-manager:\S+",
     re.IGNORECASE,
 )
+_SHORT_SCHEME = 4
 _FILE_NAME = r"[\w.@+-]+"
 _SECRET_PATH = re.compile(r"(?:/(?:var/)?run|/etc|/mnt|/vault)?/secrets(?:-store)?/\S+")
 _PATH_TEXT = re.compile(
@@ -178,7 +182,7 @@ def _of_address(text: str) -> Reference | None:
         return _PATH
     scheme = _URL.fullmatch(text)
     is_fetched = scheme is not None and _FETCHED_SCHEME.fullmatch(scheme[1])
-    return _VAULT if is_fetched or _NAMED_PLACE.fullmatch(text) else None
+    return _VAULT if is_fetched or _NAMED_PLACE.fullmatch(text) or _FETCHED.fullmatch(text) else None
 
 
 def reference_inside(value: str) -> Reference | None:
@@ -201,6 +205,7 @@ def _names_vault(text: str) -> bool:
         return True
     scheme = _SCHEME.fullmatch(text)
     if scheme is not None and _VAULT_SCHEME.fullmatch(scheme[1]):
-        return "@" not in text or "://" not in text
+        # A password may begin with "op:" or "pass:".
+        return "@" not in text if "://" in text else len(scheme[1]) > _SHORT_SCHEME or "/" in text
     url = _URL.fullmatch(text)
     return url is not None and _CONNECTION_SCHEME.fullmatch(url[1]) is None

@@ -106,6 +106,9 @@ _PAIR = re.compile(
     r"|server|dbname|database)\s?=\s?'?([^;&\s']{1,200})",
     re.IGNORECASE,
 )
+_ASKS = re.compile(r"(?:change|replace|fill|fix|set)[-_. ]?me(?:[-_. ]please)?!*|\W*redacted\W*|todo", re.IGNORECASE)
+# A word alone may be the name of a view, as in LOGIN_URL.
+_ASKS_FOR_ADDRESS = re.compile(r"[^\w\s]|_|x{4}|your", re.IGNORECASE)
 _PLAIN_PAIRS = frozenset({"user", "username", "uid", "host", "server", "dbname", "database"})
 _REAL_ONE = "Put the real value in its place."
 _RANDOM_ONE = "Set a random password, here and where it is verified."
@@ -297,7 +300,7 @@ def blank(value: str) -> Flaw | None:
         return _stands_in("is a word for nothing")
     if placeholders.is_template(value):
         return _stands_in("is a template that was not filled in")
-    return None
+    return _stands_in("asks for a value") if _ASKS.fullmatch(value) else None
 
 
 def _stands_in(what: str) -> Flaw:
@@ -311,6 +314,8 @@ def address_flaw(value: str) -> Flaw | None:
     """
     value = value.strip()[:_MAX_ADDRESS]
     found = _url_reason(value)
+    if found is None and "/" not in value and _ASKS_FOR_ADDRESS.match(value):
+        found = placeholders.demand(value)
     if found is None:
         pairs = ((name.lower(), part) for name, part in _PAIR.findall(value))
         found = next(filter(None, (_pair_reason(name, part) for name, part in pairs)), None)
@@ -350,6 +355,8 @@ def _url_reason(value: str) -> Reason | None:
 
 def _password_reason(password: str, *, is_sketch: bool) -> Reason | None:
     found = placeholders.reason(password, Nature.CHOSEN)
+    if found is None and reference(password) is not None:
+        return Reason("refers to its password")
     if found is None or not found.is_minor:
         return found
     if len(password) <= _SHORT_PASSWORD:

@@ -218,6 +218,8 @@ def test_key_with_a_telling_word_and_a_random_rest_is_healthy(run, key) -> None:
         *(
             ("CALLBACK_URL", "https://example.com/{id}/x"),
             ("API_URL", "https://api.example.com/v1"),
+            ("LOGIN_URL", "/your/account/"),
+            ("LOGIN_URL", "password_change"),
             ("DB_DSN", "host=db user=app"),
         ),
         *(

@@ -135,7 +135,8 @@ class EnvironmentVariable(Check):
     def _placeholder(self, value: str) -> values.Flaw | None:
         nature = values.nature_of(self.name, value)
         if nature is None:
-            return values.blank(value) or values.address_flaw(value)
+            is_address = values.names_a_connection(self.name) or "://" in value or "=" in value
+            return values.blank(value) or (values.address_flaw(value) if is_address else None)
         return values.placeholder(value, nature=nature) or values.mock(value, nature=nature)
 
     def _problem(self, code: str, what: str, remedy: str, size: int | None = None) -> Unhealthy:
