@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from typing import TYPE_CHECKING, TypeGuard
 
 if TYPE_CHECKING:
@@ -85,13 +86,18 @@ def spells_out(pattern: str, text: str, flags: int = 0) -> bool:
     """
     if not 0 < len(text) <= _LONGEST_SPELLED_OUT:
         return False
+    started = time.thread_time()
     try:
         if not is_found(pattern, text, flags):
             return False
-        others = (text[:at] + _other(character) + text[at + 1 :] for at, character in enumerate(text))
-        return not any(is_found(pattern, other, flags) for other in others)
+        for at, character in enumerate(text):
+            if is_found(pattern, text[:at] + _other(character) + text[at + 1 :], flags):
+                return False
+            if time.thread_time() - started > MAX_SECONDS:
+                return False
     except UnusablePatternError:
         return False
+    return True
 
 
 def _other(character: str) -> str:

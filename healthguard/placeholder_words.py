@@ -1,4 +1,4 @@
-"""Words that stand in for a secret, and letters that follow one another as in words.
+"""Words and texts that stand in for a secret, and letters that follow one another as in words.
 
 The vocabulary is written without accents and in lower case. Languages with cases and endings are covered by stems.
 """
@@ -111,6 +111,25 @@ DEFAULTS = frozenset(
     "pass1234 a1b2c3 aa123456 nimda r00t t00r cisco raspberry alpine ubnt calvin smcadmin openwrt synology ".split()
 )
 """Texts that are none of these words, each of them the password of many."""
+PUBLISHED = frozenset(
+    {
+        "AKIAIOSFODNN7EXAMPLE",
+        "AKIAI44QH8DHBEXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+        "AIzaSyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe",
+        "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+        "sk_test_BQokikJOvBiI2HlWgH4olfQ2",
+        "pk_test_TYooMQauvdEDq54NiTphI7jx",
+        "6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI",
+        "6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe",
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+        "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==",
+        "10000000-ffff-ffff-ffff-000000000001",
+        "123e4567-e89b-12d3-a456-426614174000",
+    }
+)
+"""Keys that vendors print in their documentation, or give to everybody for tests."""
 # Beginnings of words in languages with many endings, and in other scripts; each with at least three letters.
 _STEMS: dict[str, Word] = {
     **dict.fromkeys(
@@ -150,8 +169,8 @@ _VOCABULARY: dict[str, Word] = {
     **dict.fromkeys(_MOCKS, Word.MOCK),
     **dict.fromkeys(_ORDERS, Word.ORDER),
 }
-_LONGEST = max(map(len, _VOCABULARY))
-_MAX_COMPOUND = 72
+_LONGEST_PART = 14
+_MAX_COMPOUND = 40
 # Of the short words, only those that people write together with others.
 _SHORT_PARTS = _words(
     "my me key api pw db the is not in to new for use set put app dev sql jwt aws ssh abc xyz foo bar a pg"
@@ -195,7 +214,7 @@ def plain(text: str) -> str:
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_NO_DECOMPOSITION))
     # The marks of other scripts than Latin and Greek make letters of their own.
-    return unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", decomposed))
+    return unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", decomposed)).lower()
 
 
 def likelihood(word: str) -> float:
@@ -222,6 +241,8 @@ def meanings(word: str) -> frozenset[Word]:
 def meanings_in_disguise(text: str) -> frozenset[Word]:
     """Return the meanings of a text with digits and signs in the place of letters, like ``P@ssw0rd1``."""
     low = text.lower()
+    if len(low) > _MAX_COMPOUND or low.isalpha():
+        return frozenset()
     for core in (low, _TRAILING.sub("", low)):
         word = _BETWEEN.sub("", core.translate(_DISGUISE))
         is_disguised = len(word) >= 4 and word.isascii() and word.isalpha()
@@ -243,7 +264,7 @@ def _compound(word: str) -> frozenset[Word]:
     """Return the meanings of the words that ``word`` is written together from; the fewest possible words count."""
     best: list[tuple[float, frozenset[Word]] | None] = [(0, frozenset()), *[None] * len(word)]
     for end in range(1, len(word) + 1):
-        for start in range(max(0, end - _LONGEST), end):
+        for start in range(max(0, end - _LONGEST_PART), end):
             before, meaning = best[start], _COMPOUND_PARTS.get(word[start:end])
             if before is None or meaning is None:
                 continue

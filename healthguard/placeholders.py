@@ -11,7 +11,7 @@ import enum
 import re
 from collections.abc import Iterator
 
-from healthguard.placeholder_words import DEFAULTS, Word, likelihood, meanings, meanings_in_disguise, plain
+from healthguard.placeholder_words import DEFAULTS, PUBLISHED, Word, likelihood, meanings, meanings_in_disguise, plain
 
 
 class Nature(enum.Enum):
@@ -88,25 +88,6 @@ _PLAIN = re.compile(r"[\w\s.,-]+")
 _EMPTY_WORDS = frozenset("none null nil undefined".split())
 _NO_VALUES = _EMPTY_WORDS | {"true", "false", "n/a"}
 _EMPTY_DATA = re.compile(r"[\[\](){}<>\s\"'`]+")
-# Keys that vendors print in their documentation, or give to everybody for tests.
-_PUBLISHED = frozenset(
-    {
-        "AKIAIOSFODNN7EXAMPLE",
-        "AKIAI44QH8DHBEXAMPLE",
-        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
-        "AIzaSyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe",
-        "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
-        "sk_test_BQokikJOvBiI2HlWgH4olfQ2",
-        "pk_test_TYooMQauvdEDq54NiTphI7jx",
-        "6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI",
-        "6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe",
-        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
-        "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==",
-        "10000000-ffff-ffff-ffff-000000000001",
-        "123e4567-e89b-12d3-a456-426614174000",
-    }
-)
 # The claims of jwt.io's example ("1234567890", "John Doe"), and of Supabase's demo keys.
 _PUBLISHED_CLAIMS = re.compile(r"eyJzdWIiOiIxMjM0NTY3ODkwI|c3VwYWJhc2UtZGVtby")
 
@@ -117,6 +98,7 @@ _SUGGESTIVE = _TELLING | {"test"}
 _CHANGE_ME = re.compile(r"change[-_. ]me", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[-_.\s]+")
 _CHUNK = re.compile(r"[^\W_]+")
+_LETTERS = re.compile("[a-z]+")
 _GROUP = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _DIGITS = "01234567890123456789"
@@ -152,7 +134,7 @@ def is_word_for_nothing(value: str) -> bool:
 
 def is_published(value: str) -> bool:
     """Return True if ``value`` is a key that its vendor prints, or gives to everybody for tests."""
-    return value in _PUBLISHED
+    return value in PUBLISHED
 
 
 def reason(body: str, nature: Nature) -> Reason | None:
@@ -372,7 +354,11 @@ def _guess(word: str, part: str, text: _Text, *, is_single: bool) -> bool:
     if not word.isascii():
         text.likelihood += 2 * len(word)
         return len(word) <= _LONGEST_WORD
-    if len(word) > _LONGEST_WORD or not word.isalpha() or (not is_single and part.isupper() and len(part) > 1):
+    if (
+        len(word) > _LONGEST_WORD
+        or not _LETTERS.fullmatch(word)
+        or (not is_single and part.isupper() and len(part) > 1)
+    ):
         return False
     text.likelihood += likelihood(word)
     return True

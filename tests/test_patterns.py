@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from healthguard.patterns import MAX_CHARACTERS, UnusablePatternError, fits, is_found, is_pattern
+from healthguard.patterns import MAX_CHARACTERS, UnusablePatternError, fits, is_found, is_pattern, spells_out
 
 SLOW = [
     (r".*ok.*running.*", "ok" * 100_000),
@@ -119,3 +119,27 @@ def test_flags_count() -> None:
     assert not is_found("^b$", "A\nB")
     assert is_found("a . b", "axb", re.VERBOSE)
     assert not is_found(r"^\w$", "ö", re.ASCII)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"), [*SLOW, (r"^((a|aa)+)$", "a" * 60), ("x", ""), ("(a", "a" * 300), (".", "a")]
+)
+def test_pattern_that_fits_other_texts_spells_out_none(pattern: str, text: str) -> None:
+    """Neither a hopeless pattern nor a text that is too long is spelled out, and the comparison ends."""
+    assert not spells_out(pattern, text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("none|debug", "none"),
+        (r"^\$NAME$", "$NAME"),
+        ("^[Nn]one$", "None"),
+        ("^a?b$", "ab"),
+        (r"\A(?:q|qq)\Z", "qq"),
+        ("^7~$", "7~"),
+    ],
+)
+def test_pattern_spells_out_what_it_fits_alone(pattern: str, text: str) -> None:
+    """How the pattern is written does not matter."""
+    assert spells_out(pattern, text)

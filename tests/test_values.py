@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthguard import values
+from healthguard.placeholders import Nature
 from healthguard.providers import PROVIDERS
 from healthguard.values import Kind
 from tests.keys import forms, maker
@@ -216,10 +217,25 @@ def test_no_value_is_ever_told(value: str) -> None:
     for flaw in (
         values.corruption(value, names=["N"], prefixes=("sk-",), is_token=True),
         values.placeholder(value),
+        *(values.placeholder(value, nature=nature) for nature in Nature),
+        values.corruption(value, names=["N"], is_secret=False, is_address=True),
+        values.address_flaw(value),
+        values.address_flaw(f"postgres://{value}@db/x"),
         values.blank(value),
     ):
         if flaw is not None and len(value) > 12:
             assert value not in flaw.what + flaw.remedy
+
+
+@pytest.mark.parametrize(
+    "value", ["ᴹᵃʳᵗ-ᴷᵉʸ", "ＫＥＹ", "²³", "İstanbul", "\udc80\udcff", "ß" * 30, "ﬁle", "ⅫⅫ", "a\u0301" * 9, "؀", "٣٤٥"]
+)
+@pytest.mark.parametrize("nature", Nature)
+def test_letters_of_any_kind_are_judged(value, nature) -> None:
+    """No character makes a rule fail: a secret of random bytes may hold any."""
+    values.placeholder(value, nature=nature)
+    values.placeholder(f"your-{value}-key", nature=nature)
+    values.address_flaw(f"postgres://app:{value}@db/x")
 
 
 def test_a_fingerprint_tells_pods_apart_and_nothing_else() -> None:

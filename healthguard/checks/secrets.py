@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -23,6 +24,10 @@ _HINT = (
     "Set SECRET_KEY to a long random value, from the environment or a Secret: "
     "python -c 'import secrets; print(secrets.token_urlsafe(64))'"
 )
+# Signs that neither Django's own keys nor base64 and its like have.
+_RARE = frozenset("\"'`<>{}[]|\\;:,?~./")
+_MANY_RARE = 4
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclasses.dataclass(repr=False)
@@ -57,10 +62,9 @@ class SecretKey(Check):
                 hint=_HINT,
                 evidence={"bytes": size, "min_bytes": self.min_bytes},
             )
-        is_binary = values.holds_control(key)
-        # White space around it, or quotes, are chance in a key that was drawn from all characters.
-        flaw = None if is_binary else values.corruption(key, names=["SECRET_KEY"])
-        flaw = flaw or values.placeholder(key, nature=Nature.RANDOM)
+        corruption = values.corruption(key, names=["SECRET_KEY"])
+        is_chance = corruption is not None and _is_chance(key)
+        flaw = (None if is_chance else corruption) or values.placeholder(key, nature=Nature.RANDOM)
         if flaw is not None:
             raise Unhealthy(
                 f"secret_key_{flaw.kind}",
@@ -70,10 +74,10 @@ class SecretKey(Check):
                 evidence={"bytes": size},
             )
         self._judge_strength(key)
-        if is_binary:
+        if is_chance:
             raise Degraded(
                 "secret_key_unprintable",
-                "SECRET_KEY contains control characters. It works, but does not survive every copy as text.",
+                "SECRET_KEY contains control characters or white space. It works, but not every copy of it will.",
                 fault=Fault.CONFIG,
                 hint="If the settings draw it when they are imported, each worker and each restart has another one, "
                 f"and sessions and signed links become invalid. {_HINT}",
@@ -123,6 +127,15 @@ class SecretKey(Check):
 
 def _text(key: str | bytes) -> str:
     return key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else str(key)
+
+
+def _is_chance(key: str) -> bool:
+    """Return True if white space, quotes and control characters are chance, as in a key drawn from all characters."""
+    if not key.isascii():
+        # Random bytes, unless it is text.
+        return values.holds_control(key)
+    is_drawn = values.holds_control(key) or len(set(key) & _RARE) >= _MANY_RARE
+    return is_drawn and values.corruption(_UNPRINTABLE.sub("", key).strip("\"'` "), names=["SECRET_KEY"]) is None
 
 
 def _is_weak(key: str) -> bool:

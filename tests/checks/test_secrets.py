@@ -106,6 +106,30 @@ def test_key_of_string_printable_is_degraded(result, seed) -> None:
     assert key not in repr(told)
 
 
+@pytest.mark.usefixtures("untraced")
+def test_no_key_of_string_printable_is_unhealthy(result) -> None:
+    """Neither white space around it nor quotes are more than chance."""
+    rng = random.Random(11)
+    keys = ["".join(rng.choices(string.printable, k=50)) for _ in range(1_000)]
+    found = []
+    for key in keys:
+        with override_settings(SECRET_KEY=key, DEBUG=False):
+            found.append(result(SecretKey()).status)
+    assert found.count(Status.UNHEALTHY) <= 1
+    assert found.count(Status.DEGRADED) >= 600
+
+
+@pytest.mark.parametrize(
+    "key", [f"{GOOD}\n", f'"{GOOD}"', f" {GOOD}", "op://vault/django/secret-key-of-the-shop\x0bproduction"]
+)
+def test_corrupted_key_stays_unhealthy(result, key) -> None:
+    """A line break or quotes around a key without odd characters come from its way."""
+    with override_settings(SECRET_KEY=key, DEBUG=False):
+        told = result(SecretKey())
+    assert told.status is Status.UNHEALTHY
+    assert told.problem.code == "secret_key_corrupted"
+
+
 def test_key_of_random_bytes_is_degraded(result) -> None:
     """Django takes keys of bytes, and random ones hold control characters."""
     key = b"\x01" + os.urandom(64)
