@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from healthguard.schema import mysql, postgresql
+from healthguard.schema import mysql, postgresql, postgresql_types
 from healthguard.schema.types import Fit, best_fit
 
 POSTGRESQL = [
@@ -37,9 +37,11 @@ POSTGRESQL = [
     ("interval day", "interval year", Fit.OTHER),
     ("bit varying(3)", "bit varying", Fit.FITS),
     ("bit(3)", "bit(4)", Fit.OTHER),
-    ("character varying(20)[]", "text[]", Fit.FITS),
+    ("character varying(20)[]", "text[]", Fit.OTHER),
+    ("character varying(20)[]", "character varying(30)[]", Fit.FITS),
+    ("character varying(20)[]", "character varying(10)[]", Fit.NARROWER),
     ("text[]", "text", Fit.OTHER),
-    ("integer[]", "smallint[]", Fit.NARROWER),
+    ("integer[]", "smallint[]", Fit.OTHER),
     ("geometry(Point,4326)", "geometry(Point,4326)", Fit.FITS),
     ("geometry(Point,4326)", "geometry", Fit.FITS),
     ("geometry(Point,4326)", "geometry(Polygon,4326)", Fit.OTHER),
@@ -113,8 +115,10 @@ def test_what_is_known_of_djangos_types_is_what_the_server_says(postgres, databa
     types = {str(type_) % sizes for type_ in DatabaseWrapper.data_types.values() if isinstance(type_, str)} | {
         *("varchar", "varchar(255)", "numeric(5,0)", "numeric(100, 30)"),
     }
-    known = {type_: postgresql._of_django(type_) for type_ in types if postgresql._of_django(type_) is not None}
+    known = {
+        type_: postgresql_types._of_django(type_) for type_ in types if postgresql_types._of_django(type_) is not None
+    }
     assert len(known) > 15
-    assert known == postgresql._spellings(connections[alias], sorted(known))
-    assert postgresql._of_django("numeric(5)") is None
-    assert postgresql._of_django("text(5)") is None
+    assert known == postgresql_types._spellings(connections[alias], sorted(known))
+    assert postgresql_types._of_django("numeric(5)") is None
+    assert postgresql_types._of_django("text(5)") is None

@@ -29,12 +29,13 @@ def test_a_hot_standby(primary, connect, result) -> None:
         checks = [
             DatabaseName(DATABASE, standby, read_only=True),
             AppliedMigrations(standby),
-            ModelSchema(standby),
+            ModelSchema(standby, read_only=True),
             RequiredColumns("customers", {"metadata": "jsonb"}, standby),
         ]
         for check in checks:
             _until(lambda check=check: result(check), Status.HEALTHY)
         assert result(DatabaseName(DATABASE, standby)).problem.code == "database_read_only"
+        assert result(ModelSchema(standby)).problem.code == "database_read_only"
         # The lock of an ALTER is held there too, as soon as the standby has read of it.
         with primary.session(DATABASE) as session, session.transaction():
             session.execute("ALTER TABLE customers ADD COLUMN later text NOT NULL")
