@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import email.utils
 import os
+import secrets
 import threading
 import time
 
@@ -31,6 +32,7 @@ from healthguard.service import misdeclared, place, source_of
 from healthguard.status import CheckResult, Status
 
 MODELS = {"data": []}
+TOKEN = secrets.token_urlsafe(32)
 # A random key would be one more request; tests/checks/test_random_keys.py counts those.
 CLAUDE = dataclasses.replace(PROVIDERS["anthropic"], unknown_keys="refused")
 
@@ -82,10 +84,10 @@ def test_the_provider_is_asked_once_a_ttl_and_each_ttl(asked, healthguard_settin
 def test_who_asks_to_look_anew_is_told_anew(asked, healthguard_settings) -> None:
     asked.expect_ordered_request("/v1/models").respond_with_json(MODELS)
     asked.expect_ordered_request("/v1/models").respond_with_data("{}", 402)
-    healthguard_settings({"chat": AIProviderKey(CLAUDE)}, DETAILS_TOKENS=["t0ken-" * 6], INLINE=False)
+    healthguard_settings({"chat": AIProviderKey(CLAUDE)}, DETAILS_TOKENS=[TOKEN], INLINE=False)
     statuses = []
     for query in ("", "", "?fresh=1"):
-        reply = Client().get(f"/api/health{query}", headers={"Authorization": f"Bearer {'t0ken-' * 6}"})
+        reply = Client().get(f"/api/health{query}", headers={"Authorization": f"Bearer {TOKEN}"})
         statuses.append(reply.json()["services"]["chat"])
     assert statuses == ["healthy", "healthy", "degraded"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import secrets
 import shutil
 import socket
 import subprocess
@@ -114,7 +115,7 @@ class Rotation:
         return seen
 
 
-KEY = "k3y-of-the-shop-0123456789"
+KEY = secrets.token_urlsafe(24)
 
 
 @pytest.fixture
