@@ -38,7 +38,7 @@ _DISCONNECTED = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DriverError:
-    """What a driver's error contains.
+    """The parts of a driver's error.
 
     Args:
         kind: the name of its class.

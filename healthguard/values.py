@@ -308,7 +308,7 @@ def _stands_in(what: str) -> Flaw:
 
 
 def address_flaw(value: str) -> Flaw | None:
-    """Return why an address with credentials cannot be meant: a part of it stands in for the real one. None if it can.
+    """Return why an address with credentials is invalid: a part of it is a placeholder. None if it is not.
 
     ``scheme://user:password@host/name``, and pairs like ``password=…`` in whatever a driver takes.
     """

@@ -87,7 +87,7 @@ class _SchemaCheck(Check):
 
     @property
     def _is_written(self) -> bool:
-        """Whether rows are added and changed there."""
+        """True if rows are added and changed there."""
         return False
 
     def misdeclared(self) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What the project's own migrations change in the database, but not in the models.
+"""The changes of the database by the project's own migrations that the models do not show.
 
 A migration can rename or drop a table with RunSQL, or with database operations that change no state. The model stays,
 ``makemigrations --check`` finds nothing, and the table is missing on purpose. Or it creates a view for a model.

@@ -21,7 +21,7 @@ _RANDOM = "{48}"
 _PASSING = frozenset({408, 425, 429})
 
 _REFUSAL_SECONDS = 24 * 3600.0
-"""How long a server that has refused a random key is sent no other (seconds)."""
+"""The time for which a server that has refused a random key is sent no other (seconds)."""
 
 
 async def asked_about(
@@ -36,7 +36,7 @@ async def asked_about(
     share: str | None = None,
     is_doubtful: bool = False,
 ) -> Verification:
-    """What ``provider`` says of ``key``, or has said not long ago.
+    """Return what ``provider`` answers about ``key``, or answered a short while ago.
 
     Args:
         name: the question's, of :func:`~healthguard.providers.remembered.name_of`.

@@ -130,7 +130,7 @@ def hold_of(provider: Provider, ttl: float) -> float:
 
 
 def name_of(provider: Provider, place: Place, key: str, variable: str | None, *, is_for_any_key: bool = False) -> str:
-    """What tells a question apart: the key, which nobody can make out of it, and all that it is asked with.
+    """Return the name of a question: a hash of the key, and of all that it is asked with.
 
     Args:
         provider: how it is asked.

@@ -1,4 +1,4 @@
-"""Where the environment sends a key, and as which provider it is asked about there."""
+"""The place to which the environment sends a key, and the provider as which it is asked about there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from healthguard.providers.switches import Switch
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Route:
-    """Where to ask about a key.
+    """The place to ask about a key.
 
     Args:
         provider: how to ask and how to read the answer. It is another provider than the declared one if the base URL

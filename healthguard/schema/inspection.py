@@ -31,7 +31,7 @@ class Engine(Protocol):
 
 
 _MORE_READS = 4
-"""How often a database that seems to change while it is read is read again."""
+"""The number of times that a database is read again if it seems to change while it is read."""
 _ENGINES: Mapping[str, Engine] = {"postgresql": postgresql, "mysql": mysql, "sqlite": sqlite}
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a schema."""
+"""The findings of a comparison of a schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from healthguard.schema.live import TableName
 
 
 class Kind(enum.StrEnum):
-    """What can be wrong, in the order in which it is told. Also the problem's code."""
+    """The kinds of findings, in the order in which they are reported. The value is the problem's code."""
 
     TABLE_MISSING = "table_missing"
     TABLE_UNREADABLE = "table_unreadable"

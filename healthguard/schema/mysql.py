@@ -138,7 +138,7 @@ def _folded(table: TableName, ignores_case: bool) -> TableName:
 
 
 class _Server(NamedTuple):
-    """What concerns every column.
+    """The facts that concern every column.
 
     Args:
         is_mariadb: whether it is MariaDB.
@@ -152,7 +152,7 @@ class _Server(NamedTuple):
 
 
 class _Found:
-    """What the rows say of one table."""
+    """The facts of one table, collected from the rows."""
 
     def __init__(self, name: TableName) -> None:
         self._name = name
@@ -185,7 +185,7 @@ class _Found:
                 self._columns.append(state)
 
     def table(self, server: _Server, ignores_case: bool) -> Table:
-        """Return what they say."""
+        """Return the table that the rows describe."""
         columns = {str.lower(state[0]): self._column(state, server) for state in self._columns}
         uniques = (columns for name, columns in self._indexes.items() if name not in self._partial)
         return Table(

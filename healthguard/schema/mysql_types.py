@@ -72,7 +72,7 @@ def canonical(spelling: str, *, is_mariadb: bool) -> str | None:
 
 
 def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
-    """How the server spells ``types``; without those that it cannot read, such as a type with more behind it."""
+    """Return the server's spelling of ``types``, without those that cannot be parsed."""
     is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
     spelled = {declared: canonical(declared, is_mariadb=is_mariadb) for declared in types}
     return {declared: spelling for declared, spelling in spelled.items() if spelling is not None}
@@ -95,7 +95,7 @@ _LENGTHS = {"bit": "1", "binary": "1", "year": "4"}
 
 @functools.lru_cache(maxsize=1024)
 def shapes(type_: str) -> tuple[Shape, ...]:
-    """What a column of ``type_`` can be taken for; its own shape first."""
+    """Return the shapes that a column of ``type_`` can be used as, its own first."""
     spelling = Spelling.of(type_.removesuffix(" unsigned"))
     name = spelling.name
     sign = 0.0 if type_.endswith(" unsigned") else 1.0

@@ -186,7 +186,7 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], seen: str
 
 
 class _Row(NamedTuple):
-    """What the query returns of one table: see there."""
+    """The columns of the query for one table."""
 
     id: int
     state: int

@@ -1,4 +1,4 @@
-"""What only some tables of PostgreSQL have: partitions, row-level security, triggers, collations of their own."""
+"""The features that few tables of PostgreSQL have: partitions, row-level security, triggers, other collations."""
 
 from __future__ import annotations
 

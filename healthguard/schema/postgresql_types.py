@@ -35,14 +35,14 @@ _DJANGO = re.compile(
 _DJANGO_RESPELLED = {"varchar": "character varying", "time": "time without time zone"}
 # A SELECT list takes 1,664.
 _TYPES_AT_A_TIME = 500
-# Of a text that is no type: a syntax error, a modifier that cannot be.
+# The classes of errors for a text that is not a type: a syntax error, an invalid modifier.
 _NOT_READ = ("42", "22")
 
 
 def canonical_types(connection: BaseDatabaseWrapper, types: Collection[str]) -> Mapping[str, str | None]:
-    """How the server spells ``types``: None for a type that it does not have; without those that it cannot read.
+    """Return the server's spelling of ``types``: None for an unknown type; without those that it cannot parse.
 
-    The server itself is asked, for it alone knows what extensions, domains and the search path make of a name.
+    The server is queried, because extensions, domains and the search path decide what a name means.
     """
     plain = {declared: _plain(declared) for declared in types}
     known: dict[str, str | None] = {type_: name for type_ in plain.values() if (name := _of_django(type_)) is not None}
@@ -109,7 +109,7 @@ _SIZED = {
 
 @functools.lru_cache(maxsize=1024)
 def shapes(type_: str) -> tuple[Shape, ...]:
-    """What a column of ``type_`` can be taken for; its own shape first."""
+    """Return the shapes that a column of ``type_`` can be used as, its own first."""
     if type_.endswith("[]"):
         # The operators of arrays take two of the same type of element: text[] is not compared with varchar[].
         element = Spelling.of(type_[:-2]).name

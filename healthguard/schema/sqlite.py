@@ -78,7 +78,7 @@ def _rows(connection: BaseDatabaseWrapper, schema: str | None, tables: Sequence[
 
 
 class _Found:
-    """What the rows say of one table."""
+    """The facts of one table, collected from the rows."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -104,7 +104,7 @@ class _Found:
                 self._takes_rows = True
 
     def table(self) -> Table:
-        """Return what they say."""
+        """Return the table that the rows describe."""
         is_view = self._type == "view"
         key = frozenset(fold(state[0]) for state in self._columns if state[4])
         columns = {fold(state[0]): self._column(state, is_alone=len(key) == 1) for state in self._columns}

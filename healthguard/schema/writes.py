@@ -1,4 +1,4 @@
-"""Whether the rows that the models write can be stored."""
+"""The checks for rows that the models write and the database does not store."""
 
 from __future__ import annotations
 
