@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from healthguard.checks.base import Check
@@ -20,6 +20,7 @@ from healthguard.schema import (
     Outcome,
     TableName,
     judge,
+    sequences_behind,
 )
 from healthguard.status import Evidence, Fault, Problem
 
@@ -170,6 +171,8 @@ class ModelSchema(_SchemaCheck):
         read_only: whether nothing is written to this database: so it is by default where ``like`` is given.
         unmanaged: whether to look for the tables and views of unmanaged models too.
         schemas: the schemas in which every table must exist, as for tenants; by default the search path decides.
+        sequences: whether to check that no sequence lags behind the keys of its table, on PostgreSQL: an index look-up
+            for each table, which waits for a lock on it.
         may_be_foreign: whether a database that Django has never migrated is only degraded, because it may belong to
             another application. Without a declaration, all databases but the default one are checked that way.
     """
@@ -181,6 +184,7 @@ class ModelSchema(_SchemaCheck):
     read_only: bool | None = None
     unmanaged: bool = False
     schemas: Sequence[str] | None = None
+    sequences: bool = False
     may_be_foreign: bool = False
 
     _who = "the model says"
@@ -228,7 +232,12 @@ class ModelSchema(_SchemaCheck):
                 )
 
     def _excused(self, connection: BaseDatabaseWrapper, outcome: Outcome) -> Outcome:
-        if self._inspection is None or not any(finding.kind in _EXCUSABLE for finding in outcome.findings):
+        if self._inspection is None:
+            return outcome
+        if self.sequences and self._is_written:
+            behind = tuple(sequences_behind(connection, self._inspection.expected))
+            outcome = Outcome(_in_order((*outcome.findings, *behind)), outcome.elsewhere)
+        if not any(finding.kind in _EXCUSABLE for finding in outcome.findings):
             return outcome
         from healthguard.history import applied_migrations, hidden_changes, never_migrated
 
@@ -242,9 +251,8 @@ class ModelSchema(_SchemaCheck):
         except Exception:
             # A migration cannot be imported: AppliedMigrations reports it, and nothing is excused.
             return outcome
-        findings = [excused for finding in outcome.findings if (excused := _excused(finding, changes)) is not None]
-        order = list(Kind)
-        return Outcome(tuple(sorted(findings, key=lambda finding: order.index(finding.kind))), outcome.elsewhere)
+        findings = (excused for finding in outcome.findings if (excused := _excused(finding, changes)) is not None)
+        return Outcome(_in_order(findings), outcome.elsewhere)
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         # Here, for this module is imported by settings, before there are models.
@@ -264,6 +272,11 @@ class ModelSchema(_SchemaCheck):
 
 _EXCUSABLE = frozenset({Kind.TABLE_MISSING, Kind.COLUMN_MISSING, Kind.TABLE_NOT_WRITABLE})
 """The kinds that a migration may intend."""
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    order = list(Kind)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
 
 
 def _excused(finding: Finding, changes: HiddenChanges) -> Finding | None:

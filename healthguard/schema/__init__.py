@@ -5,6 +5,7 @@ from healthguard.schema.inspection import Inspection, Outcome
 from healthguard.schema.judgement import WHICH_DATABASE, judge
 from healthguard.schema.kinds import Finding, Kind
 from healthguard.schema.live import TableName
+from healthguard.schema.sequences import sequences_behind
 
 __all__ = [
     "WHICH_DATABASE",
@@ -17,4 +18,5 @@ __all__ = [
     "Outcome",
     "TableName",
     "judge",
+    "sequences_behind",
 ]

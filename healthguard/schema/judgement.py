@@ -107,6 +107,12 @@ _MEANINGS: Mapping[Kind, _Meaning] = {
         "the database user may not use the sequence of {name}: INSERTs will fail",
         "Grant the database user USAGE on the sequence.",
     ),
+    Kind.SEQUENCE_BEHIND: _Meaning(
+        Degraded,
+        "the sequence of {name} is behind the greatest key: INSERTs will fail with a duplicate key",
+        "Run the SQL that 'python manage.py sqlsequencereset' prints for the app. Rows were restored or "
+        "replicated without their sequences.",
+    ),
     Kind.FOREIGN_KEY: _Meaning(
         Degraded,
         "the foreign key of {name} does not refer to {expected}: INSERTs will fail",

@@ -30,6 +30,7 @@ class Kind(enum.StrEnum):
     """A key that the database counts, and that no INSERT may name."""
     SEQUENCE_EXHAUSTED = "sequence_exhausted"
     SEQUENCE_DENIED = "sequence_denied"
+    SEQUENCE_BEHIND = "sequence_behind"
     FOREIGN_KEY = "foreign_key"
     """One that refers to another table than the model's, or to none."""
     COLUMN_NOT_NULL = "column_not_null"

@@ -172,6 +172,19 @@ def test_view_that_somebody_else_created_must_take_rows(problem, install) -> Non
     assert problem(ModelSchema(alias)).code == "table_not_writable"
 
 
+def test_sequence_behind_the_keys_is_reported_if_asked_for(result, problem, install) -> None:
+    """Case T31: rows were restored without their sequence."""
+    app, alias = install("")
+    assert result(ModelSchema(alias, sequences=True)).problem is None
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"INSERT INTO {app}_item (id, name, note) VALUES (1, 'x', 'y')")
+    assert result(ModelSchema(alias)).problem is None
+    assert problem(ModelSchema(alias, sequences=True)).evidence["sequence_behind"] == [f"{app}_item.id"]
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"SELECT setval(pg_get_serial_sequence('{app}_item', 'id'), 1)")
+    assert result(ModelSchema(alias, sequences=True)).problem is None
+
+
 def test_copy_of_an_automatic_key_may_be_as_narrow_as_the_key(result, install) -> None:
     """Case T2: a history table, where the app leaves the type of its keys to DEFAULT_AUTO_FIELD."""
     app, alias = install("")

@@ -1,0 +1,66 @@
+"""Sequences of PostgreSQL that lag behind the keys: restored or replicated rows do not move them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from healthguard.databases import fetch
+from healthguard.schema.expected import Expected
+from healthguard.schema.kinds import Finding, Kind
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+# The next value of each sequence that a column owns and that counts upwards.
+_NEXT = """
+SELECT position, c.oid::regclass::text,
+       CASE WHEN last IS NULL THEN q.seqstart ELSE last + q.seqincrement END
+FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS asked(namespace, name, column_name, position)
+     JOIN pg_catalog.pg_class c
+          ON c.oid = to_regclass(coalesce(quote_ident(namespace) || '.', '') || quote_ident(name))
+          AND c.relkind IN ('r', 'p')
+     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = column_name AND NOT a.attisdropped
+     JOIN pg_catalog.pg_depend d ON d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+          AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+     JOIN pg_catalog.pg_sequence q ON q.seqrelid = d.objid AND q.seqincrement > 0
+     CROSS JOIN LATERAL (SELECT pg_sequence_last_value(q.seqrelid) AS last) AS s
+WHERE has_sequence_privilege(q.seqrelid, 'SELECT, USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+ORDER BY position
+"""
+
+
+def sequences_behind(connection: BaseDatabaseWrapper, expected: Expected) -> Iterator[Finding]:
+    """Yield a finding for each automatic key whose next value is not above its greatest value.
+
+    Two queries, of which the second looks up one value in the index of each table. Unlike the catalog queries they wait
+    for a table that somebody has locked.
+
+    Args:
+        connection: to a database. Only on PostgreSQL anything is found: other engines count from the greatest key.
+        expected: the tables and columns of the models.
+
+    Raises:
+        django.db.Error: as the driver raises it.
+    """
+    keys = [
+        (table, name)
+        for table, of_table in expected.items()
+        for name, key in of_table.columns.items()
+        if key.is_counted
+    ]
+    if connection.vendor != "postgresql" or not keys:
+        return
+    asked = [[table.schema for table, _ in keys], [table.name for table, _ in keys], [name for _, name in keys]]
+    found = [(keys[position - 1], table, following) for position, table, following in fetch(connection, _NEXT, asked)]
+    if not found:
+        return
+    # The server has quoted the tables' names.
+    greatest = " UNION ALL ".join(
+        f"SELECT {index}, max({connection.ops.quote_name(name)}) FROM {table}".replace("%", "%%")  # noqa: S608
+        for index, ((_, name), table, _) in enumerate(found)
+    )
+    for index, value in fetch(connection, greatest, []):
+        (table, name), _, following = found[index]
+        if value is not None and value >= following:
+            yield Finding(Kind.SEQUENCE_BEHIND, table, name)
