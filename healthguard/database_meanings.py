@@ -63,7 +63,7 @@ MISSING = Meaning(
 )
 MISSING_FILE = dataclasses.replace(
     MISSING,
-    message="does not exist: the file is missing",
+    message="does not exist: there is no such file",
     hint="Check the path in DATABASE_URL or DATABASES, and whether the volume is mounted. If the database is new, run "
     "'python manage.py migrate'.",
 )
