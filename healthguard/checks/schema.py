@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from healthguard.checks.base import Check
@@ -19,6 +19,7 @@ from healthguard.schema import (
     Kind,
     Outcome,
     TableName,
+    in_order,
     judge,
     sequences_behind,
 )
@@ -236,7 +237,7 @@ class ModelSchema(_SchemaCheck):
             return outcome
         if self.sequences and self._is_written:
             behind = tuple(sequences_behind(connection, self._inspection.expected))
-            outcome = Outcome(_in_order((*outcome.findings, *behind)), outcome.elsewhere)
+            outcome = Outcome(in_order((*outcome.findings, *behind)), outcome.elsewhere)
         if not any(finding.kind in _EXCUSABLE for finding in outcome.findings):
             return outcome
         from healthguard.history import applied_migrations, hidden_changes, never_migrated
@@ -252,7 +253,7 @@ class ModelSchema(_SchemaCheck):
             # A migration cannot be imported: AppliedMigrations reports it, and nothing is excused.
             return outcome
         findings = (excused for finding in outcome.findings if (excused := _excused(finding, changes)) is not None)
-        return Outcome(_in_order(findings), outcome.elsewhere)
+        return Outcome(in_order(findings), outcome.elsewhere)
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         # Here, for this module is imported by settings, before there are models.
@@ -272,11 +273,6 @@ class ModelSchema(_SchemaCheck):
 
 _EXCUSABLE = frozenset({Kind.TABLE_MISSING, Kind.COLUMN_MISSING, Kind.TABLE_NOT_WRITABLE})
 """The kinds that a migration may intend."""
-
-
-def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    order = list(Kind)
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
 
 
 def _excused(finding: Finding, changes: HiddenChanges) -> Finding | None:

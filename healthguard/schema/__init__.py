@@ -3,7 +3,7 @@
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
 from healthguard.schema.inspection import Inspection, Outcome
 from healthguard.schema.judgement import WHICH_DATABASE, judge
-from healthguard.schema.kinds import Finding, Kind
+from healthguard.schema.kinds import Finding, Kind, in_order
 from healthguard.schema.live import TableName
 from healthguard.schema.sequences import sequences_behind
 
@@ -17,6 +17,7 @@ __all__ = [
     "Kind",
     "Outcome",
     "TableName",
+    "in_order",
     "judge",
     "sequences_behind",
 ]

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
 from healthguard.schema.expected import Expected, ExpectedColumn, ExpectedTable
-from healthguard.schema.kinds import Finding, Kind
+from healthguard.schema.kinds import Finding, Kind, in_order
 from healthguard.schema.live import Column, LiveSchema, Table, TableName
 from healthguard.schema.types import Fit, Shape, Spelling, best_fit
 from healthguard.schema.writes import compare_writes
@@ -26,7 +26,7 @@ class Types:
     shapes: Callable[[str], tuple[Shape, ...]]
 
 
-def compare(expected: Expected, live: LiveSchema, types: Types, *, is_written: bool = False) -> list[Finding]:
+def compare(expected: Expected, live: LiveSchema, types: Types, *, is_written: bool = False) -> tuple[Finding, ...]:
     """Return all findings, in the order of their kinds.
 
     Args:
@@ -46,8 +46,7 @@ def compare(expected: Expected, live: LiveSchema, types: Types, *, is_written: b
     ]
     if is_written:
         findings += compare_writes(expected, live)
-    order = {kind: position for position, kind in enumerate(Kind)}
-    return sorted(findings, key=lambda finding: order[finding.kind])
+    return in_order(findings)
 
 
 def _compare(

@@ -81,10 +81,10 @@ class Inspection:
                     break
                 # It was being changed: a table was replaced while the catalog was read.
                 live, findings = again, self._compare(connection, engine, again)
-            self._last = live.digest, Outcome(tuple(findings), live.elsewhere)
+            self._last = live.digest, Outcome(findings, live.elsewhere)
         return self._last[1]
 
-    def _compare(self, connection: BaseDatabaseWrapper, engine: Engine, live: LiveSchema) -> list[Finding]:
+    def _compare(self, connection: BaseDatabaseWrapper, engine: Engine, live: LiveSchema) -> tuple[Finding, ...]:
         remembered = self._canonical
         if remembered is not None:
             findings = self._findings(live, Types(remembered, engine.shapes))
@@ -94,5 +94,5 @@ class Inspection:
         self._canonical = engine.canonical_types(connection, self._types)
         return self._findings(live, Types(self._canonical, engine.shapes))
 
-    def _findings(self, live: LiveSchema, types: Types) -> list[Finding]:
+    def _findings(self, live: LiveSchema, types: Types) -> tuple[Finding, ...]:
         return compare(self.expected, live, types, is_written=self._is_written)

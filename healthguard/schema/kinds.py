@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Iterable
 
 from healthguard.schema.live import TableName
 
@@ -65,3 +66,9 @@ class Finding:
     def name(self) -> str:
         """``table`` or ``table.column``."""
         return str(self.table) if self.column is None else f"{self.table}.{self.column}"
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings in the order in which their kinds are reported."""
+    order = {kind: position for position, kind in enumerate(Kind)}
+    return tuple(sorted(findings, key=lambda finding: order[finding.kind]))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from healthguard.databases import fetch
 from healthguard.schema.live import Column, LiveSchema, Table, TableName, digest_of
-from healthguard.schema.mysql_types import canonical, canonical_types, shapes
+from healthguard.schema.mysql_types import INTEGERS, canonical, canonical_types, shapes
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -51,7 +51,7 @@ UNION ALL
  FROM information_schema.COLUMNS WHERE {condition})
 """
 # The greatest numbers of the integer types.
-_GREATEST = sorted({2 ** (bits - sign) - 1 for bits in (8, 16, 24, 32, 64) for sign in (0, 1)})
+_GREATEST = sorted({2 ** (bits - sign) - 1 for bits in INTEGERS.values() for sign in (0, 1)})
 
 
 class _Rows(NamedTuple):
@@ -231,12 +231,11 @@ class _Found:
 _GENERATED = re.compile(r"\b(VIRTUAL|STORED|PERSISTENT)\b", re.IGNORECASE)
 _CALL = re.compile(r"[\w`\"]\(")
 _ALL_OF_UNICODE = frozenset({"utf8mb4", "utf16", "utf16le", "utf32", "gb18030", "binary"})
-_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 
 
 def _greatest(type_: str) -> int:
     """Return the greatest number of an integer type."""
-    bits = _BITS.get(re.split(r"\W", type_, maxsplit=1)[0], 64)
+    bits = INTEGERS.get(re.split(r"\W", type_, maxsplit=1)[0], 64)
     return int(2 ** (bits - (0 if "unsigned" in type_ else 1)) - 1)
 
 

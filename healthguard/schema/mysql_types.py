@@ -42,7 +42,8 @@ _SPELLING = re.compile(r"(?P<name>[a-z][a-z0-9_ ]*?)\s*(?P<modifiers>\(.*\))?\s*
 _DECORATION = re.compile(r"\s+(zerofill|auto_increment|(character set|charset|collate)\s+\S+)", re.IGNORECASE)
 # The precision up to which a float is one; beyond it is a double.
 _FLOAT_PRECISION = 24
-_INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+"""The sizes of the integer types (bits)."""
 
 
 def canonical(spelling: str, *, is_mariadb: bool) -> str | None:
@@ -66,7 +67,7 @@ def canonical(spelling: str, *, is_mariadb: bool) -> str | None:
         return None
     if name == "float" and modifiers[1:-1].isdigit():
         name, modifiers = "float" if int(modifiers[1:-1]) <= _FLOAT_PRECISION else "double", ""
-    if name in _INTEGERS and not (name == "tinyint" and modifiers == "(1)"):
+    if name in INTEGERS and not (name == "tinyint" and modifiers == "(1)"):
         modifiers = ""
     return f"{name}{modifiers}{suffix}"
 
@@ -99,8 +100,8 @@ def shapes(type_: str) -> tuple[Shape, ...]:
     spelling = Spelling.of(type_.removesuffix(" unsigned"))
     name = spelling.name
     sign = 0.0 if type_.endswith(" unsigned") else 1.0
-    if name in _INTEGERS:
-        return (Shape("integer", (sign, _INTEGERS[name] - sign)),)
+    if name in INTEGERS:
+        return (Shape("integer", (sign, INTEGERS[name] - sign)),)
     if name in _FLOATS:
         return (Shape("float", (sign, _FLOATS[name])),)
     if name == "decimal":

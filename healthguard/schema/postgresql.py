@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from healthguard.databases import fetch
 from healthguard.schema.live import Column, LiveSchema, Table, TableName, digest_of
-from healthguard.schema.postgresql_details import NO_DETAILS, Details, read_details
+from healthguard.schema.postgresql_details import BEFORE_INSERT, NO_DETAILS, Details, read_details
 from healthguard.schema.postgresql_types import ENUM, canonical_types, shapes
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _NEEDS_DETAILS = _IS_PARTITIONED | _HAS_POLICIES | _HAS_TRIGGER | _HAS_COLLATION
 # Bits of a column's state. Those of the second line come from elsewhere.
 _TAKES_NULL, _HAS_DEFAULT, _IS_UNREADABLE, _IS_GENERATED, _IS_IDENTITY, _IS_COUNTED = 1, 2, 4, 8, 16, 32
 _IS_FILLED, _IS_NONDETERMINISTIC, _IS_USED_UP, _IS_DENIED = 64, 128, 256, 512
-# Bits of pg_trigger.tgtype: for each row, before, on INSERT.
-_BEFORE_INSERT = 1 | 2 | 4
 # The bit of pg_relation_is_updatable() for INSERT: 1 << CMD_INSERT.
 _INSERT = 8
 # Only a function's result differs from row to row: 0, 2 + 3 and '7'::bigint do not, whatever casts they go through.
@@ -74,7 +72,7 @@ WITH RECURSIVE path AS (
            + (CASE WHEN c.relhastriggers AND c.oid IN (
                       SELECT tgrelid FROM pg_catalog.pg_trigger
                       WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')
-                        AND tgtype & {_BEFORE_INSERT} = {_BEFORE_INSERT})
+                        AND tgtype & {BEFORE_INSERT} = {BEFORE_INSERT})
                    THEN {_HAS_TRIGGER} ELSE 0 END) AS state
     FROM pg_catalog.pg_class c WHERE c.oid = ANY (ARRAY(SELECT id FROM wanted)) AND c.relkind IN {_READABLE_KINDS}
 ), bases(id, type, modifier) AS (

@@ -43,7 +43,8 @@ EXISTS (SELECT FROM pg_catalog.pg_policy p
         WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('*', '{command}')
           AND EXISTS (SELECT FROM unnest(p.polroles) AS role WHERE role = 0 OR pg_has_role(role, 'USAGE')))
 """
-# Bits of pg_trigger.tgtype: for each row, before, on INSERT.
+BEFORE_INSERT = 1 | 2 | 4
+"""The bits of pg_trigger.tgtype for a trigger that sees each row before an INSERT stores it."""
 _QUERY = f"""
 SELECT c.oid,
        NOT (c.relrowsecurity AND row_security_active(c.oid)) OR {_POLICY.format(command="r")},
@@ -57,7 +58,8 @@ FROM pg_catalog.pg_class c LEFT JOIN LATERAL (
            bool_or(l.lanname IN ('c', 'internal')) AS is_opaque
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
                                  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 7 = 7
+    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+      AND t.tgtype & {BEFORE_INSERT} = {BEFORE_INSERT}
 ) t ON true
 WHERE c.oid = ANY (%s)
 ORDER BY c.oid
