@@ -7,14 +7,14 @@ from django.core.checks import Tags, register
 
 
 class HealthGuardConfig(AppConfig):
-    """Registers the system checks."""
+    """The Django app, which registers the system checks."""
 
     name = "healthguard"
     verbose_name = "Health guard"
 
     def ready(self) -> None:
-        """See :class:`django.apps.AppConfig`."""
-        from healthguard import system_checks
+        """Register the system checks; called by Django when all models are loaded."""
+        from healthguard.system_checks import checks as system_checks
 
         register(system_checks.check_declaration)
         register(system_checks.check_middleware)

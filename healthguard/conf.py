@@ -1,4 +1,4 @@
-"""The HEALTHGUARD setting, typed, read on access. What is wrong with it is told, never raised."""
+"""The HEALTHGUARD setting, typed and read on access. Its errors are reported, never raised."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from django.conf import settings as django_settings
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
-from healthguard import values
-from healthguard.declared import is_showable, shown
-from healthguard.placeholders import Nature
 from healthguard.providers import PROVIDERS
-from healthguard.service import Service, ServiceNode, Tree, misdeclared, place
-from healthguard.status import Fault, Problem
+from healthguard.secret_values import values
+from healthguard.secret_values.placeholders import Nature
+from healthguard.secret_values.showable import is_showable, shown
+from healthguard.service import Service, ServiceNode, Tree, declaration_errors, resolve_service
+from healthguard.status import Code, Fault, Problem
 
 SETTING = "HEALTHGUARD"
 KEYS = ("SERVICES", "DEADLINE", "DETAILS_TOKENS", "PUBLIC", "DRAIN_FILE", "INLINE", "MOUNT")
 MIN_TOKEN_BYTES = 16
 
 OWN_SERVICE = "healthguard"
-"""The service that appears only when the declaration itself, or the URLconf, is wrong."""
+"""The service that appears only if the declaration itself, or the URLconf, is broken."""
 
 RESERVED = frozenset(
     {
@@ -35,18 +35,18 @@ RESERVED = frozenset(
         *("live", "startup", "ready", OWN_SERVICE),
     }
 )
-"""What stands in the answer, or in a path, and so cannot be the name of a service."""
+"""The names that a service cannot have, because they are keys of the answer or segments of a path."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _LONG_NAME = 20
 _MAX_WORDS = 200
 _LISTS = (list, tuple, set, frozenset)
-# References of shells, Helm, Python, vaults and the like, and the name of a variable in the place of its value.
+# References of shells, Helm, Python, vaults and similar, and the name of a variable instead of its value.
 _REFERENCE = re.compile(
     r"\$[({][A-Za-z_]{3}|\{\{\s*[\w.]{3}|%\([A-Za-z_]{3}|#\{[A-Za-z_]{3}|^[<(\[][a-z]+[-_ ][a-z]|^(op|vault|secret|ref\+\w+)://"
     r"|^vault:|^ENC\[|^_*[A-Z][A-Z0-9]*(_+[A-Z0-9]+)+_*$"
 )
-# Nothing but words that ask for a token, at least one of which says so.
+# Only words of a placeholder. At least one of them must be typical of placeholders.
 _WORDS = re.compile(
     r"(?=.*(change|replace|insert|your|please|secret|password|undefined))"
     r"((please|change|replace|insert|put|this|your|my|me|it|now|here|in|a|the|of|at|least|super|very|secret|tokens?|key"
@@ -58,11 +58,11 @@ _DUMMY_ENGINE = "django.db.backends.dummy"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeclarationError:
-    """Something wrong with the setting.
+    """An error in the setting.
 
     Args:
-        id: the number of the system check that reports it.
-        message: what is wrong, and where.
+        id: the id of the system check that reports it, like ``E001``.
+        message: the fact: the thing that is wrong, and its location.
         hint: the remedy.
     """
 
@@ -72,31 +72,31 @@ class DeclarationError:
 
     @property
     def is_warning(self) -> bool:
-        """True if nothing depends on it but convenience: it turns no answer red."""
+        """True if it is only a warning, which does not make any answer unhealthy."""
         return self.id.startswith("W")
 
 
-_Found: TypeAlias = "Iterator[DeclarationError]"
+_Errors: TypeAlias = "Iterator[DeclarationError]"
 
 
 class Settings:
-    """The setting's keys, one typed property each, read when asked for. A wrong value gives the default."""
+    """The keys of the setting, one typed property each, read on access. An invalid value counts as the default."""
 
     @property
     def declared(self) -> Mapping[str, Any]:
-        """The setting as it stands; empty where there is none, or none that can be read."""
+        """The raw setting; empty if it is missing or is not a mapping."""
         value = getattr(django_settings, SETTING, None)
         return value if isinstance(value, Mapping) else {}
 
     @property
     def deadline(self) -> float:
-        """How long a request may wait (seconds): under kubelet's default timeout of 1 s."""
+        """The longest time that a request may wait (seconds). The default is below kubelet's default timeout of 1 s."""
         value = self.declared.get("DEADLINE", 0.8)
         return float(value) if _is_seconds(value) else 0.8
 
     @property
     def details_tokens(self) -> tuple[str, ...]:
-        """The bearer tokens that open the details. A token with a flaw opens nothing."""
+        """The bearer tokens that give access to the details. Invalid tokens are left out."""
         value = self.declared.get("DETAILS_TOKENS", ())
         if not isinstance(value, _LISTS):
             return ()
@@ -104,28 +104,28 @@ class Settings:
 
     @property
     def shows_services(self) -> bool:
-        """Whether those without a token see a status a service, or only the overall one."""
+        """True if callers without a token see the status of each service, and not only the overall status."""
         return bool(self.declared.get("PUBLIC", "services") == "services")
 
     @property
     def drain_file(self) -> str | None:
-        """The file whose existence takes the pod out."""
+        """The path of the file whose existence takes the pod out of rotation; None if none is declared."""
         value = self.declared.get("DRAIN_FILE")
         return os.fspath(value) if isinstance(value, str | os.PathLike) and _is_path(value) else None
 
     @property
     def mount(self) -> str | None:
-        """The path at which adaptors answer beside what the URLconf shows, like ``/api/health``."""
+        """The path, like ``/api/health``, that adaptors answer in addition to those of the URLconf; None if unset."""
         value = self.declared.get("MOUNT")
         return value if _is_url_path(value) else None
 
     @property
     def inline(self) -> bool:
-        """Whether checks run in the caller's thread, on its connections: for tests."""
+        """True if checks run on the caller's thread and on its database connections, as tests need it."""
         return self.declared.get("INLINE", False) is True
 
     def tree(self) -> Tree:
-        """The declared services, or the default ones where none are declared."""
+        """Return the declared services, or the default ones if none are declared."""
         services = self.declared["SERVICES"] if "SERVICES" in self.declared else default_services()
         return _tree(services) if isinstance(services, Mapping) else Tree({})
 
@@ -134,15 +134,15 @@ settings = Settings()
 
 
 def default_services() -> dict[str, Any]:
-    """What is checked where nothing is declared: secret key, every database, every AI key in the environment."""
+    """Return the services if none are declared: secret key, every database, every AI key in the environment."""
     services: dict[str, Any] = {"django_config": "healthguard.checks.SecretKey"}
     declared = django_settings.DATABASES
     databases = {
         alias: [
             ("health_check.checks.Database", {"alias": alias}),
-            *_checks_of_tables(alias, database),
+            *_table_checks(alias, database),
         ]
-        # What is no dict is left to the checks, which fail of it.
+        # Pass non-dict entries on; the checks report them.
         for alias, database in (declared if isinstance(declared, Mapping) else {"default": declared}).items()
         if not isinstance(database, Mapping)
         or database.get("ENGINE", _DUMMY_ENGINE) not in ("", _DUMMY_ENGINE)
@@ -151,10 +151,10 @@ def default_services() -> dict[str, Any]:
     if databases:
         services["database"] = databases["default"] if set(databases) == {"default"} else databases
     keys = {
-        # Where its address is not in the environment, it is in the code, and nobody here can ask there.
+        # If the endpoint is not in the environment, only the project's code has it: the key cannot be verified here.
         provider.name: (
             "healthguard.checks.AIProviderKey",
-            {"provider": provider.name, "verify": not provider.place().missing},
+            {"provider": provider.name, "verify": not provider.resolve_endpoint().missing},
         )
         for provider in PROVIDERS.values()
         if any(variable in os.environ for variable in provider.variables)
@@ -165,28 +165,33 @@ def default_services() -> dict[str, Any]:
 
 
 def _has_empty_url() -> bool:
-    """Return True if DATABASE_URL is set to nothing. A project without a database has no such variable."""
+    """Return True if DATABASE_URL exists and is empty. A project without a database does not have this variable."""
     url = os.environ.get("DATABASE_URL")
     return url is not None and not url.strip()
 
 
-def _checks_of_tables(alias: str, database: Any) -> Iterator[Any]:
-    """What tells whether migrations and models' tables are there; instances, for they remember what the code has."""
-    from healthguard.schema.from_models import keeps_tables
+def _table_checks(alias: str, database: Any) -> Iterator[Any]:
+    """Yield the checks of migrations and models for one database.
+
+    They are instances and not paths, because an instance caches what it reads from the code.
+    """
+    from healthguard.database.schema.from_models import keeps_tables
 
     test = database.get("TEST") if isinstance(database, Mapping) else None
-    # Django's own way to declare a replica: https://docs.djangoproject.com/en/stable/topics/testing/advanced/
+    # This is how Django declares a replica: https://docs.djangoproject.com/en/stable/topics/testing/advanced/
     mirrored = test.get("MIRROR") if isinstance(test, Mapping) else None
-    like = mirrored if isinstance(mirrored, str) else None
-    is_other = alias != DEFAULT_DB_ALIAS and like is None
-    yield import_string("healthguard.checks.AppliedMigrations")(alias, like=like, may_be_foreign=is_other)
+    mirror_of = mirrored if isinstance(mirrored, str) else None
+    may_be_foreign = alias != DEFAULT_DB_ALIAS and mirror_of is None
+    yield import_string("healthguard.checks.AppliedMigrations")(
+        alias, mirror_of=mirror_of, may_be_foreign=may_be_foreign
+    )
     try:
-        has_tables = not apps.models_ready or keeps_tables(like or alias)
+        has_tables = not apps.models_ready or keeps_tables(mirror_of or alias)
     except Exception:
-        # A router that raises: the check meets the same error, and tells it.
+        # A database router raised. The check gets the same error, and reports it.
         has_tables = True
     if has_tables:
-        yield import_string("healthguard.checks.ModelSchema")(alias, like=like, may_be_foreign=is_other)
+        yield import_string("healthguard.checks.ModelSchema")(alias, mirror_of=mirror_of, may_be_foreign=may_be_foreign)
 
 
 def _tree(declared: Mapping[str, Any], path: tuple[str, ...] = ()) -> Tree:
@@ -197,11 +202,11 @@ def _tree(declared: Mapping[str, Any], path: tuple[str, ...] = ()) -> Tree:
         here = (*path, name)
         if isinstance(value, Mapping):
             group = _tree(value, here)
-            # Of a group without a service there is nothing to tell but that: an error, and no healthy section.
+            # A group without services must not appear as a healthy section. It is reported as an error.
             if group.members:
                 members[name] = group
         else:
-            members[name] = place(_with_sound_policy(_service(value)), here)
+            members[name] = resolve_service(_with_valid_policy(_service(value)), here)
     return Tree(members)
 
 
@@ -209,129 +214,150 @@ def _service(value: Any) -> Service:
     return value if isinstance(value, Service) else Service(value)
 
 
-def _with_sound_policy(service: Service) -> Service:
-    """``service``, or its checks with the default policy if its own cannot be read, which is told as an error."""
+def _with_valid_policy(service: Service) -> Service:
+    """Return ``service``, or its checks with the default policy if its options are invalid (reported as an error)."""
     return Service(*service.checks) if any(service.policy_errors()) else service
 
 
 def errors() -> list[DeclarationError]:
-    """Everything that is wrong with the declaration. To find it, the checks are made."""
-    return [*_errors_of_form(), *_errors_of_checks(settings.tree())]
+    """Return all errors of the declaration. This constructs the checks."""
+    return [*_structural_errors(), *_check_errors(settings.tree())]
 
 
-def _errors_of_form() -> list[DeclarationError]:
+def _structural_errors() -> list[DeclarationError]:
     declared = getattr(django_settings, SETTING, None)
     if declared is None:
         return []
     if not isinstance(declared, Mapping):
-        return [DeclarationError("E001", f"{SETTING} is not a dict.", f"Write {SETTING} = {{'SERVICES': {{…}}}}.")]
-    found = [*_key_errors(declared), *_value_errors(declared)]
-    return [*found, *_service_errors(declared["SERVICES"])] if "SERVICES" in declared else found
+        return [
+            DeclarationError("E001", f"{SETTING} is not a dict.", f"Declare it as {SETTING} = {{'SERVICES': {{…}}}}.")
+        ]
+    general_errors = [*_key_errors(declared), *_value_errors(declared)]
+    return [*general_errors, *_service_errors(declared["SERVICES"])] if "SERVICES" in declared else general_errors
 
 
 def global_problem() -> Problem | None:
-    """What is wrong with the declaration as a whole, for an answer. What concerns one check stands with its service."""
-    found = [error for error in _errors_of_form() if not error.is_warning]
-    if not found:
+    """Return the problem of the declaration as a whole; None if it has none.
+
+    The problem of a single check is not included, because its service reports it.
+    """
+    structural_errors = [error for error in _structural_errors() if not error.is_warning]
+    if not structural_errors:
         return None
     return Problem(
-        "misdeclared",
+        Code.INVALID_DECLARATION,
         Fault.CONFIG,
-        " ".join(error.message for error in found[:5]),
-        f"{found[0].hint} 'python manage.py check' tells all of it.",
-        {"checks": [f"healthguard.{error.id}" for error in found]},
+        " ".join(error.message for error in structural_errors[:5]),
+        f"{structural_errors[0].hint} Run 'python manage.py check' to list all errors in the setting.",
+        {"checks": [f"healthguard.{error.id}" for error in structural_errors]},
     )
 
 
-def _key_errors(declared: Mapping[str, Any]) -> _Found:
+def _key_errors(declared: Mapping[str, Any]) -> _Errors:
     for key in declared:
         if key not in KEYS:
             near = difflib.get_close_matches(str(key).upper(), KEYS, 1)
-            meant = f"Did you mean {near[0]!r}? " if near else ""
+            question = f"Did you mean {near[0]!r}? " if near else ""
             yield DeclarationError(
-                "E002", f"{SETTING} has an unknown key {shown(key)}.", f"{meant}Known are: {', '.join(KEYS)}."
+                "E002",
+                f"{SETTING} has an unknown key {shown(key)}.",
+                f"{question}Use only these keys: {', '.join(KEYS)}.",
             )
 
 
-def _value_errors(declared: Mapping[str, Any]) -> _Found:
+def _value_errors(declared: Mapping[str, Any]) -> _Errors:
     if "DEADLINE" in declared and not _is_seconds(declared["DEADLINE"]):
         yield DeclarationError(
-            "E003", f"{SETTING}['DEADLINE'] is not a positive number.", "Give seconds, under the probe's timeout: 0.8."
+            "E003",
+            f"{SETTING}['DEADLINE'] is not a positive number.",
+            "Set it to a number of seconds below the timeout of the probe, like 0.8.",
         )
     yield from _token_errors(declared.get("DETAILS_TOKENS", ()))
     if declared.get("PUBLIC", "services") not in ("services", "status"):
         yield DeclarationError(
-            "E006", f"{SETTING}['PUBLIC'] is neither 'services' nor 'status'.", "Choose one of the two."
+            "E006", f"{SETTING}['PUBLIC'] is neither 'services' nor 'status'.", "Set it to one of these two values."
         )
     if declared.get("DRAIN_FILE") is not None and not _is_path(declared["DRAIN_FILE"]):
-        yield DeclarationError("E007", f"{SETTING}['DRAIN_FILE'] is not a path.", "Give a path, or leave it out.")
+        yield DeclarationError(
+            "E007", f"{SETTING}['DRAIN_FILE'] is not a path.", "Set it to the path of a file, or remove it."
+        )
     if declared.get("MOUNT") is not None and not _is_url_path(declared["MOUNT"]):
         yield DeclarationError(
-            "E015", f"{SETTING}['MOUNT'] is not a path like '/api/health'.", "Begin it with a slash, or leave it out."
+            "E015",
+            f"{SETTING}['MOUNT'] is not a path like '/api/health'.",
+            "Set it to an absolute URL path other than '/', or remove it.",
         )
     if not isinstance(declared.get("INLINE", False), bool):
-        yield DeclarationError("E008", f"{SETTING}['INLINE'] is not True or False.", "It is meant for tests alone.")
+        yield DeclarationError(
+            "E008", f"{SETTING}['INLINE'] is not True or False.", "Set it to True in tests only, or remove it."
+        )
 
 
-def _token_errors(tokens: object) -> _Found:
+def _token_errors(tokens: object) -> _Errors:
     if not isinstance(tokens, _LISTS):
-        yield DeclarationError("E004", f"{SETTING}['DETAILS_TOKENS'] is not a list.", "Write a list of tokens.")
+        yield DeclarationError(
+            "E004", f"{SETTING}['DETAILS_TOKENS'] is not a list.", "Set it to a list of bearer tokens."
+        )
         return
     if any(map(_is_blank, tokens)):
         yield DeclarationError(
             "W002",
-            f"{SETTING}['DETAILS_TOKENS'] has an empty token, which opens nothing.",
-            "Set the variable that the token comes from, if details are to be seen there.",
+            f"{SETTING}['DETAILS_TOKENS'] contains an empty token. It is ignored, and gives no access to details.",
+            "Set the environment variable that the token comes from, if details must be visible in this environment.",
         )
     for position, flaw in enumerate(None if _is_blank(token) else _token_flaw(token) for token in tokens):
         if flaw is not None:
             yield DeclarationError(
                 "E005",
-                f"{SETTING}['DETAILS_TOKENS'][{position}] {flaw}; it opens nothing.",
+                f"{SETTING}['DETAILS_TOKENS'][{position}] {flaw}. It is ignored, and gives no access to details.",
                 "Generate a token with: python -c 'import secrets; print(secrets.token_urlsafe(32))', and check the "
                 "Secret that it is mounted from.",
             )
 
 
-def _service_errors(services: object, path: tuple[str, ...] = ()) -> _Found:
-    where = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in path)
+def _service_errors(services: object, path: tuple[str, ...] = ()) -> _Errors:
+    location = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in path)
     if not isinstance(services, Mapping):
-        yield DeclarationError("E009", f"{where} is not a dict.", "Write services by name.")
+        yield DeclarationError("E009", f"{location} is not a dict.", "Set it to a dict of services by name.")
         return
     if not services:
-        yield DeclarationError("E010", f"{where} is empty: nothing would be checked.", "Declare a service, or drop it.")
+        yield DeclarationError(
+            "E010", f"{location} is empty, so nothing would be checked.", "Declare a service in it, or remove it."
+        )
     for name, value in services.items():
-        here = f"{where}[{shown(name)}]"
+        service_location = f"{location}[{shown(name)}]"
         if not _is_name(name):
             yield DeclarationError(
                 "E011",
-                f"{here}: a service cannot have this name.",
-                f"Use letters, digits, _ and -, and none of: {', '.join(sorted(RESERVED))}.",
+                f"{service_location}: this is not a valid name for a service.",
+                f"Use only letters, digits, _ and -, and none of these reserved names: {', '.join(sorted(RESERVED))}.",
             )
         elif isinstance(value, Mapping):
             yield from _service_errors(value, (*path, name))
         else:
-            yield from _leaf_errors(_service(value), here)
+            yield from _policy_errors(_service(value), service_location)
 
 
-def _leaf_errors(service: Service, where: str) -> _Found:
+def _policy_errors(service: Service, location: str) -> _Errors:
     if not service.checks:
-        yield DeclarationError("E012", f"{where} has no check: nothing would be checked.", "Give it one, or drop it.")
+        yield DeclarationError(
+            "E012", f"{location} has no checks, so nothing would be checked.", "Add a check, or remove the service."
+        )
     for message in service.policy_errors():
-        yield DeclarationError("E013", f"{where}: {message}", "Correct the Service(…) in the setting.")
+        yield DeclarationError("E013", f"{location}: {message}", f"Fix this Service(…) in the {SETTING} setting.")
 
 
-def _errors_of_checks(tree: Tree) -> _Found:
+def _check_errors(tree: Tree) -> _Errors:
     for service in tree.services():
-        where = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in service.path)
+        location = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in service.path)
         for source in service.sources:
-            for problem in misdeclared(source):
-                yield DeclarationError("E014", f"{where}: {problem.message}", problem.hint)
+            for problem in declaration_errors(source):
+                yield DeclarationError("E014", f"{location}: {problem.message}", problem.hint)
 
 
 def _is_name(name: object) -> bool:
     is_name = isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in RESERVED
-    # The names of services are public: what looks like a key cannot be one.
+    # The names of services are public, so a text that looks like a key must not be one.
     return is_name and (len(str(name)) < _LONG_NAME or is_showable(str(name)))
 
 
@@ -340,13 +366,13 @@ def _is_seconds(value: object) -> bool:
 
 
 def _is_blank(token: object) -> bool:
-    """Return True if a token is missing: its variable is not set, or its Secret is empty but for a line break."""
+    """Return True if a token is missing: its variable is not set, or its Secret contains only white space."""
     return token is None or (isinstance(token, str) and not token.strip())
 
 
 def _token_flaw(token: object) -> str | None:
-    """Return why a token cannot be used, as the end of a sentence that begins with the token; None if it can."""
-    return _text_flaw(token) if isinstance(token, str) else "is not a text"
+    """Return the reason why a token is invalid, as the predicate of a sentence about it; None if it is valid."""
+    return _text_flaw(token) if isinstance(token, str) else "is not a string"
 
 
 @functools.lru_cache(maxsize=64)
@@ -355,9 +381,9 @@ def _text_flaw(token: str) -> str | None:
     if flaw is not None:
         return flaw.what
     if _REFERENCE.search(token):
-        return "holds a reference that was not resolved"
+        return "contains a reference that was not resolved"
     if len(token) <= _MAX_WORDS and _WORDS.fullmatch(token):
-        return "consists of words that stand for a token"
+        return "consists only of placeholder words"
     return f"has fewer than {MIN_TOKEN_BYTES} bytes" if len(token) < MIN_TOKEN_BYTES else None
 
 

@@ -1,12 +1,12 @@
-"""How a check tells what is wrong: exceptions that carry a Problem.
+"""The exceptions that a check raises to report a failure. Each carries a Problem.
 
     health_check.exceptions.HealthCheckException
     ├── ServiceUnavailable
-    │   └── Unhealthy     traffic must not come
+    │   └── Unhealthy     cannot take traffic
     └── ServiceWarning
-        └── Degraded      worth knowing; traffic may come
+        └── Degraded      can take traffic, but needs attention
 
-They are django-health-check's own, so that its view tells them too.
+They derive from django-health-check's exceptions, so its view reports them as well.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from typing import Self
 
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
-from healthguard.escaping import escaped
+from healthguard.runtime.text import escaped
 from healthguard.status import NO_EVIDENCE, Evidence, Fault, Problem
 
 
-class _TellsProblem:
-    """Carries ``problem``; takes the fields of Problem as its arguments."""
+class _CarriesProblem:
+    """The base of exceptions that carry a ``problem``. Its arguments are the fields of Problem."""
 
     def __init__(
         self, code: str, message: str, *, fault: Fault, hint: str, evidence: Mapping[str, Evidence] = NO_EVIDENCE
     ) -> None:
         self.problem = Problem(code=code, fault=fault, message=message, hint=hint, evidence=evidence)
-        # What django-health-check's own view and log show.
+        # django-health-check's view and its log show this text.
         super().__init__(f"{escaped(str(message))} {escaped(str(hint))}")  # type: ignore[call-arg]
 
     @classmethod
     def of(cls, problem: Problem) -> Self:
-        """The exception that tells ``problem``."""
+        """Return an exception that carries ``problem``."""
         return cls(problem.code, problem.message, fault=problem.fault, hint=problem.hint, evidence=problem.evidence)
 
 
-class Unhealthy(_TellsProblem, ServiceUnavailable):
-    """What the check looks at does not do what it must.
+class Unhealthy(_CarriesProblem, ServiceUnavailable):
+    """A failure: the checked thing does not work as it must.
 
     Args:
-        code: stable, for machines: lower case with underscores.
-        message: what is wrong, and where: a sentence, without any secret.
+        code: the stable, machine-readable name of the problem: lower case with underscores.
+        message: the fact: the thing that is wrong, and its location. One sentence, without any secret.
         fault: ``Fault.CONFIG`` if somebody must change something, ``Fault.OUTAGE`` if it may pass by itself.
-        hint: the remedy: a sentence.
-        evidence: facts to show beside it, chosen one by one; never a secret.
+        hint: the remedy: one sentence.
+        evidence: facts to show with the message, chosen one by one; never a secret.
     """
 
 
-class Degraded(_TellsProblem, ServiceWarning):
-    """It works, but somebody should know. Takes the arguments of :class:`Unhealthy`."""
+class Degraded(_CarriesProblem, ServiceWarning):
+    """A warning: the checked thing works, but needs attention. Takes the arguments of :class:`Unhealthy`."""

@@ -1,7 +1,7 @@
-"""The middleware adaptor: first in the list, it answers before anything can interfere.
+"""The middleware adaptor. Put first in the list, it answers before any other middleware can interfere.
 
-Probes come with the pod's address as Host, or none, over plain HTTP and without a session: host validation, the HTTPS
-redirect, login-required and atomic requests would each turn them away.
+Probes arrive over plain HTTP, without a session, and with the pod's IP address or nothing as Host. Host validation, the
+HTTPS redirect, required logins and atomic requests would each reject them.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from healthguard import log
-from healthguard.middleware_order import answering_before
-from healthguard.mount import Mounts, mounts
-from healthguard.respond import Request, respond, respond_async
-from healthguard.views import as_request, as_response
+from healthguard.http.handler import Request, respond, respond_async
+from healthguard.http.mount import Mounts, mounts
+from healthguard.http.view import as_request, as_response
+from healthguard.runtime import log
+from healthguard.system_checks.middleware_order import answering_before
 
 
 class HealthGuardMiddleware:
-    """Answers the health paths; passes on every other request.
+    """The middleware that answers the health paths and passes on every other request.
 
     Args:
-        get_response: what follows; if it is a coroutine function, so is this.
+        get_response: the next middleware or the view. If it is a coroutine function, so is this middleware.
     """
 
     sync_capable = True
@@ -35,30 +35,36 @@ class HealthGuardMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
-        self._warn_if_turned_away()
+        self._warn_if_not_first()
 
-    def _warn_if_turned_away(self) -> None:
-        """Log a warning about what can turn probes away: some middleware inserts itself when the server starts."""
-        own = f"{type(self).__module__}.{type(self).__qualname__}"
-        found = answering_before(list(settings.MIDDLEWARE), own)
-        if found:
-            name, what = found[0]
+    def _warn_if_not_first(self) -> None:
+        """Log a warning about earlier middleware that can answer or reject probes.
+
+        Some middleware inserts itself when the server starts, after the system checks have run.
+        """
+        own_name = f"{type(self).__module__}.{type(self).__qualname__}"
+        earlier = answering_before(list(settings.MIDDLEWARE), own_name)
+        if earlier:
+            name, effect = earlier[0]
             log.once(
                 log.WARNING,
-                "%s stands before healthguard's middleware and can turn probes away: it %s. Put healthguard's "
-                "middleware first, or wrap the WSGI or ASGI application with healthguard: nothing can get before that.",
+                "%s is listed before healthguard's middleware and can answer or reject probes: it %s. Put "
+                "healthguard's middleware first, or wrap the WSGI or ASGI application with healthguard.wsgi.guard() or "
+                "healthguard.asgi.guard(), which run before all middleware.",
                 name,
-                what,
+                effect,
             )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Answer, or pass on; any other request pays for one comparison of its path."""
-        place = mounts()
-        rest = place.rest_of(request.path_info)
-        if rest is None:
+        """Answer a health request. Any other request costs one comparison of its path, and is passed on."""
+        current_mounts = mounts()
+        subpath = current_mounts.rest_of(request.path_info)
+        if subpath is None:
             return self.get_response(request)
-        asked = as_request(request, rest)
-        return self._answer(asked, place) if self.is_async else as_response(respond(asked, place.problem))
+        health_request = as_request(request, subpath)
+        if self.is_async:
+            return self._respond_async(health_request, current_mounts)
+        return as_response(respond(health_request, current_mounts.problem))
 
-    async def _answer(self, asked: Request, place: Mounts) -> HttpResponseBase:
-        return as_response(await respond_async(asked, place.problem))
+    async def _respond_async(self, health_request: Request, current_mounts: Mounts) -> HttpResponseBase:
+        return as_response(await respond_async(health_request, current_mounts.problem))

@@ -1,4 +1,4 @@
-"""The words of a health answer, as immutable values: status, fault, problem, results, report."""
+"""The immutable values of which a health answer consists: status, fault, problem, results and report."""
 
 from __future__ import annotations
 
@@ -9,75 +9,181 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from healthguard.escaping import escaped
+from healthguard.runtime.text import escaped
 
 Evidence: TypeAlias = "str | int | float | bool | Sequence[Evidence] | Mapping[str, Evidence] | None"
-"""What may stand as evidence: plain JSON values, chosen by the check one by one. Never a secret."""
+"""The type of evidence: plain JSON values that the check selects one by one. Never a secret."""
 
 NO_EVIDENCE: Mapping[str, Evidence] = MappingProxyType({})
 
 MAX_EVIDENCE_CHARACTERS = 300
 """The longest text in evidence (characters)."""
 MAX_EVIDENCE_MEMBERS = 100
-"""The most members that a list or a mapping in evidence may have."""
+"""The largest number of members of a list or a mapping in evidence."""
 
 
 class Status(enum.StrEnum):
-    """How a check, a service or everything is. The members stand in order of severity."""
+    """The status of a check, of a service, or of everything. The members are in order of severity."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
     UNKNOWN = "unknown"
-    """Never checked, or checked too long ago. Not green."""
+    """Never checked, or checked too long ago. Never shown as healthy."""
     UNHEALTHY = "unhealthy"
 
     @property
     def is_serving(self) -> bool:
-        """Whether traffic may come: healthy and degraded are answered with 200, the others with 503."""
+        """True if the service can take traffic. Healthy and degraded are answered with 200, the others with 503."""
         return self in (Status.HEALTHY, Status.DEGRADED)
 
     @property
     def severity(self) -> int:
-        """0 for healthy, larger for worse."""
+        """The rank of the status. 0 is healthy, and a larger number is worse."""
         return _SEVERITY[self]
 
     @classmethod
     def worst(cls, statuses: Iterable[Status]) -> Status:
-        """The most severe of ``statuses``; healthy where there are none."""
+        """Return the most severe of ``statuses``; healthy if there are none."""
         return max(statuses, key=lambda status: status.severity, default=cls.HEALTHY)
 
 
-_UNUSABLE = frozenset(
+class Code(enum.StrEnum):
+    """The problem codes of healthguard's own checks. Other checks may use codes of their own."""
+
+    KEY_CORRUPTED = "key_corrupted"
+    KEY_EMPTY = "key_empty"
+    KEY_EXPIRED = "key_expired"
+    KEY_FORMAT = "key_format"
+    KEY_MISSING = "key_missing"
+    KEY_NO_FUNDS = "key_no_funds"
+    KEY_NOT_TEXT = "key_not_text"
+    KEY_PLACEHOLDER = "key_placeholder"
+    KEY_REJECTED = "key_rejected"
+    KEY_RESTRICTED = "key_restricted"
+    KEY_UNPROVEN = "key_unproven"
+    KEY_WRONG_PROVIDER = "key_wrong_provider"
+    BASE_URL_INVALID = "base_url_invalid"
+    BASE_URL_MISSING = "base_url_missing"
+    PROVIDER_DOWN = "provider_down"
+    PROVIDER_INCONCLUSIVE = "provider_inconclusive"
+    PROVIDER_RATE_LIMITED = "provider_rate_limited"
+    CREDENTIAL_EXPIRED = "credential_expired"
+    CREDENTIAL_EXPIRY_UNREADABLE = "credential_expiry_unreadable"
+    ENDPOINT_HEADER = "endpoint_header"
+    ENDPOINT_MISMATCH = "endpoint_mismatch"
+    ENDPOINT_NOT_JSON = "endpoint_not_json"
+    ENDPOINT_STATUS = "endpoint_status"
+    ENDPOINT_TIMEOUT = "endpoint_timeout"
+    ENDPOINT_UNREACHABLE = "endpoint_unreachable"
+    SECRET_KEY_CORRUPTED = "secret_key_corrupted"
+    SECRET_KEY_EMPTY = "secret_key_empty"
+    SECRET_KEY_FALLBACK_WEAK = "secret_key_fallback_weak"
+    SECRET_KEY_PLACEHOLDER = "secret_key_placeholder"
+    SECRET_KEY_TOO_SHORT = "secret_key_too_short"
+    SECRET_KEY_UNPRINTABLE = "secret_key_unprintable"
+    SECRET_KEY_WEAK = "secret_key_weak"
+    VARIABLE_CORRUPTED = "variable_corrupted"
+    VARIABLE_EMPTY = "variable_empty"
+    VARIABLE_MISMATCH = "variable_mismatch"
+    VARIABLE_MISSING = "variable_missing"
+    VARIABLE_PLACEHOLDER = "variable_placeholder"
+    VARIABLE_TOO_SHORT = "variable_too_short"
+    DATABASE_CLOSED = "database_closed"
+    DATABASE_CONNECTIONS_EXHAUSTED = "database_connections_exhausted"
+    DATABASE_CORRUPT = "database_corrupt"
+    DATABASE_CREDENTIALS = "database_credentials"
+    DATABASE_ENGINE = "database_engine"
+    DATABASE_ERROR = "database_error"
+    DATABASE_MISSING = "database_missing"
+    DATABASE_NOT_MIGRATED = "database_not_migrated"
+    DATABASE_OPTIONS = "database_options"
+    DATABASE_PERMISSION = "database_permission"
+    DATABASE_PROTOCOL = "database_protocol"
+    DATABASE_READ_ONLY = "database_read_only"
+    DATABASE_REFUSED = "database_refused"
+    DATABASE_STARTING = "database_starting"
+    DATABASE_TIMEOUT = "database_timeout"
+    DATABASE_TLS = "database_tls"
+    DATABASE_UNREACHABLE = "database_unreachable"
+    DATABASE_UNREADABLE = "database_unreadable"
+    WRONG_DATABASE = "wrong_database"
+    UNKNOWN_ALIAS = "unknown_alias"
+    TABLE_MISSING = "table_missing"
+    TABLE_NOT_WRITABLE = "table_not_writable"
+    TABLE_UNREADABLE = "table_unreadable"
+    COLUMN_COLLATION = "column_collation"
+    COLUMN_DEFAULT = "column_default"
+    COLUMN_GENERATED = "column_generated"
+    COLUMN_IDENTITY = "column_identity"
+    COLUMN_MISSING = "column_missing"
+    COLUMN_NARROWER = "column_narrower"
+    COLUMN_NOT_NULL = "column_not_null"
+    COLUMN_TYPE = "column_type"
+    COLUMN_UNEXPECTED = "column_unexpected"
+    COLUMN_UNREADABLE = "column_unreadable"
+    FOREIGN_KEY = "foreign_key"
+    UNIQUE_MISSING = "unique_missing"
+    SEQUENCE_BEHIND = "sequence_behind"
+    SEQUENCE_DENIED = "sequence_denied"
+    SEQUENCE_EXHAUSTED = "sequence_exhausted"
+    UNKNOWN_TYPE = "unknown_type"
+    REMOVED_BY_MIGRATION = "removed_by_migration"
+    MODELS_BROKEN = "models_broken"
+    NOTHING_EXPECTED = "nothing_expected"
+    MIGRATIONS_AHEAD = "migrations_ahead"
+    MIGRATIONS_BROKEN = "migrations_broken"
+    MIGRATIONS_CONFLICT = "migrations_conflict"
+    MIGRATIONS_INCONSISTENT = "migrations_inconsistent"
+    MIGRATIONS_PENDING = "migrations_pending"
+    MIGRATIONS_SKIPPED = "migrations_skipped"
+    BACKGROUND_TASK_STUCK = "background_task_stuck"
+    EXCEPTION = "exception"
+    GENERATOR = "generator"
+    INVALID_DECLARATION = "invalid_declaration"
+    NO_THREAD = "no_thread"
+    NOT_RUN = "not_run"
+    PENDING = "pending"
+    RETURNED_FALSE = "returned_false"
+    STALE = "stale"
+    TIMEOUT = "timeout"
+    URLCONF_BROKEN = "urlconf_broken"
+
+
+_UNUSABLE_CODES = frozenset(
     {
-        *("database_closed", "database_corrupt", "database_credentials", "database_engine", "database_missing"),
-        *("database_options", "database_protocol", "database_refused", "database_tls", "database_unreadable"),
-        *("unknown_alias", "wrong_database"),
+        *(Code.DATABASE_CLOSED, Code.DATABASE_CORRUPT, Code.DATABASE_CREDENTIALS, Code.DATABASE_ENGINE),
+        *(Code.DATABASE_MISSING, Code.DATABASE_OPTIONS, Code.DATABASE_PROTOCOL, Code.DATABASE_REFUSED),
+        *(Code.DATABASE_TLS, Code.DATABASE_UNREADABLE, Code.UNKNOWN_ALIAS, Code.WRONG_DATABASE),
     }
 )
-"""The codes of problems that concern all of a database and not one table or query of it."""
+"""The codes of problems that affect a whole database, and not only one table or query of it."""
 
 _SEVERITY = {status: severity for severity, status in enumerate(Status)}
 
 
 class Fault(enum.StrEnum):
-    """Whose move it is."""
+    """The kind of action that a problem requires."""
 
     CONFIG = "config"
-    """Somebody must change something: it does not pass by itself."""
+    """A wrong configuration, which somebody must change."""
     OUTAGE = "outage"
-    """Something this process depends on is down or slow: it may pass by itself."""
+    """A dependency of this process is down or slow. It may recover by itself."""
+
+
+_CODES_WITH_PLACE = frozenset({Code.EXCEPTION, Code.URLCONF_BROKEN})
+"""The codes whose evidence names the line of code that raised an exception."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
-    """What a failing check tells.
+    """The content of a failure.
 
-    No field may hold a secret: a problem is shown to those who may see details, and logged.
+    No field may contain a secret, because problems are logged, and shown to callers who may see details.
 
     Args:
-        code: stable, for machines: lower case with underscores.
-        fault: must somebody change something, or does it pass by itself?
-        message: what is wrong, and where.
+        code: the stable, machine-readable name of the problem: lower case with underscores.
+        fault: ``CONFIG`` if somebody must change something, ``OUTAGE`` if it may pass by itself.
+        message: the fact: the thing that is wrong, and its location.
         hint: the remedy.
         evidence: allow-listed facts.
     """
@@ -88,8 +194,14 @@ class Problem:
     hint: str
     evidence: Mapping[str, Evidence] = dataclasses.field(default_factory=lambda: NO_EVIDENCE)
 
+    @property
+    def summary(self) -> str:
+        """The problem in one line, for the log: the message, the hint, the code, and the line that raised."""
+        place = f"; at {self.evidence['at']}" if self.code in _CODES_WITH_PLACE and "at" in self.evidence else ""
+        return f"{self.message} {self.hint} [{self.code}, {self.fault}{place}]"
+
     def escaped(self) -> Problem:
-        """Return this problem as it may be shown: control characters escaped, long texts cut, lazy texts translated."""
+        """Return a copy that is safe to show: control characters escaped, long texts cut, lazy texts translated."""
         return Problem(
             escaped(str(self.code)),
             Fault(self.fault),
@@ -99,13 +211,13 @@ class Problem:
         )
 
     @classmethod
-    def misdeclared(cls, message: str, hint: str = "Mend it in the HEALTHGUARD setting.") -> Problem:
-        """What is wrong with a check's own declaration."""
-        return cls("misdeclared", Fault.CONFIG, message, hint)
+    def invalid_declaration(cls, message: str, hint: str = "Fix this entry of the HEALTHGUARD setting.") -> Problem:
+        """Return the problem of a check whose declaration is invalid."""
+        return cls(Code.INVALID_DECLARATION, Fault.CONFIG, message, hint)
 
 
 def escaped_evidence(evidence: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
-    """Return evidence as it may be shown: control characters escaped, long texts, lists and mappings cut."""
+    """Return evidence that is safe to show: control characters escaped; long texts, lists and mappings cut."""
     return {
         escaped(str(name), MAX_EVIDENCE_CHARACTERS): _escaped_value(value)
         for name, value in list(evidence.items())[:MAX_EVIDENCE_MEMBERS]
@@ -124,13 +236,13 @@ def _escaped_value(value: Evidence) -> Evidence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check of a service told.
+    """The result of one check in one run.
 
     Args:
         check: the name of the check's class.
-        status: the check's own status; whether it counts in full is the service's policy.
-        problem: why it is not healthy; None when it is.
-        evidence: facts that a healthy check tells of itself.
+        status: the status of the check. The policy of its service decides if a failure counts only as degraded.
+        problem: the reason why the check is not healthy; None if it is healthy.
+        evidence: facts that a healthy check reports.
     """
 
     check: str
@@ -140,16 +252,16 @@ class CheckResult:
 
     @property
     def is_blocking(self) -> bool:
-        """True if what the service's other checks need is down, so that to run them too would only take time."""
+        """True if the service's remaining checks should not run, because their dependency is down."""
         return self.status is Status.UNHEALTHY and self.problem is not None and self.problem.fault is Fault.OUTAGE
 
     @property
     def unusable_database(self) -> str | None:
-        """The alias of a database that no other check of the service can use, or should judge; None if there is none.
+        """The alias of the database that the service's remaining checks must not use; None if there is none.
 
-        A check of the same database would fail for the same reason, or judge what belongs to another project.
+        They would fail for the same reason, or check the database of another project.
         """
-        if self.status is not Status.UNHEALTHY or self.problem is None or self.problem.code not in _UNUSABLE:
+        if self.status is not Status.UNHEALTHY or self.problem is None or self.problem.code not in _UNUSABLE_CODES:
             return None
         alias = self.problem.evidence.get("alias")
         return alias if isinstance(alias, str) else None
@@ -157,17 +269,17 @@ class CheckResult:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """One service at one moment.
+    """The state of one service at one moment.
 
     Args:
         path: the names that lead to the service, outermost group first.
-        status: what the service shows.
-        weight: what the service adds to the groups above it; a service that is not critical never adds more than
-            degraded.
-        checks: a result a check, in the order of the declaration.
-        checked_at: when the checks ended, by the wall clock (UTC); None when they never did.
-        finished: the same by ``time.monotonic()`` (seconds).
-        duration: how long the checks took (seconds).
+        status: the status that is shown for the service.
+        weight: the status that counts for the groups above the service. It is never worse than degraded if the service
+            is not critical.
+        checks: one result per check, in the order of the declaration.
+        checked_at: the end of the run (UTC wall clock); None if no run has ended.
+        finished: the end of the run (``time.monotonic()`` seconds); None if no run has ended.
+        duration: the time that the run took (seconds); None if no run has ended.
     """
 
     path: tuple[str, ...]
@@ -180,28 +292,28 @@ class ServiceReport:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong, in the order of the declaration."""
+        """The problems of its checks, in the order of the declaration."""
         return tuple(result.problem for result in self.checks if result.problem is not None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GroupReport:
-    """Services under one name, or all of them."""
+    """The reports of a group of services, or of all services."""
 
     members: Mapping[str, ServiceReport | GroupReport]
 
     @property
     def status(self) -> Status:
-        """The worst that a member adds."""
+        """The worst weight of a member."""
         return Status.worst(member.weight for member in self.members.values())
 
     @property
     def weight(self) -> Status:
-        """What the group adds to the group above it: its status."""
+        """The status that counts for the group above: that of this group."""
         return self.status
 
     def services(self) -> Iterator[ServiceReport]:
-        """Every service below, depth first."""
+        """Yield every service of the group, depth first."""
         for member in self.members.values():
             if isinstance(member, GroupReport):
                 yield from member.services()
@@ -211,16 +323,16 @@ class GroupReport:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """All the services that a probe asked for, at one moment.
+    """An immutable snapshot of the services of a probe at one moment.
 
     Args:
-        root: the status tree, or the one service or group that was asked for.
-        path: the names that lead to ``root``; none for the whole tree.
-        fresh_until: until when this report is what a new one would say, unless a run starts or ends
-            (``time.monotonic()`` seconds); 0 while there is a run to wait for.
-        version: the version of the runner's outcomes that it tells.
-        taken: when it was put together (``time.monotonic()`` seconds).
-        draining: whether the pod has been told to leave; only the ``ready`` probe looks.
+        root: the status tree, or the one service or group that was requested.
+        path: the names that lead to ``root``; empty for the whole tree.
+        fresh_until: until when a new report would be the same, unless a run starts or ends (``time.monotonic()``
+            seconds); 0 if there is a run to wait for.
+        version: the runner's version at that moment.
+        taken: the moment (``time.monotonic()`` seconds).
+        draining: True if the pod is draining; only the ``ready`` probe checks this.
     """
 
     root: GroupReport | ServiceReport
@@ -232,5 +344,5 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """What the probe answers."""
+        """The status that answers the probe."""
         return Status.UNHEALTHY if self.draining else self.root.status

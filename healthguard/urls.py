@@ -1,37 +1,37 @@
-"""``path("api/health", include("healthguard.urls"))``: one place, and everything below it."""
+"""The URL patterns to include: ``path("api/health", include("healthguard.urls"))``. They match that path and below."""
 
 from __future__ import annotations
 
 from django.urls import path, re_path, register_converter
 from django.urls.converters import PathConverter
 
-from healthguard.mount import is_known, mounts
+from healthguard.http.mount import is_known_path, mounts
 from healthguard.views import health
 
 app_name = "healthguard"
 
 
 class DeclaredConverter(PathConverter):
-    """A probe, or a declared service, for those who mount with a last slash.
+    """The converter of a probe or a declared service, used if the mount ends with a trailing slash.
 
-    Without one this must not match, or ``api/healthcare`` would be taken for a service called care.
+    Without a trailing slash it must not match. Otherwise ``api/healthcare`` would be the service ``care``.
     """
 
     def to_python(self, value: str) -> str:
-        """``value`` if it is ours.
+        """Return ``value`` if it is a probe or a declared service.
 
         Raises:
-            ValueError: it is not; Django tries the next pattern.
+            ValueError: it is not. Django then tries the next pattern.
         """
-        if not mounts().have_slash or not is_known(value):
+        if not mounts().has_trailing_slash or not is_known_path(value):
             raise ValueError
         return value.rstrip("/")
 
 
 register_converter(DeclaredConverter, "healthguard_declared")
 
-# The slash is in brackets because Django warns (urls.W002) of patterns that begin with one. Here it is meant: the
-# place is mounted without a last slash, so that what stands at it and what stands below it are one include().
+# The slash is in brackets because Django warns (urls.W002) about patterns that start with one. It is intended here: the
+# mount has no trailing slash, so that one include() covers the path itself and the paths below it.
 urlpatterns = [
     re_path(r"^[/]?$", health, name="health"),
     re_path(r"^[/](?P<healthguard_path>[\s\S]+)$", health),

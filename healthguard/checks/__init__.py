@@ -1,6 +1,6 @@
-"""The checks. Each is a django-health-check dataclass that raises when something is wrong and is silent otherwise.
+"""The checks. Each one is a django-health-check dataclass that raises an exception if it finds a problem.
 
-Importing this package touches no setting and no app registry, so a settings module may do it.
+Importing this package does not access the settings or the app registry, so a settings module may import it.
 """
 
 from healthguard.checks.ai_keys import AIProviderKey

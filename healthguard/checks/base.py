@@ -6,11 +6,11 @@ import dataclasses
 
 from health_check.base import HealthCheck
 
-from healthguard.declared import shown_fields
+from healthguard.secret_values.showable import shown_fields
 
 
 class Check(HealthCheck):
-    """A check that shows no more of its declaration than plain names, here and in django-health-check's own view."""
+    """A check that shows only the plain names of its declaration, here and in django-health-check's own view."""
 
     def __repr__(self) -> str:
         fields = shown_fields(self._shown_fields(), self)
@@ -18,7 +18,7 @@ class Check(HealthCheck):
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that django-health-check's metrics show."""
+        """The labels for django-health-check's metrics."""
         fields = shown_fields(self._shown_fields(), self)
         return {"check": type(self).__name__, **{name: value.strip("'") for name, value in fields.items()}}
 

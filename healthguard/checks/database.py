@@ -1,4 +1,4 @@
-"""Which database this is."""
+"""A check that the application is connected to the right database."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 
 from healthguard.checks.base import Check
-from healthguard.database_places import file_name, path_of, settings_of
-from healthguard.databases import database, fetch
-from healthguard.declared import shown_name
+from healthguard.database.addresses import file_name, path_of, settings_of
+from healthguard.database.queries import database, fetch
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.status import Evidence, Fault, Problem
+from healthguard.secret_values.showable import shown_name
+from healthguard.status import Code, Evidence, Fault, Problem
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Name, version, read-only; for MySQL and MariaDB also whether the case of a name counts (0) or not.
+# Name, version, read-only. For MySQL and MariaDB also lower_case_table_names: 0 if names are case-sensitive.
 _FACTS = {
     "postgresql": "SELECT current_database(), current_setting('server_version'), "
     "current_setting('transaction_read_only')",
@@ -28,23 +28,24 @@ _FACTS = {
     "(SELECT query_only FROM pragma_query_only)",
 }
 
-# Problems that are not those of a connection: the server was asked, or cannot be.
-_OF_ITS_OWN = frozenset({"wrong_database", "unknown_alias", "database_engine", "misdeclared"})
+# Problems after which the name in the settings is not compared: the server was queried, or the settings are invalid.
+_FINAL_PROBLEMS = frozenset({Code.WRONG_DATABASE, Code.UNKNOWN_ALIAS, Code.DATABASE_ENGINE, Code.INVALID_DECLARATION})
 
-_heard: dict[tuple[str, ...], tuple[str, bool]] = {}
-"""The name that a server gave last, and whether it ignores case, by the place that the settings lead to."""
+_last_reported: dict[tuple[str, ...], tuple[str, bool]] = {}
+"""The name that each server reported last, and True if it ignores case, by the address in the settings."""
 
 
 @dataclasses.dataclass(repr=False)
 class DatabaseName(Check):
-    """The server says that it is the right database; where it cannot be asked, the settings do.
+    """A check that the server reports the expected database name.
 
-    A database of another project with tables of the same names passes every other check, but not this one.
+    If the server cannot be queried, the name in the settings is compared instead. A database of another project with
+    tables of the same names passes every other check, but not this one.
 
     Args:
-        name: the database's name; for SQLite the file's name, or its path.
+        name: the database's name. For SQLite, the name or the path of the file.
         alias: the alias in DATABASES.
-        read_only: whether it is meant to be: a replica.
+        read_only: True if the database is meant to be read-only, such as a replica.
     """
 
     name: str
@@ -52,39 +53,40 @@ class DatabaseName(Check):
     read_only: bool = dataclasses.field(default=False, repr=False)
 
     def run(self) -> Mapping[str, Evidence]:
-        """Compare the names; returns facts about the server.
+        """Compare the names, and return facts about the server.
 
         Raises:
-            Unhealthy: the server has another name, or the settings where the server could not be asked; no answer.
-            Degraded: it takes no writes, and is not declared as such.
+            Unhealthy: the server reports another name, or the settings contain another name and the server could not be
+                queried, or the database cannot be reached.
+            Degraded: the database is read-only, and is not declared as such.
         """
-        for problem in self.misdeclared():
+        for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
         configured = _configured_name(self.alias)
         try:
             with database(self.alias) as connection:
-                return self._judge(connection, configured)
+                return self._compare_with_server(connection, configured)
         except Unhealthy as error:
-            if error.problem.code in _OF_ITS_OWN or configured is None:
+            if error.problem.code in _FINAL_PROBLEMS or configured is None:
                 raise
-            # Nothing was heard from the server in this run.
-            self._compare_unheard(configured, error.problem)
+            # The server did not report its name in this run.
+            self._compare_without_server(configured, error.problem)
             raise
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """Yield what is wrong with the declaration itself."""
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself."""
         if not isinstance(self.name, str) or not self.name:
-            yield Problem.misdeclared("DatabaseName takes the name that the database must have, and got none.")
+            yield Problem.invalid_declaration("DatabaseName requires the name of the database as a non-empty string.")
 
-    def _judge(self, connection: BaseDatabaseWrapper, configured: str | None) -> Mapping[str, Evidence]:
+    def _compare_with_server(self, connection: BaseDatabaseWrapper, configured: str | None) -> Mapping[str, Evidence]:
         if connection.vendor not in _FACTS:
-            # The name is not known of such a server. That it answers is enough, if the settings do name it.
+            # There is no query for the name on such a server. The server must respond, and the settings are compared.
             connection.ensure_connection()
             names = {"expected": _shown("", self.name), "actual": _shown("", configured or "")}
-            self._compare(connection.vendor, configured or "", "the settings name", {})
+            self._compare(connection.vendor, configured or "", "the name in the settings is", {})
             return {"alias": self.alias, "server": connection.vendor, **names}
         if connection.vendor == "sqlite" and configured is not None:
-            self._compare(connection.vendor, configured, "the settings name", {})
+            self._compare(connection.vendor, configured, "the name in the settings is", {})
         name, version, read_only, *case = fetch(connection, _FACTS[connection.vendor])[0]
         facts: dict[str, Evidence] = {
             "alias": self.alias,
@@ -95,18 +97,18 @@ class DatabaseName(Check):
         }
         actual = "" if name is None else str(name)
         if connection.vendor == "sqlite" and configured and _is_same_file(configured, actual):
-            # The server resolves links: current.sqlite3 may lead to a file of another name.
+            # SQLite resolves symbolic links: current.sqlite3 may lead to a file with another name.
             actual = configured
         ignores_case = bool(case and int(case[0] or 0))
         if configured is not None:
-            _heard[_place(self.alias)] = (actual, ignores_case)
+            _last_reported[_address(self.alias)] = (actual, ignores_case)
             facts["configured"] = _shown(connection.vendor, configured)
-        self._compare(connection.vendor, actual, "the server says that it is", facts, ignores_case=ignores_case)
+        self._compare(connection.vendor, actual, "the server reports", facts, ignores_case=ignores_case)
         facts["actual"] = _shown(connection.vendor, actual)
         if facts["read_only"] and not self.read_only:
             raise Degraded(
-                "database_read_only",
-                f"Database {self.alias!r} is read-only: whatever the application writes fails.",
+                Code.DATABASE_READ_ONLY,
+                f"Database {self.alias!r} is read-only: all writes of the application fail.",
                 fault=Fault.OUTAGE,
                 hint="Check whether it is a standby, or was made read-only on purpose or because its disk is full. If "
                 "it is meant to be a replica, declare DatabaseName(…, read_only=True).",
@@ -114,54 +116,60 @@ class DatabaseName(Check):
             )
         return facts
 
-    def _compare_unheard(self, configured: str, problem: Problem) -> None:
-        """Compare with what the server said before in this process, or else with what the settings name.
+    def _compare_without_server(self, configured: str, problem: Problem) -> None:
+        """Compare with the name that the server last reported in this process, or else with the name in the settings.
 
-        A pooler may serve a database under another name. Once the server has named itself, a failure to connect says
-        nothing about its name.
+        A pooler may serve a database under another name. Once the server has reported its name, the name in the
+        settings is not compared after a failure to connect.
         """
         vendor = connections[self.alias].vendor if self.alias in connections else ""
-        # Only the server knows its rule for case.
-        heard = _heard.get(_place(self.alias))
-        actual, ignores_case = heard or (configured, vendor == "mysql")
-        who = "the settings name" if heard is None else "the server said before that it is"
+        # On MySQL and MariaDB, only the server can report if it ignores case. Until it has, ignore case.
+        reported = _last_reported.get(_address(self.alias))
+        actual, ignores_case = reported or (configured, vendor == "mysql")
+        source = "the name in the settings is" if reported is None else "the server last reported"
         facts = {**problem.evidence, "connection": problem.code}
         self._compare(
-            vendor, actual, f"the server gives no answer ({problem.code}) and {who}", facts, ignores_case=ignores_case
+            vendor,
+            actual,
+            f"the server could not be queried ({problem.code}), and {source}",
+            facts,
+            ignores_case=ignores_case,
         )
 
     def _compare(
-        self, vendor: str, actual: str, who: str, facts: Mapping[str, Evidence], *, ignores_case: bool = False
+        self, vendor: str, actual: str, source: str, facts: Mapping[str, Evidence], *, ignores_case: bool = False
     ) -> None:
         if _is_named(vendor, actual, self.name, ignores_case=ignores_case):
             return
         shown, expected = _shown(vendor, actual), _shown(vendor, self.name)
         configured = facts.get("configured")
-        also = ""
+        note = ""
         if configured is not None:
-            also = (
-                ", as the settings name it too" if configured == shown else f", while the settings name {configured!r}"
+            note = (
+                ", which is also the name in the settings"
+                if configured == shown
+                else f", and the name in the settings is {configured!r}"
             )
         raise Unhealthy(
-            "wrong_database",
-            f"Database {self.alias!r} must be {expected!r}, but {who} {shown!r}{also}.",
+            Code.WRONG_DATABASE,
+            f"Database {self.alias!r} must be {expected!r}, but {source} {shown!r}{note}.",
             fault=Fault.CONFIG,
             hint=f"Check DATABASE_URL or DATABASES[{self.alias!r}]['NAME'], and the Secret it is mounted from: it "
-            "leads to another database. Behind a pooler declare the name that the server itself gives. Run no "
-            "migration before this is settled.",
+            "points to another database. Behind a pooler, declare the name that the server itself reports. Do not run "
+            "migrations until this is fixed.",
             evidence={"alias": self.alias, **facts, "expected": expected, "actual": shown},
         )
 
 
 def _configured_name(alias: str) -> str | None:
-    """Return what the settings name; None where they leave it to a service file or to the server."""
+    """Return the database name in the settings; None if a service file or the server determines it."""
     name = settings_of(alias).get("NAME")
     return str(name) if name else None
 
 
-def _place(alias: str) -> tuple[str, ...]:
-    found = settings_of(alias)
-    return (alias, *(str(found.get(key, "")) for key in ("ENGINE", "NAME", "HOST", "PORT", "USER")))
+def _address(alias: str) -> tuple[str, ...]:
+    database_settings = settings_of(alias)
+    return (alias, *(str(database_settings.get(key, "")) for key in ("ENGINE", "NAME", "HOST", "PORT", "USER")))
 
 
 def _is_named(vendor: str, actual: str, expected: str, *, ignores_case: bool) -> bool:
@@ -178,7 +186,7 @@ def _is_same_file(one: str, other: str) -> bool:
 
 
 def _shown(vendor: str, name: str) -> str:
-    """Return ``name`` as it may be shown: whoever puts a whole URL there puts a password there."""
+    """Return ``name`` as it may be shown. If a URL was configured as the name, it may contain a password."""
     name = file_name(name) if vendor == "sqlite" else name
     return shown_name(name) if name else ""
 

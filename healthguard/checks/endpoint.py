@@ -1,4 +1,4 @@
-"""An HTTP endpoint answers as it must: the project's own, called in this process, or another over the network."""
+"""Checks of HTTP endpoints: the project's own, called in this process, and others over the network."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 from health_check.base import HealthCheck
 
-from healthguard.calling import Asked, Headers, Target, flaws
-from healthguard.calling.document import MISSING, at, is_path, kind, mismatch
-from healthguard.deadline import wait_limit
-from healthguard.declared import shown_name
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.patterns import is_pattern
+from healthguard.http_client import EndpointCall, Headers, Target, url_errors
+from healthguard.http_client.document import MISSING, is_path, kind, mismatch, value_at
 from healthguard.providers import PROVIDERS, Provider, provider_flaws
 from healthguard.providers.vended import Vended
+from healthguard.runtime.deadline import wait_limit
+from healthguard.secret_values.patterns import is_pattern
+from healthguard.secret_values.showable import shown_name
 from healthguard.status import Evidence, Problem
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class _Endpoint(HealthCheck):
-    """What is shown of a check that calls ``url``: a URL may hold a password, and a token in its query."""
+    """The base of checks that call ``url``. It shows no secrets of a URL: its password, or a token in its query."""
 
     url: str
 
@@ -33,7 +33,7 @@ class _Endpoint(HealthCheck):
 
     @property
     def labels(self) -> dict[str, str]:
-        """What django-health-check's metrics tell it by."""
+        """The labels of the check in django-health-check's metrics."""
         return {"check": type(self).__name__, "url": self._shown}
 
     @property
@@ -43,25 +43,26 @@ class _Endpoint(HealthCheck):
         except ValueError:
             return "?"
 
-    def _misdeclared(self, message: str, *hint: str) -> Problem:
-        return Problem.misdeclared(f"{self!r}: {message}", *hint)
+    def _invalid(self, message: str, *hint: str) -> Problem:
+        return Problem.invalid_declaration(f"{self!r}: {message}", *hint)
 
 
 @dataclasses.dataclass(repr=False)
 class HTTPEndpoint(_Endpoint):
-    """An HTTP endpoint answers with the status, and the JSON, that it must.
+    """A check that an HTTP endpoint returns the expected status and the expected JSON.
 
-    A path is a path of this project: its application is called in this process, with all of its middleware, and
-    without a socket. A URL is called over the network. Redirects are not followed.
+    A path is a path of this project: its application is called in this process, with all of its middleware and without
+    a socket. A URL is called over the network. Redirects are not followed.
 
     Args:
         url: a path like ``"/api/v1/things"``, or an http or https URL. User and password in it are sent as basic auth.
         method: the HTTP method.
-        headers: what to send. A value may be a callable, which is called for each run.
-        json: what to send as the body, in JSON; None to send none.
-        expect_status: the status that is right, or several.
-        expect: regular expressions for the whole of the values in the JSON answer, by their paths: names and positions
-            with dots between, like ``"items.0.name"``; ``"$"`` for the whole answer. A dot in one fits a line break.
+        headers: the headers to send. A value may be a callable, which is called for each run.
+        json: the value to send as a JSON body; None to send no body.
+        expect_status: the expected status, or several.
+        expect: regular expressions by JSON path, each of which must match a whole value of the JSON response. A path
+            consists of names and positions separated by dots, like ``"items.0.name"``; ``"$"`` is the whole response.
+            A dot in a regular expression matches a line break too.
     """
 
     url: str = dataclasses.field(repr=False)
@@ -72,77 +73,80 @@ class HTTPEndpoint(_Endpoint):
     expect: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
 
     async def run(self) -> Mapping[str, Evidence]:
-        """Call it, and judge the answer; returns facts about it.
+        """Send the request, check the response, and return facts about it.
 
         Raises:
-            Unhealthy: there is no answer, or another than expected.
+            Unhealthy: no response arrives, or it is not the expected one.
         """
-        for problem in self.misdeclared():
+        for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
-        asked = Asked(self.method, self.url, self.timeout.total_seconds())
-        answer = await asked.answer(self.headers, self.json, _statuses(self.expect_status))
+        endpoint = EndpointCall(self.method, self.url, self.timeout.total_seconds())
+        response = await endpoint.send(self.headers, self.json, _statuses(self.expect_status))
         if self.expect:
-            document = asked.document(answer)
-            found = {shown_name(path): mismatch(at(document, path), pattern) for path, pattern in self.expect.items()}
-            if wrong := {path: what for path, what in found.items() if what is not None}:
-                raise asked.mismatch(wrong)
-        return asked.evidence
+            document = endpoint.document(response)
+            results = {
+                shown_name(path): mismatch(value_at(document, path), pattern) for path, pattern in self.expect.items()
+            }
+            if mismatches := {path: result for path, result in results.items() if result is not None}:
+                raise endpoint.mismatch(mismatches)
+        return endpoint.evidence
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """What is wrong with the declaration itself. No header's value is asked for."""
-        for flaw in flaws(self.url, self.headers):
-            yield self._misdeclared(flaw)
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself. No callable in the headers is called."""
+        for error in url_errors(self.url, self.headers):
+            yield self._invalid(error)
         if self.method not in _METHODS:
-            yield self._misdeclared(f"method is none of {', '.join(_METHODS)}.")
+            yield self._invalid(f"method must be one of {', '.join(_METHODS)}.")
         try:
             json.dumps(self.json, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
-            yield self._misdeclared("What json holds cannot be written as JSON.")
+            yield self._invalid("json must be a value that can be encoded as JSON.")
         statuses = _statuses(self.expect_status)
         if not statuses or not all(map(_is_status, statuses)):
-            yield self._misdeclared("expect_status is an HTTP status, or a list of them.")
+            yield self._invalid("expect_status must be an HTTP status or a list of HTTP statuses.")
         if self.expect and self.method == "HEAD":
-            yield self._misdeclared("An answer to HEAD has no body in which to find what is expected.")
+            yield self._invalid("expect cannot be used with method HEAD because a response to HEAD has no body.")
         if self.expect is not None and not isinstance(self.expect, Mapping):
-            yield self._misdeclared("expect is a dict: a regular expression by JSON path.")
+            yield self._invalid("expect must be a dict of JSON paths and regular expressions.")
         else:
-            yield from self._misdeclared_expect(self.expect or {})
+            yield from self._expect_errors(self.expect or {})
 
-    def _misdeclared_expect(self, expect: Mapping[str, str]) -> Iterator[Problem]:
+    def _expect_errors(self, expect: Mapping[str, str]) -> Iterator[Problem]:
         for path, pattern in expect.items():
             if not is_path(path):
-                hint = "It takes names and positions, with dots between, and no brackets."
-                yield self._misdeclared("A path in expect is not like 'items.0.name'.", hint)
+                hint = "Use names and positions separated by dots, like 'items.0.name', without brackets."
+                yield self._invalid("expect contains an invalid JSON path.", hint)
                 continue
             if not is_pattern(pattern):
-                yield self._misdeclared(f"What is expected at {shown_name(path)} is not a regular expression.")
+                yield self._invalid(f"The value for {shown_name(path)} in expect is not a regular expression.")
 
 
-def _is_status(given: object) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool) and 100 <= given <= 599
+def _is_status(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599
 
 
-def _statuses(declared: object) -> Collection[Any]:
-    if isinstance(declared, Collection) and not isinstance(declared, str | bytes | Mapping):
-        return declared
-    return (declared,)
+def _statuses(expect_status: object) -> Collection[Any]:
+    if isinstance(expect_status, Collection) and not isinstance(expect_status, str | bytes | Mapping):
+        return expect_status
+    return (expect_status,)
 
 
 @dataclasses.dataclass(repr=False)
 class CredentialExchange(_Endpoint):
-    """What vends the keys of AI providers vends real ones: whole, no mocks, the right provider's, not expired.
+    """A check that an endpoint that vends keys of AI providers vends real ones.
 
-    It is asked as a customer asks: ``{"providers": ["anthropic"], "ttl_minutes": 60}`` in a POST, to be answered with
-    200 or 201 and ``{"credentials": {"anthropic": {"api_key": "…", "expires_at": "…"}}}``. ``expires_at`` is ISO 8601
-    and may be absent; where it names no time zone it is UTC, or TIME_ZONE in a project of yours with USE_TZ=False.
-    ``{"anthropic": "…"}``, a key alone, will do too.
+    The keys must be complete, not mocks, of the right provider and not expired. The check sends the request that a
+    customer sends, a POST with ``{"providers": ["anthropic"], "ttl_minutes": 60}``. It expects 200 or 201 and
+    ``{"credentials": {"anthropic": {"api_key": "…", "expires_at": "…"}}}``. ``expires_at`` is ISO 8601 and optional.
+    Without a time zone it is in UTC, or in TIME_ZONE if the endpoint belongs to this project and USE_TZ is False. A key
+    without ``expires_at`` may also be a plain string: ``{"anthropic": "…"}``.
 
     Args:
-        url: its path in this project, which is called in this process; or its URL.
-        providers: the providers to ask it for, by name; or a Provider of your own.
-        headers: what to send, like a customer's key. A value may be a callable, which is called for each run.
-        ttl_minutes: for how long the credentials are asked for (minutes).
-        verify: whether to ask the providers about the keys, too.
+        url: the path of the endpoint in this project, which is called in this process, or its URL.
+        providers: the providers to request keys of: names, or Provider instances of your own.
+        headers: the headers to send, such as a customer's key. A value may be a callable, which is called for each run.
+        ttl_minutes: the lifetime to request for the credentials (minutes).
+        verify: True to verify the keys with their providers, too.
     """
 
     url: str = dataclasses.field(repr=False)
@@ -152,56 +156,58 @@ class CredentialExchange(_Endpoint):
     verify: bool = False
 
     ttl = 60.0
-    """How long a service holds the answer if it does not say otherwise (seconds): an exchange is no mere look."""
+    """The ttl of a service that does not set one (seconds). An exchange is not read-only, so it runs less often."""
 
     async def run(self) -> Mapping[str, Evidence]:
-        """Exchange, and judge what is vended; returns facts about it.
+        """Request credentials, check them, and return facts about the exchange.
 
         Raises:
-            Unhealthy: there is no answer as described; or a key, or its time, is none that can be used.
-            Degraded: a key is of an unusual form; or its provider restricts it, or does not tell.
+            Unhealthy: the response is not as described, or a key or its expiry time is unusable.
+            Degraded: a key has an unusual form, or its provider restricts it or does not confirm it.
         """
-        for problem in self.misdeclared():
+        for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
-        providers = [PROVIDERS[given] if isinstance(given, str) else given for given in self.providers]
-        asked = Asked("POST", self.url, self.timeout.total_seconds())
+        providers = [PROVIDERS[entry] if isinstance(entry, str) else entry for entry in self.providers]
+        exchange = EndpointCall("POST", self.url, self.timeout.total_seconds())
         names = [provider.name for provider in providers]
-        wanted = {"providers": names, "ttl_minutes": self.ttl_minutes}
-        document = asked.document(await asked.answer(self.headers, wanted, [200, 201]))
-        credentials = at(document, "credentials")
+        body = {"providers": names, "ttl_minutes": self.ttl_minutes}
+        document = exchange.document(await exchange.send(self.headers, body, [200, 201]))
+        credentials = value_at(document, "credentials")
         if not isinstance(credentials, dict):
-            raise asked.mismatch({"credentials": kind(credentials)})
-        vended = [Vended(asked, provider, credentials.get(provider.name, MISSING)) for provider in providers]
+            raise exchange.mismatch({"credentials": kind(credentials)})
+        vended = [Vended(exchange, provider, credentials.get(provider.name, MISSING)) for provider in providers]
         limit = wait_limit(self.timeout.total_seconds()) if self.verify else None
-        judged = await asyncio.gather(*(one.judged(limit) for one in vended))
-        problems = {one.name: problem for one, problem in zip(vended, judged, strict=True) if problem is not None}
+        results = await asyncio.gather(*(one.find_problem(limit) for one in vended))
+        problems = {one.name: problem for one, problem in zip(vended, results, strict=True) if problem is not None}
         if problems:
             raise _worst(problems)
-        return {**asked.evidence, "vended": names}
+        return {**exchange.evidence, "vended": names}
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """What is wrong with the declaration itself. No header's value is asked for."""
-        for flaw in flaws(self.url, self.headers):
-            yield self._misdeclared(flaw)
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself. No callable in the headers is called."""
+        for error in url_errors(self.url, self.headers):
+            yield self._invalid(error)
         if isinstance(self.providers, str) or not isinstance(self.providers, Sequence) or not self.providers:
-            yield self._misdeclared("providers is a list of names of AI providers, at least one.")
+            yield self._invalid("providers must be a list of at least one AI provider.")
         else:
-            for given in self.providers:
-                for told in provider_flaws(given, "A name in providers is none of an AI provider."):
-                    yield self._misdeclared(*told)
+            for entry in self.providers:
+                for texts in provider_flaws(
+                    entry, "providers contains a value that is not the name of an AI provider."
+                ):
+                    yield self._invalid(*texts)
         if not isinstance(self.verify, bool):
-            yield self._misdeclared("verify is True or False.")
+            yield self._invalid("verify must be True or False.")
         minutes = self.ttl_minutes
         if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes <= 0:
-            yield self._misdeclared("ttl_minutes is a whole number of minutes.")
+            yield self._invalid("ttl_minutes must be a positive whole number of minutes.")
 
 
 def _worst(problems: Mapping[str, Unhealthy | Degraded]) -> Unhealthy | Degraded:
-    """The first that takes the service out, or the first; it names the others."""
+    """Return the first problem that makes the service unhealthy, or the first; its evidence has the codes of all."""
     worst = next((problem for problem in problems.values() if isinstance(problem, Unhealthy)), None)
     worst = worst or next(iter(problems.values()))
     if len(problems) > 1:
         codes = {name: problem.problem.code for name, problem in problems.items()}
-        told = dataclasses.replace(worst.problem, evidence={**worst.problem.evidence, "problems": codes})
-        return type(worst).of(told)
+        problem = dataclasses.replace(worst.problem, evidence={**worst.problem.evidence, "problems": codes})
+        return type(worst).of(problem)
     return worst

@@ -1,4 +1,4 @@
-"""The environment that the process was started with."""
+"""Checks of the environment variables that the process was started with."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import os
 import re
 from collections.abc import Collection, Iterator
 
-from healthguard import values
 from healthguard.checks.base import Check
-from healthguard.declared import shown_name
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.patterns import UnusablePatternError, is_found, is_pattern, spells_out
-from healthguard.providers import DISTINCTIVE_PREFIXES, is_name
-from healthguard.status import Evidence, Fault, Problem
+from healthguard.providers import UNIQUE_PREFIXES, is_name
+from healthguard.secret_values import values
+from healthguard.secret_values.patterns import UnusablePatternError, is_found, is_pattern, spells_out
+from healthguard.secret_values.showable import shown_name
+from healthguard.status import Code, Evidence, Fault, Problem
 
-# No variable has a dash in its name, whatever a shell may say.
-_DASHED = tuple(prefix for prefix in DISTINCTIVE_PREFIXES if "-" in prefix)
+# Variable names contain no dash, so a declared name that begins with one of these prefixes is a key.
+_DASHED = tuple(prefix for prefix in UNIQUE_PREFIXES if "-" in prefix)
 _KNOWN_PREFIXES = (
     *values.COMMON_PREFIXES,
-    *DISTINCTIVE_PREFIXES,
+    *UNIQUE_PREFIXES,
 )
 _LISTS = (list, tuple, set, frozenset)
 
 
 @dataclasses.dataclass(repr=False)
 class EnvironmentVariable(Check):
-    """A variable is set, and its value arrived whole. The value never appears anywhere.
+    """A check that a variable is set and that its value is complete and unchanged. The value never appears anywhere.
 
     Args:
-        name: the variable.
-        pattern: a regular expression that must be found in the value, as in Django's RegexValidator; write ``^…$``
-            for the whole of it. A value that it spells out is meant, whatever it looks like.
-        min_bytes: how long it must be at least (bytes).
-        allow: values that are meant, whatever they look like.
+        name: the name of the variable.
+        pattern: a regular expression that must be found in the value, as in Django's RegexValidator; write ``^…$`` to
+            match the whole value. A value that the pattern spells out is valid, even if it looks like a placeholder.
+        min_bytes: the minimum length of the value (bytes).
+        allow: values that are valid, even if they look like placeholders.
     """
 
     name: str
@@ -42,20 +42,22 @@ class EnvironmentVariable(Check):
     allow: Collection[str] = dataclasses.field(default=(), repr=False)
 
     def run(self) -> None:
-        """Judge the value.
+        """Check the value.
 
         Raises:
-            Unhealthy: the variable is absent, empty, corrupted, a placeholder, too short or of another form.
-            Degraded: its value is a well-known default password.
+            Unhealthy: the variable is not set. Or its value is empty, corrupted, a placeholder or too short, or does
+                not match the pattern.
+            Degraded: the value is a well-known default password.
         """
-        for problem in self.misdeclared():
+        for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
         value = os.environ.get(self.name)
         if value is None:
             raise self._problem(
                 "missing",
                 "is not set",
-                "Mount it into this container: env or envFrom in the manifest, and the Secret or ConfigMap it names.",
+                "Mount it into this container: check env or envFrom in the manifest, and the Secret or ConfigMap it "
+                "names.",
             )
         if value in self.allow:
             return
@@ -71,7 +73,7 @@ class EnvironmentVariable(Check):
             raise self._problem(
                 "too_short",
                 f"has {size} bytes; it must have at least {self.min_bytes}",
-                "Put the real value in its place.",
+                "Replace it with the real value.",
                 size,
             )
         if self._pattern is not None:
@@ -87,35 +89,35 @@ class EnvironmentVariable(Check):
             raise self._problem(
                 "mismatch",
                 f"cannot be compared with the declared pattern: it {error.reason}",
-                "Simplify the pattern in the declaration: repetitions within repetitions, like (a+)+, take very long.",
+                "Simplify the pattern in the declaration. Nested repetitions, like (a+)+, can take very long.",
             ) from None
         raise self._problem(
             "mismatch",
-            "does not have the declared form",
+            "does not match the declared pattern",
             "Compare the value with the pattern in the declaration.",
         )
 
     @property
     def _pattern(self) -> str | None:
-        """The pattern as a text, for one may declare it compiled."""
+        """The pattern as a string; it may be declared as a compiled pattern."""
         return self.pattern.pattern if isinstance(self.pattern, re.Pattern) else self.pattern
 
     @property
     def _flags(self) -> int:
         return self.pattern.flags if isinstance(self.pattern, re.Pattern) else 0
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """What is wrong with the declaration itself."""
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself."""
         if not isinstance(self.name, str) or not is_name(self.name) or self.name.startswith(_DASHED):
-            # It is not shown: it may be the value, by mistake.
-            yield Problem.misdeclared("EnvironmentVariable takes the name of a variable, not its value.")
+            # Do not show the name: it may be the value by mistake.
+            yield Problem.invalid_declaration("EnvironmentVariable takes the name of a variable, not its value.")
             return
         if not isinstance(self.min_bytes, int) or isinstance(self.min_bytes, bool):
-            yield Problem.misdeclared(f"min_bytes for {shown_name(self.name)} is not a whole number.")
+            yield Problem.invalid_declaration(f"min_bytes for {shown_name(self.name)} is not a whole number.")
         if self._pattern is not None and not is_pattern(self._pattern):
-            yield Problem.misdeclared(f"The pattern for {shown_name(self.name)} is not a regular expression.")
+            yield Problem.invalid_declaration(f"The pattern for {shown_name(self.name)} is not a regular expression.")
         if not isinstance(self.allow, _LISTS) or not all(isinstance(value, str) for value in self.allow):
-            yield Problem.misdeclared(f"allow for {shown_name(self.name)} is not a list of texts.")
+            yield Problem.invalid_declaration(f"allow for {shown_name(self.name)} is not a list of strings.")
 
     def _flaw(self, value: str) -> values.Flaw | None:
         flaw = self._corruption(value) or self._placeholder(value)
@@ -139,14 +141,16 @@ class EnvironmentVariable(Check):
             return values.blank(value) or (values.address_flaw(value) if is_address else None)
         return values.placeholder(value, nature=nature) or values.mock(value, nature=nature)
 
-    def _problem(self, code: str, what: str, remedy: str, size: int | None = None) -> Unhealthy:
+    def _problem(self, code: str, description: str, remedy: str, size: int | None = None) -> Unhealthy:
         name = shown_name(self.name)
         evidence: dict[str, Evidence] = {"variable": name}
         if size is not None:
             evidence |= {"bytes": size, "min_bytes": self.min_bytes}
-        return Unhealthy(f"variable_{code}", f"{name} {what}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence)
+        return Unhealthy(
+            Code(f"variable_{code}"), f"{name} {description}.", fault=Fault.CONFIG, hint=remedy, evidence=evidence
+        )
 
 
 def _remedy(flaw: values.Flaw) -> str:
-    may_be_meant = flaw.kind is values.Kind.PLACEHOLDER and not flaw.is_minor
-    return f"{flaw.remedy} If this value is meant, list it in allow." if may_be_meant else flaw.remedy
+    can_be_allowed = flaw.kind is values.ValueFault.PLACEHOLDER and not flaw.is_minor
+    return f"{flaw.remedy} If the value is intended, add it to allow." if can_be_allowed else flaw.remedy

@@ -1,4 +1,4 @@
-"""Whether the database has had the migrations that the code has."""
+"""A check that the migrations in the code are applied to the database."""
 
 from __future__ import annotations
 
@@ -7,65 +7,67 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from healthguard.checks.base import Check
-from healthguard.databases import database
+from healthguard.database.queries import database
+from healthguard.database.schema import WHICH_DATABASE
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.listing import MAX_SHOWN, listed
-from healthguard.schema import WHICH_DATABASE
-from healthguard.status import Fault
+from healthguard.runtime.lists import MAX_SHOWN, truncated_list
+from healthguard.status import Code, Fault
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from healthguard.history import Comparison, Key, Rows
+    from healthguard.database.migration_history import Comparison, Key, Rows
 
 
 @dataclasses.dataclass(repr=False)
 class AppliedMigrations(Check):
-    """Every migration in the code is applied, in an order that can be; the database is not ahead of the code.
+    """A check that every migration in the code is applied and that the database is not ahead of the code.
 
-    It costs one SELECT; the migrations in the code are looked at again only when what is applied has changed, and
-    imported only when their files' names and texts do not tell that all is well.
+    The applied migrations must also form a consistent history. The check costs one SELECT. The migrations in the code
+    are compared again only if the applied migrations have changed. They are imported only if the names and texts of
+    their files do not prove that everything is applied.
 
     Args:
-        alias: the alias in DATABASES. Apps whose models its routers keep out are not asked for.
-        like: the alias that the routers are asked about in place of ``alias``: for a replica, its primary's.
-        may_be_foreign: whether a database that Django has never migrated is only degraded, because it may belong to
-            another application. Without a declaration, all databases but the default one are checked that way.
+        alias: the alias in DATABASES. Apps whose models the routers keep out of this database are ignored.
+        mirror_of: the alias to use for the routers instead of ``alias``. For a replica, use the alias of its primary.
+        may_be_foreign: True if a database that Django has never migrated is only degraded, because it may belong to
+            another application. Without a declaration, all databases except the default one are checked this way.
     """
 
     alias: str = "default"
-    like: str | None = dataclasses.field(default=None, repr=False)
+    mirror_of: str | None = dataclasses.field(default=None, repr=False)
     may_be_foreign: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._last: tuple[Rows, Unhealthy | Degraded | None] | None = None
+        self._cached: tuple[Rows, Unhealthy | Degraded | None] | None = None
 
     def run(self) -> None:
-        """Compare the database's history with the code's.
+        """Compare the database's migration history with the code.
 
         Raises:
-            Unhealthy: a migration is pending, the history is inconsistent or cannot be read; no answer.
-            Degraded: the database is ahead of the code, or the code's migrations conflict; or it has never
-                been migrated, and ``may_be_foreign``.
+            Unhealthy: a migration is pending, the history is inconsistent or cannot be read, or the database cannot be
+                queried.
+            Degraded: the database is ahead of the code, ``migrate`` skips a migration, the migrations in the code
+                conflict, or the database has never been migrated and ``may_be_foreign`` is True.
         """
-        from healthguard.history import applied_migrations, never_migrated
+        from healthguard.database.migration_history import applied_migrations, never_migrated
 
         with database(self.alias) as connection:
-            found = applied_migrations(connection)
-            if found is None and self.may_be_foreign:
+            applied = applied_migrations(connection)
+            if applied is None and self.may_be_foreign:
                 raise never_migrated(self.alias)
-            rows = found or ()
-            last = self._last
-            if last is None or last[0] != rows:
-                last = (rows, _judge(connection, rows, self.like or self.alias))
-                # What could not be read may be readable the next time: a moment without file descriptors.
-                is_final = last[1] is None or last[1].problem.code != "migrations_broken"
-                self._last = last if is_final else None
-        if last[1] is not None:
-            raise type(last[1]).of(last[1].problem) from None
+            rows = applied or ()
+            cached = self._cached
+            if cached is None or cached[0] != rows:
+                cached = (rows, _worst_problem(connection, rows, self.mirror_of or self.alias))
+                # Do not cache a failure to read the files. It may be temporary, such as a lack of file descriptors.
+                is_cacheable = cached[1] is None or cached[1].problem.code != Code.MIGRATIONS_BROKEN
+                self._cached = cached if is_cacheable else None
+        if cached[1] is not None:
+            raise type(cached[1]).of(cached[1].problem) from None
 
 
-def _judge(connection: BaseDatabaseWrapper, rows: Rows, routed_as: str) -> Unhealthy | Degraded | None:
+def _worst_problem(connection: BaseDatabaseWrapper, rows: Rows, router_alias: str) -> Unhealthy | Degraded | None:
     import django.db
 
     try:
@@ -74,18 +76,18 @@ def _judge(connection: BaseDatabaseWrapper, rows: Rows, routed_as: str) -> Unhea
         raise
     except Exception as error:
         return Unhealthy(
-            "migrations_broken",
-            f"The migrations in the code cannot be read or put in order ({type(error).__name__}).",
+            Code.MIGRATIONS_BROKEN,
+            f"The migrations in the code cannot be loaded or ordered ({type(error).__name__}).",
             fault=Fault.CONFIG,
-            hint="Run 'python manage.py showmigrations': it names the migration.",
+            hint="Run 'python manage.py showmigrations' to find the migration that causes the error.",
             evidence={"alias": connection.alias},
         )
-    return next(_problems(comparison, connection.alias, rows, routed_as), None)
+    return next(_problems(comparison, connection.alias, rows, router_alias), None)
 
 
 def _compare(connection: BaseDatabaseWrapper, rows: Rows) -> Comparison:
-    # Here, for this module is imported by settings, before there are apps.
-    from healthguard.history import Comparison, compare, migration_files
+    # Imported here, because settings import this module before the apps are loaded.
+    from healthguard.database.migration_history import Comparison, compare, migration_files
 
     files = migration_files()
     if files.paths.keys() <= set(rows) and files.are_plain:
@@ -93,53 +95,55 @@ def _compare(connection: BaseDatabaseWrapper, rows: Rows) -> Comparison:
     return compare(connection, files)
 
 
-def _problems(comparison: Comparison, alias: str, rows: Rows, routed_as: str) -> Iterator[Unhealthy | Degraded]:
-    """What is wrong, worst first."""
+def _problems(comparison: Comparison, alias: str, rows: Rows, router_alias: str) -> Iterator[Unhealthy | Degraded]:
+    """Yield the problems, the worst first."""
     if comparison.inconsistent is not None:
         yield _inconsistent(comparison.inconsistent, alias)
-    if pending := _of_apps_with_tables(comparison.pending, routed_as):
+    if pending := _of_apps_with_tables(comparison.pending, router_alias):
         yield _pending(pending, comparison, alias, rows)
-    if skipped := _of_apps_with_tables(comparison.skipped, routed_as):
+    if skipped := _of_apps_with_tables(comparison.skipped, router_alias):
         yield _degraded(
-            "migrations_skipped",
-            f"Django counts as not applied to database {alias!r}, and 'migrate' skips, for what depends on it is "
-            f"applied: {listed(skipped)}.",
-            "If its tables are as it makes them, record it with 'python manage.py migrate --fake', a squash by the "
-            "migrations that it replaces; otherwise apply it by hand first.",
+            Code.MIGRATIONS_SKIPPED,
+            f"'migrate' skips migrations that are not applied to database {alias!r}, because migrations that depend on "
+            f"them are applied: {truncated_list(skipped)}.",
+            "If the tables already contain the changes of a migration, record it with 'python manage.py migrate "
+            "--fake' (a squashed migration: record the migrations that it replaces). Otherwise apply its changes by "
+            "hand first.",
             alias=alias,
-            what="skipped",
+            key="skipped",
             names=skipped,
         )
     if comparison.conflicts:
         names = [f"{app}.{name}" for app, conflicting in sorted(comparison.conflicts.items()) for name in conflicting]
         yield _degraded(
-            "migrations_conflict",
-            f"The migrations in the code have more than one end: {listed(names)}. All are applied, but the next "
-            "'migrate' will refuse.",
+            Code.MIGRATIONS_CONFLICT,
+            "The migrations in the code conflict, because at least one app has several leaf nodes: "
+            f"{truncated_list(names)}. All migrations are applied, but the next 'migrate' will fail.",
             "Run 'python manage.py makemigrations --merge'.",
             alias=alias,
-            what="conflicting",
+            key="conflicting",
             names=names,
         )
-    if ahead := _ahead(comparison, rows):
+    if ahead := _migrations_ahead(comparison, rows):
         yield _degraded(
-            "migrations_ahead",
-            f"Database {alias!r} is ahead of the code, which does not know {listed(ahead)}.",
-            "In a rolling deploy this passes by itself; otherwise this code is older than the database it runs on.",
+            Code.MIGRATIONS_AHEAD,
+            f"Database {alias!r} is ahead of the code, which lacks these applied migrations: {truncated_list(ahead)}.",
+            "Wait if a rolling deploy is in progress. Otherwise check which version is deployed: this code is older "
+            "than the database it runs on.",
             alias=alias,
-            what="ahead",
+            key="ahead",
             names=ahead,
         )
 
 
 def _of_apps_with_tables(migrations: Iterable[Key], alias: str) -> list[str]:
     migrations = list(migrations)
-    wanted = {app for app in {app for app, _ in migrations} if _may_have_tables(app, alias)}
-    return [f"{app}.{name}" for app, name in migrations if app in wanted]
+    apps = {app for app in {app for app, _ in migrations} if _may_have_tables(app, alias)}
+    return [f"{app}.{name}" for app, name in migrations if app in apps]
 
 
 def _may_have_tables(app_label: str, alias: str) -> bool:
-    """Whether the routers let anything of the app into the database."""
+    """Return True if the routers allow any table of the app in the database."""
     from django.apps import apps
     from django.db import router
 
@@ -152,55 +156,56 @@ def _may_have_tables(app_label: str, alias: str) -> bool:
 def _inconsistent(names: tuple[str, str], alias: str) -> Unhealthy:
     applied, missing = names
     return Unhealthy(
-        "migrations_inconsistent",
-        f"The history in database {alias!r} is inconsistent: {applied} is applied, and {missing}, which it depends on, "
-        "is not.",
+        Code.MIGRATIONS_INCONSISTENT,
+        f"The migration history of database {alias!r} is inconsistent: {applied} is applied, but {missing}, which it "
+        "depends on, is not.",
         fault=Fault.CONFIG,
-        hint="Was a dependency added to a migration that was already applied, or a row of django_migrations deleted? "
-        f"'python manage.py migrate' refuses until it is recorded: see whether the tables have what {missing} does.",
+        hint="Check whether a dependency was added to a migration that was already applied, or a row of "
+        f"django_migrations was deleted. Check that the tables contain the changes of {missing}, and record it in "
+        "django_migrations: 'python manage.py migrate' fails until then.",
         evidence={"alias": alias, "applied": applied, "missing": missing},
     )
 
 
 def _pending(names: Sequence[str], comparison: Comparison, alias: str, rows: Rows) -> Unhealthy:
-    what = "migration is" if len(names) == 1 else "migrations are"
-    empty = "" if rows else " None is applied: a wrong or empty database?"
-    # The history of another project has apps that this one does not have, and lacks whole apps of this one.
-    strangers = sorted({app for app, _ in rows} - comparison.apps)
-    is_strange = not rows or bool(strangers and {app for app, _ in comparison.known} - {app for app, _ in rows})
-    if rows and is_strange:
-        empty = f" Applied are migrations of apps that this code does not have: {listed(strangers)}."
-    merge = "First run 'python manage.py makemigrations --merge': the migrations have more than one end. "
+    subject = "migration is" if len(names) == 1 else "migrations are"
+    note = "" if rows else " No migration is applied: this may be a wrong or an empty database."
+    # The history of another project contains apps that this project does not have, and lacks some of its apps.
+    unknown_apps = sorted({app for app, _ in rows} - comparison.apps)
+    is_suspicious = not rows or bool(unknown_apps and {app for app, _ in comparison.in_code} - {app for app, _ in rows})
+    if rows and is_suspicious:
+        note = f" It has applied migrations of apps that are not in this code: {truncated_list(unknown_apps)}."
+    merge = "First run 'python manage.py makemigrations --merge', because an app has more than one leaf node. "
     return Unhealthy(
-        "migrations_pending",
-        f"{len(names)} {what} not applied to database {alias!r}: {listed(names)}.{empty}",
+        Code.MIGRATIONS_PENDING,
+        f"{len(names)} {subject} not applied to database {alias!r}: {truncated_list(names)}.{note}",
         fault=Fault.CONFIG,
         hint=WHICH_DATABASE
-        if is_strange
+        if is_suspicious
         else f"{merge if comparison.conflicts else ''}Run 'python manage.py migrate"
-        f"{'' if alias == 'default' else f' --database={alias}'}' before this code gets traffic.",
+        f"{'' if alias == 'default' else f' --database={alias}'}' before this code receives traffic.",
         evidence={"alias": alias, "pending": [*names[:MAX_SHOWN]], "pending_count": len(names)},
     )
 
 
-def _degraded(code: str, message: str, hint: str, *, alias: str, what: str, names: Sequence[str]) -> Degraded:
+def _degraded(code: Code, message: str, hint: str, *, alias: str, key: str, names: Sequence[str]) -> Degraded:
     return Degraded(
         code,
         message,
         fault=Fault.CONFIG,
         hint=hint,
-        evidence={"alias": alias, what: [*names[:MAX_SHOWN]], f"{what}_count": len(names)},
+        evidence={"alias": alias, key: [*names[:MAX_SHOWN]], f"{key}_count": len(names)},
     )
 
 
-def _ahead(comparison: Comparison, rows: Rows) -> list[str]:
-    """What was applied after everything that the code of an installed app knows.
+def _migrations_ahead(comparison: Comparison, rows: Rows) -> list[str]:
+    """Return the migrations of installed apps that were applied after all migrations of the app in the code.
 
-    An older row that the code does not know is what a squash leaves behind once the files it replaced are gone.
+    Older rows without a migration in the code are ignored. A squash leaves such rows if its replaced files are deleted.
     """
-    newest = {app: position for position, (app, name) in enumerate(rows) if (app, name) in comparison.known}
+    newest = {app: position for position, (app, name) in enumerate(rows) if (app, name) in comparison.in_code}
     return [
         f"{app}.{name}"
         for position, (app, name) in enumerate(rows)
-        if app in comparison.apps and (app, name) not in comparison.known and position > newest.get(app, -1)
+        if app in comparison.apps and (app, name) not in comparison.in_code and position > newest.get(app, -1)
     ]

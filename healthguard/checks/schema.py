@@ -1,4 +1,4 @@
-"""Tables and columns that must exist: those that are named, or all that the models imply."""
+"""The checks for tables and columns that must exist: declared ones, or all that the models imply."""
 
 from __future__ import annotations
 
@@ -7,71 +7,74 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from healthguard.checks.base import Check
-from healthguard.databases import database
-from healthguard.declared import shown, shown_name
-from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.schema import (
+from healthguard.database.addresses import settings_of
+from healthguard.database.queries import database
+from healthguard.database.schema import (
     Expected,
     ExpectedColumn,
     ExpectedTable,
     Finding,
+    FindingKind,
+    Inspected,
     Inspection,
-    Kind,
-    Outcome,
     TableName,
     in_order,
     judge,
     sequences_behind,
 )
-from healthguard.status import Evidence, Fault, Problem
+from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.secret_values.showable import shown, shown_name
+from healthguard.status import Code, Evidence, Fault, Problem
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from healthguard.history import HiddenChanges
+    from healthguard.database.migration_history import HiddenChanges
 
 
 class _SchemaCheck(Check):
-    """Looks whether a database is as it is expected; remembers between runs what it need not find out again."""
+    """A check that compares a database with an expected schema. It caches the expected schema between runs."""
 
     alias: str
-    _who = "declared as"
+    _source = "the declaration"
     _is_handwritten = True
 
     def __post_init__(self) -> None:
         self._inspection: Inspection | None = None
 
     def run(self) -> Mapping[str, Evidence]:
-        """Look at the database; returns how much was looked at.
+        """Compare the database with the expected schema, and return the number of checked tables and columns.
 
         Raises:
-            Unhealthy: the database is not as the code needs it; no answer.
-            Degraded: some of what the code does will fail.
+            Unhealthy: the database does not have the schema that the code needs.
+            Degraded: some operations of the code will fail.
         """
-        for problem in self.misdeclared():
+        for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
         with database(self.alias) as connection:
             inspection = self._inspection
             if inspection is None:
-                expected = self._worked_out(connection)
+                expected = self._resolve_expected(connection)
                 inspection = self._inspection = Inspection(expected, is_written=self._is_written)
-            outcome = self._excused(connection, inspection.outcome(connection))
+            outcome = self._without_intended(connection, inspection.outcome(connection))
         tables = len(inspection.expected)
-        verdict = judge(outcome, alias=self.alias, tables=tables, who=self._who, is_handwritten=self._is_handwritten)
-        if verdict is not None:
-            raise verdict
+        error = judge(
+            outcome, alias=self.alias, tables=tables, source=self._source, is_handwritten=self._is_handwritten
+        )
+        if error is not None:
+            raise error
         columns = sum(len(table.columns) for table in inspection.expected.values())
         return {"alias": self.alias, "tables": tables, "columns": columns}
 
-    def _excused(self, connection: BaseDatabaseWrapper, outcome: Outcome) -> Outcome:
-        """Return the outcome without what is missing for a good reason.
+    def _without_intended(self, connection: BaseDatabaseWrapper, outcome: Inspected) -> Inspected:
+        """Return the outcome without the findings that are intended.
 
         Raises:
-            Degraded: all of it may be.
+            Degraded: Django has never migrated the database, so it may belong to another application.
         """
         return outcome
 
-    def _worked_out(self, connection: BaseDatabaseWrapper) -> Expected:
+    def _resolve_expected(self, connection: BaseDatabaseWrapper) -> Expected:
         import django.db
 
         try:
@@ -80,20 +83,22 @@ class _SchemaCheck(Check):
             raise
         except Exception as error:
             raise Unhealthy(
-                "models_broken",
-                f"What the models imply for database {self.alias!r} cannot be worked out ({type(error).__name__}).",
+                Code.MODELS_BROKEN,
+                f"Could not work out which tables and columns the models need in database {self.alias!r} "
+                f"({type(error).__name__}).",
                 fault=Fault.CONFIG,
-                hint="A router, or the db_type of a field, raises; 'python manage.py migrate' meets the same error.",
+                hint="Check the database routers and the db_type() of custom fields: one of them raises this error. "
+                "'python manage.py migrate' fails with the same error.",
                 evidence={"alias": self.alias, "error": type(error).__name__},
             ) from None
 
     @property
     def _is_written(self) -> bool:
-        """True if rows are added and changed there."""
+        """True if rows are added and changed in the database."""
         return False
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """What is wrong with the declaration itself."""
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself."""
         raise NotImplementedError
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
@@ -102,20 +107,20 @@ class _SchemaCheck(Check):
 
 @dataclasses.dataclass(repr=False)
 class RequiredTables(_SchemaCheck):
-    """Tables exist, and the database user may read them. One query, however many.
+    """A check that tables exist and that the database user may read them, with one query for all tables.
 
     Args:
-        tables: their names; ``schema.table`` where they are not in the search path.
+        tables: the names of the tables; ``schema.table`` for a table outside the search path.
         alias: the alias in DATABASES.
     """
 
     tables: Sequence[str]
     alias: str = "default"
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """What is wrong with the declaration itself."""
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself."""
         if not _are_names(self.tables) or not self.tables:
-            yield Problem.misdeclared("RequiredTables takes a list of table names, at least one.")
+            yield Problem.invalid_declaration("RequiredTables takes a list of at least one table name.")
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
         return {TableName.of(table): ExpectedTable() for table in self.tables}
@@ -123,12 +128,13 @@ class RequiredTables(_SchemaCheck):
 
 @dataclasses.dataclass(repr=False)
 class RequiredColumns(_SchemaCheck):
-    """Columns exist with their types, and the database user may read them. One query, however many.
+    """A check that columns exist with their types and that the database user may read them, with one query.
 
     Args:
-        table: the table's name; ``schema.table`` where it is not in the search path.
-        columns: names, or types by name, in any spelling the server understands: ``varchar`` takes in every length,
-            ``varchar(20)`` that type of at least 20. SQLite does not enforce types: there only presence counts.
+        table: the name of the table; ``schema.table`` for a table outside the search path.
+        columns: the names of the columns, or their types by name, in any spelling that the server understands.
+            ``varchar`` accepts every length, ``varchar(20)`` a length of at least 20. SQLite does not enforce types,
+            so on SQLite only the presence of the columns is checked.
         alias: the alias in DATABASES.
     """
 
@@ -136,19 +142,19 @@ class RequiredColumns(_SchemaCheck):
     columns: Mapping[str, str | None] | Sequence[str]
     alias: str = "default"
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """What is wrong with the declaration itself."""
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself."""
         if not _is_name(self.table):
-            yield Problem.misdeclared("RequiredColumns takes the name of a table.")
+            yield Problem.invalid_declaration("RequiredColumns takes the name of a table as its first argument.")
             return
         columns = self.columns
         if not _are_names(columns) or not columns:
-            yield Problem.misdeclared(
-                f"RequiredColumns for {shown_name(self.table)} takes a list of columns, or types by column."
+            yield Problem.invalid_declaration(
+                f"RequiredColumns for {shown_name(self.table)} takes a list of columns, or a dict of types by column."
             )
         elif isinstance(columns, Mapping) and not all(type_ is None or _is_name(type_) for type_ in columns.values()):
-            yield Problem.misdeclared(
-                f"RequiredColumns for {shown_name(self.table)}: a type is a text like 'varchar(20)', or None."
+            yield Problem.invalid_declaration(
+                f"RequiredColumns for {shown_name(self.table)}: each type must be a string like 'varchar(20)', or None."
             )
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
@@ -159,90 +165,95 @@ class RequiredColumns(_SchemaCheck):
 
 @dataclasses.dataclass(repr=False)
 class ModelSchema(_SchemaCheck):
-    """The database has every table and column that the project's models imply, and takes what they write.
+    """A check that the database has every table and column that the models imply, and accepts the rows they write.
 
-    The models are the declaration: those that ``migrate`` makes tables for in this database. One query, however many.
+    The models for which ``migrate`` creates tables in this database are the declaration. One query checks all of them.
 
     Args:
         alias: the alias in DATABASES.
-        apps: the labels of the apps to look at; all by default.
-        exclude: what to leave out: labels of apps, ``app.Model``, tables, or ``table.column``.
-        like: the alias that the routers are asked about in place of ``alias``: for a replica, which the routers keep
-            every table out of, its primary's.
-        read_only: whether nothing is written to this database: so it is by default where ``like`` is given.
-        unmanaged: whether to look for the tables and views of unmanaged models too.
-        schemas: the schemas in which every table must exist, as for tenants; by default the search path decides.
-        sequences: whether to check that no sequence lags behind the keys of its table, on PostgreSQL: an index look-up
-            for each table, which waits for a lock on it.
-        may_be_foreign: whether a database that Django has never migrated is only degraded, because it may belong to
-            another application. Without a declaration, all databases but the default one are checked that way.
+        apps: the labels of the apps to check; all apps by default.
+        exclude: the app labels, models (``app.Model``), tables and columns (``table.column``) to leave out.
+        mirror_of: the alias to pass to the routers instead of ``alias``. For a replica, whose tables they route to the
+            primary, this is the primary's alias.
+        read_only: True if nothing is written to this database; by default, True if ``mirror_of`` is set.
+        unmanaged: True to check the tables and views of unmanaged models too.
+        schemas: the schemas in which every table must exist, such as those of tenants; by default, the search path
+            decides.
+        sequences: True to check on PostgreSQL that no sequence lags behind the keys of its table. This takes an index
+            lookup for each table, which waits if the table is locked.
+        may_be_foreign: True if a database that Django has never migrated is only degraded, because it may belong to
+            another application. Without a declaration, all databases except the default one are checked that way.
     """
 
     alias: str = "default"
     apps: Sequence[str] | None = None
     exclude: Sequence[str] = ()
-    like: str | None = None
+    mirror_of: str | None = None
     read_only: bool | None = None
     unmanaged: bool = False
     schemas: Sequence[str] | None = None
     sequences: bool = False
     may_be_foreign: bool = False
 
-    _who = "the model says"
+    _source = "the model"
     _is_handwritten = False
 
     @property
     def _is_written(self) -> bool:
-        return not (self.like is not None if self.read_only is None else self.read_only)
+        return not (self.mirror_of is not None if self.read_only is None else self.read_only)
 
     def run(self) -> Mapping[str, Evidence]:
-        """Look at the database; returns how much was looked at.
+        """Compare the database with the models, and return the number of checked tables and columns.
 
         Raises:
-            Unhealthy: the database is not as the models need it; no answer.
-            Degraded: some of what the models do will fail, or there was nothing to look at.
+            Unhealthy: the database does not have the schema that the models need.
+            Degraded: some operations of the models will fail, or there was nothing to check.
         """
         evidence = super().run()
         if not evidence["tables"]:
             raise Degraded(
-                "nothing_expected",
-                f"Nothing was looked at in database {self.alias!r}: no model has a table there.",
+                Code.NOTHING_EXPECTED,
+                f"Nothing was checked in database {self.alias!r}: no model has a table in it.",
                 fault=Fault.CONFIG,
-                hint="The routers keep every model out of it. For a replica declare "
-                f"ModelSchema({self.alias!r}, like='default'); otherwise leave this check away.",
+                hint="The database routers allow no model in it. For a replica, declare "
+                f"ModelSchema({self.alias!r}, mirror_of='default'). Otherwise, remove this check.",
                 evidence=evidence,
             )
+        if self.schemas is None and _has_tenants(self.alias):
+            return {**evidence, "tenants": "not checked: declare their schemas"}
         return evidence
 
-    def misdeclared(self) -> Iterator[Problem]:
-        """What is wrong with the declaration itself."""
+    def declaration_errors(self) -> Iterator[Problem]:
+        """Yield the problems of the declaration itself."""
         from django.apps import apps
         from django.db import connections
 
-        if self.like is not None and self.like not in connections:
-            yield Problem.misdeclared(f"ModelSchema: like={shown(self.like)} is not an alias of the DATABASES setting.")
+        if self.mirror_of is not None and self.mirror_of not in connections:
+            yield Problem.invalid_declaration(
+                f"ModelSchema: mirror_of={shown(self.mirror_of)} is not an alias of the DATABASES setting."
+            )
         for name, value in (("apps", self.apps), ("exclude", self.exclude), ("schemas", self.schemas)):
             if not _are_names(value) and not (name != "exclude" and value is None):
-                yield Problem.misdeclared(f"ModelSchema takes {name} as a list of names.")
+                yield Problem.invalid_declaration(f"ModelSchema: {name} must be a list of names.")
                 return
         if self.apps is not None:
             unknown = sorted(set(self.apps) - {config.label for config in apps.get_app_configs()})
             if unknown:
-                yield Problem.misdeclared(
+                yield Problem.invalid_declaration(
                     f"ModelSchema: these are not labels of installed apps: {', '.join(map(shown, unknown))}."
                 )
 
-    def _excused(self, connection: BaseDatabaseWrapper, outcome: Outcome) -> Outcome:
+    def _without_intended(self, connection: BaseDatabaseWrapper, outcome: Inspected) -> Inspected:
         if self._inspection is None:
             return outcome
         if self.sequences and self._is_written:
             behind = tuple(sequences_behind(connection, self._inspection.expected))
-            outcome = Outcome(in_order((*outcome.findings, *behind)), outcome.elsewhere)
-        if not any(finding.kind in _EXCUSABLE for finding in outcome.findings):
+            outcome = Inspected(in_order((*outcome.findings, *behind)), outcome.elsewhere)
+        if not any(finding.kind in _MAY_BE_INTENDED for finding in outcome.findings):
             return outcome
-        from healthguard.history import applied_migrations, hidden_changes, never_migrated
+        from healthguard.database.migration_history import applied_migrations, hidden_changes, never_migrated
 
-        missing = sum(finding.kind is Kind.TABLE_MISSING for finding in outcome.findings)
+        missing = sum(finding.kind is FindingKind.TABLE_MISSING for finding in outcome.findings)
         if missing == len(self._inspection.expected) and not outcome.elsewhere:
             if self.may_be_foreign and applied_migrations(connection) is None:
                 raise never_migrated(self.alias)
@@ -250,17 +261,17 @@ class ModelSchema(_SchemaCheck):
         try:
             changes = hidden_changes()
         except Exception:
-            # A migration cannot be imported: AppliedMigrations reports it, and nothing is excused.
+            # A migration cannot be imported. AppliedMigrations reports that, so report all findings here.
             return outcome
-        findings = (excused for finding in outcome.findings if (excused := _excused(finding, changes)) is not None)
-        return Outcome(in_order(findings), outcome.elsewhere)
+        findings = (_reclassified(finding, changes) for finding in outcome.findings)
+        return Inspected(in_order(finding for finding in findings if finding is not None), outcome.elsewhere)
 
     def _expected(self, connection: BaseDatabaseWrapper) -> Expected:
-        # Here, for this module is imported by settings, before there are models.
-        from healthguard.schema.from_models import expected_from_models
+        # Imported here because settings modules import this module before any model exists.
+        from healthguard.database.schema.from_models import expected_from_models
 
         expected = expected_from_models(
-            connection, labels=self.apps, exclude=self.exclude, like=self.like, unmanaged=self.unmanaged
+            connection, labels=self.apps, exclude=self.exclude, mirror_of=self.mirror_of, unmanaged=self.unmanaged
         )
         if self.schemas is None:
             return expected
@@ -271,18 +282,26 @@ class ModelSchema(_SchemaCheck):
         }
 
 
-_EXCUSABLE = frozenset({Kind.TABLE_MISSING, Kind.COLUMN_MISSING, Kind.TABLE_NOT_WRITABLE})
-"""The kinds that a migration may intend."""
+# The packages whose engines keep each tenant in its own schema.
+_TENANT_ENGINES = ("django_tenants.", "tenant_schemas.", "django_pgschemas.")
 
 
-def _excused(finding: Finding, changes: HiddenChanges) -> Finding | None:
-    """Return the finding as it is to be reported, considering what migrations intend; None for nothing."""
+def _has_tenants(alias: str) -> bool:
+    return str(settings_of(alias).get("ENGINE", "")).startswith(_TENANT_ENGINES)
+
+
+_MAY_BE_INTENDED = frozenset({FindingKind.TABLE_MISSING, FindingKind.COLUMN_MISSING, FindingKind.TABLE_NOT_WRITABLE})
+"""The kinds of findings that a migration may intend."""
+
+
+def _reclassified(finding: Finding, changes: HiddenChanges) -> Finding | None:
+    """Return the finding to report in view of the changes that migrations intend, or None if it is intended."""
     table = finding.table.name.lower()
     name = table if finding.column is None else f"{table}.{finding.column.lower()}"
-    if finding.kind is Kind.TABLE_NOT_WRITABLE and table in changes.views:
+    if finding.kind is FindingKind.TABLE_NOT_WRITABLE and table in changes.views:
         return None
-    if finding.kind in _EXCUSABLE and name in changes.removed:
-        return dataclasses.replace(finding, kind=Kind.REMOVED_BY_MIGRATION)
+    if finding.kind in _MAY_BE_INTENDED and name in changes.removed:
+        return dataclasses.replace(finding, kind=FindingKind.REMOVED_BY_MIGRATION)
     return finding
 
 
@@ -291,5 +310,5 @@ def _is_name(value: object) -> bool:
 
 
 def _are_names(value: object) -> bool:
-    # No generator: to look through it is to empty it, and nothing would be looked for.
+    # Reject generators: checking the names would exhaust one, and no table or column would be left to check.
     return isinstance(value, Collection) and not isinstance(value, str) and all(map(_is_name, value))

@@ -1,1 +1,1 @@
-"""A report as bytes, a file a format. They see no request."""
+"""The formats that turn a report into bytes, one module per format. They do not depend on a request."""

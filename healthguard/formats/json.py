@@ -1,4 +1,4 @@
-"""The JSON contract: ``services`` in a word each, and a section a service."""
+"""The JSON format: ``services`` with one status per service, and one section per service."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ CONTENT_TYPE = "application/json"
 
 
 class Detail(enum.Enum):
-    """How much of a report is told."""
+    """The amount of detail of a rendered report."""
 
     STATUS = enum.auto()
-    """The overall status alone."""
+    """Only the overall status."""
     SERVICES = enum.auto()
-    """A status a service."""
+    """The status of each service."""
     FULL = enum.auto()
-    """What each check found, and when."""
+    """The result of each check, and the time of its run."""
 
 
 def render(report: Report, detail: Detail) -> bytes:
-    """The body of an answer: the whole tree, or the section of the one service or group that was asked for."""
+    """Return the body of an answer: the whole tree, or the section of the requested service or group."""
     body: dict[str, Any] = {"status": report.status}
     if report.draining:
         body["draining"] = True
@@ -40,12 +40,12 @@ def render(report: Report, detail: Detail) -> bytes:
 
 
 def render_status(status: str) -> bytes:
-    """The body of an answer that is a status alone."""
+    """Return the body of an answer that consists only of a status."""
     return json.dumps({"status": status}).encode() + b"\n"
 
 
 def render_error(error: str, hint: str) -> bytes:
-    """The body of an answer that is not about health: a mistake of the caller's."""
+    """Return the body of the answer to an invalid request."""
     return json.dumps({"error": error, "hint": hint}).encode() + b"\n"
 
 
@@ -70,14 +70,14 @@ def _section(node: GroupReport | ServiceReport, report: Report, detail: Detail) 
 
 
 def _check(result: CheckResult) -> dict[str, Any]:
-    told: dict[str, Any] = {"check": result.check, "status": result.status}
+    entry: dict[str, Any] = {"check": result.check, "status": result.status}
     problem = result.problem
     if problem is not None:
-        told |= {"code": problem.code, "fault": problem.fault, "message": problem.message, "hint": problem.hint}
-        told["evidence"] = dict(problem.evidence)
+        entry |= {"code": problem.code, "fault": problem.fault, "message": problem.message, "hint": problem.hint}
+        entry["evidence"] = dict(problem.evidence)
     elif result.evidence:
-        told["evidence"] = dict(result.evidence)
-    return told
+        entry["evidence"] = dict(result.evidence)
+    return entry
 
 
 def _iso(moment: datetime.datetime) -> str:

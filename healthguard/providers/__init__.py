@@ -1,30 +1,29 @@
-"""What healthguard knows of each AI provider, as data, and how a provider's answer about a key is read."""
+"""AI providers as data, and the verification of keys at a provider."""
 
 from healthguard.providers.catalog import (
-    DISTINCTIVE_PREFIXES,
     PROVIDERS,
+    UNIQUE_PREFIXES,
     is_name,
     provider_of,
 )
 from healthguard.providers.declaration import provider_flaws
-from healthguard.providers.provider import BEARER, Answers, Place, Provider, Request
+from healthguard.providers.provider import BEARER, Provider, ProviderEndpoint, ResponseRule, VerificationRequest
 from healthguard.providers.switches import Switch
 from healthguard.providers.verdict import Verdict
-from healthguard.providers.verification import Verification, verify
+from healthguard.providers.verification import Verification
 
 __all__ = [
     "BEARER",
-    "DISTINCTIVE_PREFIXES",
     "PROVIDERS",
-    "Answers",
-    "Place",
+    "UNIQUE_PREFIXES",
     "Provider",
-    "Request",
+    "ProviderEndpoint",
+    "ResponseRule",
     "Switch",
     "Verdict",
     "Verification",
+    "VerificationRequest",
     "is_name",
     "provider_flaws",
     "provider_of",
-    "verify",
 ]

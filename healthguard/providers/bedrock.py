@@ -1,4 +1,4 @@
-"""Amazon Bedrock's short keys, which hold the URL that they stand for, and so tell when they expire."""
+"""The expiry of Amazon Bedrock's short-term keys, which is part of the key."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _PREFIX = "bedrock-api-key-"
 
 
 def expires_at(key: str) -> datetime.datetime | None:
-    """When ``key`` expires (UTC); None for a long-lived one, and for one that cannot be read.
+    """Return the time at which ``key`` expires (UTC); None for a long-term key, and for a key that cannot be decoded.
 
-    https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-how.html: a presigned URL without its scheme.
+    A short-term key contains a presigned URL without its scheme:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-how.html
     """
     if not key.startswith(_PREFIX):
         return None

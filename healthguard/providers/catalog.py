@@ -1,17 +1,15 @@
-"""The providers, a row each.
+"""The catalog of AI providers.
 
-What a row says comes from the provider's documentation and its own Python SDK, and from the rules of TruffleHog,
-gitleaks, betterleaks and Kingfisher, which agree on the forms of most keys.
+The entries follow each provider's documentation and Python SDK, and the rules of TruffleHog, gitleaks, betterleaks and
+Kingfisher, which agree on the formats of most keys.
 """
 
 from __future__ import annotations
 
 import difflib
 
-from healthguard import values
-from healthguard.declared import is_showable
 from healthguard.providers.bedrock import expires_at
-from healthguard.providers.provider import BEARER, Answers, Provider, Request
+from healthguard.providers.provider import BEARER, Provider, ResponseRule, VerificationRequest
 from healthguard.providers.switches import (
     ANTHROPIC_SWITCHES,
     AZURE_SWITCHES,
@@ -22,13 +20,15 @@ from healthguard.providers.switches import (
     REPLICATE_SWITCHES,
 )
 from healthguard.providers.verdict import Verdict
+from healthguard.secret_values import values
+from healthguard.secret_values.showable import is_showable
 
 _ANTHROPIC_VERSION = {"anthropic-version": "2023-06-01"}
 _ANTHROPIC_KEY = {"x-api-key": "{key}", **_ANTHROPIC_VERSION}
 _ANTHROPIC_BEARER = {**BEARER, **_ANTHROPIC_VERSION}
 
-# https://docs.anthropic.com/en/api/errors: an invalid key is 401 authentication_error; 400 also covers spending
-# limits and disabled organisations and so never means a bad key.
+# https://docs.anthropic.com/en/api/errors: an invalid key is 401 authentication_error. 400 also covers spending limits
+# and disabled organizations, so it never means an invalid key.
 ANTHROPIC = Provider(
     name="anthropic",
     title="Anthropic",
@@ -39,27 +39,27 @@ ANTHROPIC = Provider(
     specimens=("sk-ant-api03-{93}AA", "sk-ant-admin01-{93}AA", "sk-ant-oat01-{93}AA"),
     switches=ANTHROPIC_SWITCHES,
     prefixes=("sk-ant-api03-", "sk-ant-admin01-", "sk-ant-oat01-", "sk-ant-"),
-    distinctive=("sk-ant-",),
-    request=Request("/v1/models", _ANTHROPIC_KEY),
+    unique_prefixes=("sk-ant-",),
+    request=VerificationRequest("/v1/models", _ANTHROPIC_KEY),
     requests_by_prefix={
-        "sk-ant-admin01-": Request("/v1/organizations/me", _ANTHROPIC_KEY),
-        "sk-ant-oat01-": Request("/v1/models", {**_ANTHROPIC_BEARER, "anthropic-beta": "oauth-2025-04-20"}),
+        "sk-ant-admin01-": VerificationRequest("/v1/organizations/me", _ANTHROPIC_KEY),
+        "sk-ant-oat01-": VerificationRequest("/v1/models", {**_ANTHROPIC_BEARER, "anthropic-beta": "oauth-2025-04-20"}),
     },
-    requests_by_variable={"ANTHROPIC_AUTH_TOKEN": Request("/v1/models", _ANTHROPIC_BEARER)},
-    # An admin key is answered with the organisation.
-    proofs=("data[]", "id"),
-    answers=(
-        Answers(Verdict.REJECTED, 401, "error.type", "authentication_error"),
-        Answers(Verdict.NO_FUNDS, 400, "error.message", ".*(credit balance|spend(ing)? limit|usage limits?).*"),
-        Answers(Verdict.RESTRICTED, 400, "error.message", ".*organi[sz]ation has been disabled.*"),
-        Answers(Verdict.REJECTED, 403, "error.message", ".*token has been revoked.*"),
-        Answers(Verdict.RESTRICTED, 403, "error.type", "permission_error"),
-        Answers(Verdict.NO_FUNDS, 429, "error.message", ".*(spend(ing)? limit|spend cap|credit balance).*"),
+    requests_by_variable={"ANTHROPIC_AUTH_TOKEN": VerificationRequest("/v1/models", _ANTHROPIC_BEARER)},
+    # The response to an admin key is the organization, which has an id.
+    success_fields=("data[]", "id"),
+    response_rules=(
+        ResponseRule(Verdict.REJECTED, 401, "error.type", "authentication_error"),
+        ResponseRule(Verdict.NO_FUNDS, 400, "error.message", ".*(credit balance|spend(ing)? limit|usage limits?).*"),
+        ResponseRule(Verdict.RESTRICTED, 400, "error.message", ".*organi[sz]ation has been disabled.*"),
+        ResponseRule(Verdict.REJECTED, 403, "error.message", ".*token has been revoked.*"),
+        ResponseRule(Verdict.RESTRICTED, 403, "error.type", "permission_error"),
+        ResponseRule(Verdict.NO_FUNDS, 429, "error.message", ".*(spend(ing)? limit|spend cap|credit balance).*"),
     ),
 )
 
-# OpenAI reports missing scopes, a wrong data residency host and a blocked address as 401 too; only invalid_api_key
-# means a bad key. A country it does not serve is 403: it says nothing of the key.
+# OpenAI also responds with 401 to missing scopes, a wrong data residency host and a blocked address. Only
+# invalid_api_key means an invalid key. 403 means an unsupported country and is unrelated to the key.
 _OPENAI_RESTRICTED = ".*(missing scopes|insufficient permissions|ip .*not authorized|member of an organization).*"
 _OPENAI_BODIES = r"([\w-]{74}T3BlbkFJ[\w-]{74}|[\w-]{58}T3BlbkFJ[\w-]{58}|[\w-]{20}T3BlbkFJ[\w-]{20})"
 
@@ -76,16 +76,16 @@ OPENAI = Provider(
     specimens=("sk-proj-{74}T3BlbkFJ{74}", "sk-admin-{58}T3BlbkFJ{58}"),
     switches=OPENAI_SWITCHES,
     prefixes=("sk-proj-", "sk-svcacct-", "sk-admin-", "sk-service-", "sk-None-", "sk-"),
-    distinctive=("sk-proj-", "sk-svcacct-", "sk-admin-"),
-    requests_by_prefix={"sk-admin-": Request("/organization/admin_api_keys")},
-    answers=(
-        Answers(Verdict.REJECTED, 401, "error.code", "invalid_api_key"),
-        Answers(Verdict.RESTRICTED, 401, "error.code", "incorrect_hostname|ip_not_authorized|missing_scope"),
-        # The error itself is a text now and then.
-        *(Answers(Verdict.RESTRICTED, 401, field, _OPENAI_RESTRICTED) for field in ("error.message", "error")),
-        Answers(Verdict.UNKNOWN, 401),
-        Answers(Verdict.UNKNOWN, 403, "error.code", "unsupported_country_region_territory"),
-        Answers(Verdict.RESTRICTED, 403, "error.message", ".*(missing scopes|insufficient permissions).*"),
+    unique_prefixes=("sk-proj-", "sk-svcacct-", "sk-admin-"),
+    requests_by_prefix={"sk-admin-": VerificationRequest("/organization/admin_api_keys")},
+    response_rules=(
+        ResponseRule(Verdict.REJECTED, 401, "error.code", "invalid_api_key"),
+        ResponseRule(Verdict.RESTRICTED, 401, "error.code", "incorrect_hostname|ip_not_authorized|missing_scope"),
+        # "error" is sometimes a string instead of an object.
+        *(ResponseRule(Verdict.RESTRICTED, 401, field, _OPENAI_RESTRICTED) for field in ("error.message", "error")),
+        ResponseRule(Verdict.UNKNOWN, 401),
+        ResponseRule(Verdict.UNKNOWN, 403, "error.code", "unsupported_country_region_territory"),
+        ResponseRule(Verdict.RESTRICTED, 403, "error.message", ".*(missing scopes|insufficient permissions).*"),
     ),
 )
 
@@ -97,12 +97,12 @@ AZURE_OPENAI = Provider(
     formats=(r"[0-9a-f]{32}", r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{14}AAABACOG[A-Za-z0-9]{4}"),
     specimens=("{32}",),
     switches=AZURE_SWITCHES,
-    request=Request("/openai/models?api-version=2024-10-21", {"api-key": "{key}"}),
-    # A token of the directory, which OpenAI's client sends there as a Bearer token.
-    requests_by_prefix={"eyJ": Request("/openai/models?api-version=2024-10-21")},
-    # A 403 is the resource's network rules.
-    answers=(Answers(Verdict.UNKNOWN, 403),),
-    rejected_hint="This key and this endpoint do not belong together: look at both, for each resource has its own.",
+    request=VerificationRequest("/openai/models?api-version=2024-10-21", {"api-key": "{key}"}),
+    # A Microsoft Entra ID token, which OpenAI's client sends as a Bearer token.
+    requests_by_prefix={"eyJ": VerificationRequest("/openai/models?api-version=2024-10-21")},
+    # 403 is caused by the network rules of the resource, not by the key.
+    response_rules=(ResponseRule(Verdict.UNKNOWN, 403),),
+    rejected_hint="Check that the key and the endpoint belong together; each Azure resource has its own pair.",
 )
 
 GEMINI = Provider(
@@ -116,16 +116,16 @@ GEMINI = Provider(
     specimens=("AQ.Ab8RN6{44}",),
     switches=GEMINI_SWITCHES,
     prefixes=("AQ.Ab8RN6", "AIza"),
-    distinctive=("AQ.Ab8RN6", "AIza"),
-    request=Request("/v1beta/models", {"x-goog-api-key": "{key}"}),
-    proofs=("models[]",),
-    answers=(
-        Answers(Verdict.REJECTED, 400, "error.details.reason", "API_KEY_INVALID"),
-        Answers(Verdict.REJECTED, 403, "error.message", ".*reported as leaked.*"),
-        Answers(Verdict.RESTRICTED, 403, "error.details.reason", "API_KEY_.*_BLOCKED|SERVICE_DISABLED"),
-        Answers(Verdict.UNKNOWN, 401, "error.details.reason", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+    unique_prefixes=("AQ.Ab8RN6", "AIza"),
+    request=VerificationRequest("/v1beta/models", {"x-goog-api-key": "{key}"}),
+    success_fields=("models[]",),
+    response_rules=(
+        ResponseRule(Verdict.REJECTED, 400, "error.details.reason", "API_KEY_INVALID"),
+        ResponseRule(Verdict.REJECTED, 403, "error.message", ".*reported as leaked.*"),
+        ResponseRule(Verdict.RESTRICTED, 403, "error.details.reason", "API_KEY_.*_BLOCKED|SERVICE_DISABLED"),
+        ResponseRule(Verdict.UNKNOWN, 401, "error.details.reason", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
     ),
-    rejected_hint="Does it begin with AIza? Such keys are not taken any more since September 2026.",
+    rejected_hint="If the key starts with AIza, replace it; Google has not accepted such keys since September 2026.",
 )
 
 MISTRAL = Provider(
@@ -146,16 +146,16 @@ COHERE = Provider(
     base_url_variables=("CO_API_URL",),
     formats=(r"[A-Za-z0-9]{40}",),
     specimens=("{40}",),
-    request=Request("/v1/check-api-key", method="POST"),
-    proofs=(),
-    answers=(
-        Answers(Verdict.REAL, 200, "valid", "true"),
-        Answers(Verdict.REJECTED, 200, "valid", "false"),
-        Answers(Verdict.REJECTED, 498),
+    request=VerificationRequest("/v1/check-api-key", method="POST"),
+    success_fields=(),
+    response_rules=(
+        ResponseRule(Verdict.VALID, 200, "valid", "true"),
+        ResponseRule(Verdict.REJECTED, 200, "valid", "false"),
+        ResponseRule(Verdict.REJECTED, 498),
     ),
 )
 
-# Its edge refuses what looks like a library's default client: 403, "error code: 1010".
+# Groq's edge rejects the default User-Agent of HTTP libraries with 403, "error code: 1010".
 GROQ = Provider(
     name="groq",
     title="Groq",
@@ -165,8 +165,8 @@ GROQ = Provider(
     formats=(r"gsk_[A-Za-z0-9]{52}",),
     specimens=("gsk_{52}",),
     prefixes=("gsk_",),
-    distinctive=("gsk_",),
-    request=Request("/openai/v1/models"),
+    unique_prefixes=("gsk_",),
+    request=VerificationRequest("/openai/v1/models"),
 )
 
 DEEPSEEK = Provider(
@@ -177,9 +177,9 @@ DEEPSEEK = Provider(
     formats=(r"sk-[a-z0-9]{32}",),
     specimens=("sk-{32}",),
     prefixes=("sk-",),
-    request=Request("/user/balance"),
-    proofs=("is_available",),
-    answers=(Answers(Verdict.NO_FUNDS, 200, "is_available", "false"),),
+    request=VerificationRequest("/user/balance"),
+    success_fields=("is_available",),
+    response_rules=(ResponseRule(Verdict.NO_FUNDS, 200, "is_available", "false"),),
 )
 
 XAI = Provider(
@@ -190,21 +190,21 @@ XAI = Provider(
     formats=(r"xai-[\w-]{70,120}",),
     specimens=("xai-{80}",),
     prefixes=("xai-",),
-    distinctive=("xai-",),
-    request=Request("/api-key"),
-    proofs=("api_key_id", "redacted_api_key"),
-    answers=(
-        *(Answers(Verdict.REJECTED, 200, field, "true") for field in ("api_key_blocked", "api_key_disabled")),
-        Answers(Verdict.REJECTED, 200, "team_blocked", "true"),
-        # An edge's 400 has no such body.
-        Answers(Verdict.REJECTED, 400, "error", is_explicit=False),
-        # A team without credit is told so as forbidden.
-        *(Answers(Verdict.NO_FUNDS, status, "error", ".*(credits|spending limit).*") for status in (403, 429)),
-        Answers(Verdict.RESTRICTED, 403, "code", ".*permission.*"),
+    unique_prefixes=("xai-",),
+    request=VerificationRequest("/api-key"),
+    success_fields=("api_key_id", "redacted_api_key"),
+    response_rules=(
+        *(ResponseRule(Verdict.REJECTED, 200, field, "true") for field in ("api_key_blocked", "api_key_disabled")),
+        ResponseRule(Verdict.REJECTED, 200, "team_blocked", "true"),
+        # A 400 from an edge server has no such body.
+        ResponseRule(Verdict.REJECTED, 400, "error", is_explicit=False),
+        # A team without credit gets 403.
+        *(ResponseRule(Verdict.NO_FUNDS, status, "error", ".*(credits|spending limit).*") for status in (403, 429)),
+        ResponseRule(Verdict.RESTRICTED, 403, "code", ".*permission.*"),
     ),
 )
 
-# Its list of models is public: a bogus key gets a 200.
+# OpenRouter's list of models is public: an invalid key gets 200.
 OPENROUTER = Provider(
     name="openrouter",
     title="OpenRouter",
@@ -213,10 +213,10 @@ OPENROUTER = Provider(
     formats=(r"sk-or-v1-[0-9a-f]{64}",),
     specimens=("sk-or-v1-{64}",),
     prefixes=("sk-or-v1-",),
-    distinctive=("sk-or-",),
-    request=Request("/key"),
-    proofs=("data.label", "data.usage"),
-    answers=(Answers(Verdict.NO_FUNDS, 200, "data.limit_remaining", r"0(\.0+)?|-.*"),),
+    unique_prefixes=("sk-or-",),
+    request=VerificationRequest("/key"),
+    success_fields=("data.label", "data.usage"),
+    response_rules=(ResponseRule(Verdict.NO_FUNDS, 200, "data.limit_remaining", r"0(\.0+)?|-.*"),),
 )
 
 TOGETHER = Provider(
@@ -228,10 +228,10 @@ TOGETHER = Provider(
     formats=(r"tgp_v1_[\w-]{43}", r"[0-9a-f]{64}"),
     specimens=("tgp_v1_{43}",),
     prefixes=("tgp_v1_",),
-    distinctive=("tgp_v1_",),
-    proofs=("[]", "data[]"),
-    # It calls an input that is too long forbidden.
-    answers=(Answers(Verdict.UNKNOWN, 403),),
+    unique_prefixes=("tgp_v1_",),
+    success_fields=("[]", "data[]"),
+    # Together also responds with 403 to an input that is too long.
+    response_rules=(ResponseRule(Verdict.UNKNOWN, 403),),
 )
 
 FIREWORKS = Provider(
@@ -242,7 +242,7 @@ FIREWORKS = Provider(
     formats=(r"fw_[A-Za-z0-9]{24}",),
     specimens=("fw_{24}",),
     prefixes=("fw_",),
-    answers=(Answers(Verdict.UNKNOWN, 403), Answers(Verdict.RESTRICTED, 412)),
+    response_rules=(ResponseRule(Verdict.UNKNOWN, 403), ResponseRule(Verdict.RESTRICTED, 412)),
 )
 
 PERPLEXITY = Provider(
@@ -254,9 +254,9 @@ PERPLEXITY = Provider(
     formats=(r"pplx-[A-Za-z0-9]{48}",),
     specimens=("pplx-{48}",),
     prefixes=("pplx-",),
-    distinctive=("pplx-",),
-    request=Request("/v1/async/sonar"),
-    proofs=("requests[]",),
+    unique_prefixes=("pplx-",),
+    request=VerificationRequest("/v1/async/sonar"),
+    success_fields=("requests[]",),
 )
 
 HUGGINGFACE = Provider(
@@ -270,10 +270,10 @@ HUGGINGFACE = Provider(
     specimens=("hf_{34}",),
     switches=HUGGINGFACE_SWITCHES,
     prefixes=("hf_", "api_org_"),
-    distinctive=("hf_", "api_org_"),
-    request=Request("/api/whoami-v2"),
-    proofs=("name",),
-    # It limits the rate of this very request strictly.
+    unique_prefixes=("hf_", "api_org_"),
+    request=VerificationRequest("/api/whoami-v2"),
+    success_fields=("name",),
+    # Hugging Face has a strict rate limit for this request.
     ttl=3600.0,
 )
 
@@ -287,10 +287,10 @@ REPLICATE = Provider(
     specimens=("r8_{37}",),
     switches=REPLICATE_SWITCHES,
     prefixes=("r8_",),
-    distinctive=("r8_",),
-    request=Request("/account"),
-    proofs=("username",),
-    answers=(Answers(Verdict.RESTRICTED, 403, "detail", ".*permission.*"),),
+    unique_prefixes=("r8_",),
+    request=VerificationRequest("/account"),
+    success_fields=("username",),
+    response_rules=(ResponseRule(Verdict.RESTRICTED, 403, "detail", ".*permission.*"),),
 )
 
 BEDROCK = Provider(
@@ -302,13 +302,16 @@ BEDROCK = Provider(
     specimens=("ABSK{132}",),
     switches=BEDROCK_SWITCHES,
     prefixes=("ABSK", "bedrock-api-key-"),
-    distinctive=("ABSK", "bedrock-api-key-"),
-    request=Request("/foundation-models"),
-    proofs=("modelSummaries[]",),
-    # A key of another region is refused as a wrong one is; one that lacks a right is not.
-    answers=(
-        *(Answers(Verdict.RESTRICTED, 403, field, ".*not authorized to perform.*") for field in ("message", "Message")),
-        Answers(Verdict.UNKNOWN, 403),
+    unique_prefixes=("ABSK", "bedrock-api-key-"),
+    request=VerificationRequest("/foundation-models"),
+    success_fields=("modelSummaries[]",),
+    # A key for another region gets the same response as an invalid key. A key without permission gets a message.
+    response_rules=(
+        *(
+            ResponseRule(Verdict.RESTRICTED, 403, field, ".*not authorized to perform.*")
+            for field in ("message", "Message")
+        ),
+        ResponseRule(Verdict.UNKNOWN, 403),
     ),
     expires_at=expires_at,
 )
@@ -321,10 +324,10 @@ VOYAGE = Provider(
     formats=(r"(pa|al)-[\w-]{43}",),
     specimens=("pa-{43}", "al-{43}"),
     prefixes=("pa-", "al-"),
-    request=Request("/files"),
-    # Those of MongoDB Atlas are asked about there.
-    requests_by_prefix={"al-": Request("/files", base_url="https://ai.mongodb.com/v1")},
-    answers=(Answers(Verdict.UNKNOWN, 403),),
+    request=VerificationRequest("/files"),
+    # Keys from MongoDB Atlas are verified at MongoDB.
+    requests_by_prefix={"al-": VerificationRequest("/files", base_url="https://ai.mongodb.com/v1")},
+    response_rules=(ResponseRule(Verdict.UNKNOWN, 403),),
 )
 
 ELEVENLABS = Provider(
@@ -335,12 +338,12 @@ ELEVENLABS = Provider(
     formats=(r"sk_[a-f0-9]{48}", r"[0-9a-f]{32}"),
     specimens=("sk_{48}",),
     prefixes=("sk_",),
-    request=Request("/v1/user", {"xi-api-key": "{key}"}),
-    proofs=("user_id", "subscription"),
-    answers=(
-        Answers(Verdict.REJECTED, 401, "detail.status", "invalid_api_key"),
-        Answers(Verdict.RESTRICTED, 401, "detail.status", "missing_permissions|detected_unusual_activity"),
-        *(Answers(Verdict.NO_FUNDS, status, "detail.status", "quota_exceeded") for status in (400, 401)),
+    request=VerificationRequest("/v1/user", {"xi-api-key": "{key}"}),
+    success_fields=("user_id", "subscription"),
+    response_rules=(
+        ResponseRule(Verdict.REJECTED, 401, "detail.status", "invalid_api_key"),
+        ResponseRule(Verdict.RESTRICTED, 401, "detail.status", "missing_permissions|detected_unusual_activity"),
+        *(ResponseRule(Verdict.NO_FUNDS, status, "detail.status", "quota_exceeded") for status in (400, 401)),
     ),
 )
 
@@ -354,40 +357,42 @@ PROVIDERS: dict[str, Provider] = {
 
 _MAX_NAME = 20
 _MIN_KEY = 20
-DISTINCTIVE_PREFIXES = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.distinctive)
+UNIQUE_PREFIXES = tuple(prefix for provider in PROVIDERS.values() for prefix in provider.unique_prefixes)
+"""The key prefixes that identify one provider."""
 
 
 def provider_named(name: object) -> Provider | None:
-    """The provider that a declaration calls ``name``."""
+    """Return the provider with the given name; None if there is none."""
     return PROVIDERS.get(name) if isinstance(name, str) else None
 
 
-def no_provider(given: object, otherwise: str) -> tuple[str, str]:
-    """What to say, and to advise, where ``given`` names no provider.
+def unknown_provider_texts(declared: object, fallback_message: str) -> tuple[str, str]:
+    """Return the message and the hint for an unknown provider.
 
     Args:
-        given: what was declared. It may be a key, by mistake: what cannot be a name is not shown.
-        otherwise: what to say then.
+        declared: the declared value. It is shown only if it can be a name, because it may be a key by mistake.
+        fallback_message: the message if the value cannot be shown.
     """
-    is_name = isinstance(given, str) and len(given) <= _MAX_NAME and is_showable(given)
-    near = difflib.get_close_matches(str(given), PROVIDERS, 1)
+    can_be_name = isinstance(declared, str) and len(declared) <= _MAX_NAME and is_showable(declared)
+    is_shown = can_be_name and not has_known_format(str(declared))
+    similar = difflib.get_close_matches(str(declared), PROVIDERS, 1)
     return (
-        f"There is no AI provider {given!r}." if is_name and not has_a_form(str(given)) else otherwise,
-        f"{f'Did you mean {near[0]!r}? ' if near else ''}Known are: {', '.join(sorted(PROVIDERS))}.",
+        f"{declared!r} is not a known AI provider." if is_shown else fallback_message,
+        f"{f'Did you mean {similar[0]!r}? ' if similar else ''}Known providers: {', '.join(sorted(PROVIDERS))}.",
     )
 
 
 def is_name(text: str) -> bool:
-    """Whether ``text`` can be a name, and is no key that was put in its place by mistake."""
-    is_key = text.startswith(DISTINCTIVE_PREFIXES) and len(text) >= _MIN_KEY
-    return values.is_plain_name(text) and not is_key and not has_a_form(text)
+    """Return True if ``text`` can be a name, and is not a key that was passed instead of one by mistake."""
+    is_key = text.startswith(UNIQUE_PREFIXES) and len(text) >= _MIN_KEY
+    return values.is_plain_name(text) and not is_key and not has_known_format(text)
 
 
-def has_a_form(text: str) -> bool:
-    """Whether some provider's keys look like ``text``: those of letters and digits alone could be names."""
+def has_known_format(text: str) -> bool:
+    """Return True if ``text`` has a key format of the catalog; some consist of letters and digits, as names do."""
     return any(provider.formats and provider.has_format(text) for provider in PROVIDERS.values())
 
 
 def provider_of(key: str) -> Provider | None:
-    """The provider whose distinctive prefix ``key`` has. Prefixes that several share, like sk-, tell nothing."""
-    return next((provider for provider in PROVIDERS.values() if key.startswith(provider.distinctive)), None)
+    """Return the provider to which the prefix of ``key`` is unique; None if several share it, as with ``sk-``."""
+    return next((provider for provider in PROVIDERS.values() if key.startswith(provider.unique_prefixes)), None)

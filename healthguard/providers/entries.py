@@ -1,4 +1,4 @@
-"""Entries of a shared cache: signed text, so that whoever writes into the cache cannot make one up."""
+"""The entries of a shared cache. They are signed text, so that write access to the cache is not enough to forge one."""
 
 from __future__ import annotations
 
@@ -9,71 +9,83 @@ from typing import Any
 
 from django.core import signing
 
-from healthguard.providers.verdict import TELLS_OF_KEY, Verdict
+from healthguard.providers.verdict import CONCLUSIVE, Verdict
 from healthguard.providers.verification import Verification
 
 MAX_ENTRY_CHARACTERS = 8192
+"""The maximum length of an entry (characters)."""
 _MAX_TEXT = 300
 _CLOCK_SKEW = 60.0
-"""The largest difference between the clocks of a fleet's machines (seconds)."""
+"""The maximum difference between the clocks of a fleet's machines (seconds)."""
 _MAX_NUMBER = 1e12
 
 
-def write_entry(name: str, verification: Verification, good_at: float | None, hold: float) -> str:
-    """Return what came of asking as signed text.
+def write_entry(verification_id: str, verification: Verification, last_verified_at: float | None, ttl: float) -> str:
+    """Return a verification as signed text.
 
     Args:
-        name: the name of the question. The entry is valid for no other.
-        verification: what came of asking.
-        good_at: when the provider last knew the key (``time.time()`` seconds); None if it never did.
-        hold: how long the entry is valid (seconds).
+        verification_id: the ID of the verification. The entry is valid only for this ID.
+        verification: the verification.
+        last_verified_at: the time at which the provider last accepted the key (``time.time()`` seconds); None if it
+            never did.
+        ttl: the time for which the entry is valid (seconds).
     """
-    fields = dataclasses.asdict(verification) | {"good_at": good_at, "written_at": time.time(), "hold": hold}
-    return signing.dumps(fields, salt=_salt(name))
+    fields = dataclasses.asdict(verification) | {
+        "last_verified_at": last_verified_at,
+        "written_at": time.time(),
+        "hold": ttl,
+    }
+    return signing.dumps(fields, salt=_salt(verification_id))
 
 
-def read_entry(name: str, entry: object, ttl: float) -> tuple[Verification, float | None] | None:
-    """Return what another process wrote, and when the provider last knew the key; None for anything else.
+def read_entry(verification_id: str, entry: object, ttl: float) -> tuple[Verification, float | None] | None:
+    """Return the verification in an entry, and the time at which the provider last accepted the key.
+
+    Return None if this project did not sign the entry, or if the entry has expired.
 
     Args:
-        name: the name of the question.
-        entry: what is in the cache. Others may have written it.
-        ttl: how old an answer about the key may be for this process (seconds).
+        verification_id: the ID of the verification.
+        entry: the value in the cache. It is not trusted, because other programs may have written it.
+        ttl: the maximum age of a conclusive verification for this process (seconds).
     """
-    # Not a subclass, which may run code of its own.
+    # Subclasses of str are rejected, because their methods could run any code.
     if type(entry) is not str or len(entry) > MAX_ENTRY_CHARACTERS:
         return None
     try:
-        fields = signing.loads(entry, salt=_salt(name))
+        fields = signing.loads(entry, salt=_salt(verification_id))
     except (signing.BadSignature, ValueError):
         return None
-    return _rebuild(fields, ttl)
+    return _parse_fields(fields, ttl)
 
 
-def _rebuild(fields: Any, ttl: float) -> tuple[Verification, float | None] | None:
-    """Return the fields of an entry if each is of its type and the entry has not expired."""
+def _parse_fields(fields: Any, ttl: float) -> tuple[Verification, float | None] | None:
+    """Return the content of an entry if each field has the right type and the entry has not expired; else None."""
     match fields:
         case {
             "verdict": str(verdict),
             "reason": str(reason),
             "host": str(host),
             "http_status": status,
-            "good_at": good_at,
+            "last_verified_at": last_verified_at,
             "written_at": written_at,
-            "hold": hold,
+            "hold": entry_ttl,
         }:
-            is_known = verdict in set(Verdict) and len(reason) <= _MAX_TEXT and len(host) <= _MAX_TEXT
+            has_texts = verdict in set(Verdict) and len(reason) <= _MAX_TEXT and len(host) <= _MAX_TEXT
             has_status = status is None or (type(status) is int and 100 <= status <= 999)
-            has_good_at = good_at is None or (_is_number(good_at) and 0 < good_at <= time.time() + _CLOCK_SKEW)
-            if not (is_known and has_status and has_good_at and _is_number(written_at) and _is_number(hold)):
+            has_last_verified_at = last_verified_at is None or (
+                _is_number(last_verified_at) and 0 < last_verified_at <= time.time() + _CLOCK_SKEW
+            )
+            if not (
+                has_texts and has_status and has_last_verified_at and _is_number(written_at) and _is_number(entry_ttl)
+            ):
                 return None
-            # A pause that the provider has asked for may be longer than the ttl.
-            limit = min(hold, ttl) if Verdict(verdict) in TELLS_OF_KEY else hold
-            # An old entry that somebody writes again has expired.
-            if not -_CLOCK_SKEW <= time.time() - written_at <= limit + _CLOCK_SKEW:
+            # A pause that the provider requested (Retry-After) may be longer than the ttl.
+            max_age = min(entry_ttl, ttl) if Verdict(verdict) in CONCLUSIVE else entry_ttl
+            # The age is signed, so an old entry that is written into the cache again stays expired.
+            if not -_CLOCK_SKEW <= time.time() - written_at <= max_age + _CLOCK_SKEW:
                 return None
             is_empty = fields.get("is_empty") is True
-            return Verification(Verdict(verdict), reason, host, status, is_empty=is_empty), good_at
+            return Verification(Verdict(verdict), reason, host, status, is_empty=is_empty), last_verified_at
     return None
 
 
@@ -81,5 +93,5 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_NUMBER
 
 
-def _salt(name: str) -> str:
-    return f"healthguard.providers.entries:{json.dumps(name)}"
+def _salt(verification_id: str) -> str:
+    return f"healthguard.providers.entries:{json.dumps(verification_id)}"

@@ -1,14 +1,14 @@
-"""The hosts of the catalog's providers: a base URL at one of them is asked as that provider."""
+"""The hosts of the providers in the catalog. A key for a base URL at one of them is verified as that provider's key."""
 
 from __future__ import annotations
 
 import re
 
-from healthguard.calling import Target
+from healthguard.http_client import Target
 from healthguard.providers.catalog import PROVIDERS
 from healthguard.providers.provider import TEMPLATE, Provider
 
-# The domains below which a provider answers at api.…, at the regions of it, or at …api.….
+# The domains of the providers whose hosts have a label like "api" below the domain, with or without a region.
 _DOMAINS = {
     "anthropic": ("anthropic.com",),
     "openai": ("openai.com",),
@@ -26,8 +26,8 @@ _DOMAINS = {
 }
 _API = r"(?:[\w-]+\.)*(?:[\w-]+-)?api(?:-[\w-]+)?(?:\.[\w-]+)*\."
 
-# Other hosts, as regular expressions; where to ask instead, if that is another host of the same provider. There \1
-# stands for what the first group has matched: a region.
+# Other hosts, as regular expressions, and the base URL at which a key is verified, if that is another host of the same
+# provider. In it, \1 is the first group of the match: a region.
 _HOSTS: tuple[tuple[str, str, str], ...] = (
     ("openrouter", r"(?:[\w-]+\.)*openrouter\.ai", ""),
     ("gemini", r"(?:[\w-]+\.)*generativelanguage\.googleapis\.com", ""),
@@ -46,7 +46,7 @@ _HOSTS: tuple[tuple[str, str, str], ...] = (
 )
 
 _PATTERNS = [
-    *((name, re.compile(pattern, re.ASCII), elsewhere) for name, pattern, elsewhere in _HOSTS),
+    *((name, re.compile(pattern, re.ASCII), verification_url) for name, pattern, verification_url in _HOSTS),
     *(
         (name, re.compile(_API + re.escape(domain), re.ASCII), "")
         for name, domains in _DOMAINS.items()
@@ -56,22 +56,23 @@ _PATTERNS = [
 
 
 def provider_at(base_url: str) -> tuple[Provider, str] | None:
-    """Return the catalog's provider whose host ``base_url`` names, and the base URL to ask it at; None for any other.
+    """Return the provider whose host is in ``base_url``, and the base URL at which to verify its keys.
 
-    The base URL has the scheme, the user, the host and the port of the given one, and the path of the catalog's: the
-    same host may speak as another provider does below other paths.
+    Return None if the host does not belong to a provider in the catalog. The returned base URL has the scheme, user,
+    host and port of ``base_url``, and the path of the catalog, because the same host may serve another provider's API
+    at other paths.
     """
     try:
-        # As the call itself reads it, so that both mean the same host.
+        # Parsed in the same way as for the request, so that both use the same host.
         url = Target.over_network(base_url, "").url
     except ValueError:
         return None
     host = url.host.rstrip(".").lower()
-    for name, pattern, elsewhere in _PATTERNS:
+    for name, pattern, verification_url in _PATTERNS:
         if match := pattern.fullmatch(host):
             provider = PROVIDERS[name]
-            if elsewhere:
-                return provider, match.expand(elsewhere)
+            if verification_url:
+                return provider, match.expand(verification_url)
             path = TEMPLATE.sub("x", provider.base_url).partition("://")[2].partition("/")[2]
             return provider, str(url.copy_with(raw_path=f"/{path}".encode(), fragment=None)).rstrip("/")
     return None

@@ -1,4 +1,4 @@
-"""What is wrong with a key, wherever it comes from: by its looks, and by what the provider says of it."""
+"""The problems of a key, from any source: those that its value shows, and those that the provider reports."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from healthguard import values
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers.catalog import DISTINCTIVE_PREFIXES, provider_of
-from healthguard.providers.provider import Place, Provider
-from healthguard.providers.verdict import KNOWS_KEY, Verdict
+from healthguard.providers.catalog import UNIQUE_PREFIXES, provider_of
+from healthguard.providers.provider import Provider, ProviderEndpoint
+from healthguard.providers.verdict import PROVEN, Verdict
 from healthguard.providers.verification import Verification
-from healthguard.status import Evidence, Fault, Problem
+from healthguard.secret_values import values
+from healthguard.status import Code, Evidence, Fault, Problem
 
-# What Ollama, vLLM, LM Studio, llama.cpp and LocalAI tell their users to send, because clients insist on a key.
+# The values that Ollama, vLLM, LM Studio, llama.cpp and LocalAI document for clients that require a key.
 _KEYLESS = re.compile(
     r"ollama|empty|vllm|token-abc123|lm[-_]?studio|llama[-_.]?cpp|local(ai)?|unused|ignored|n/?a"
     r"|(sk[-_])?(no|none|not)([-_]?(api[-_]?)?key)?[-_]?(needed|required|necessary|used)|(sk[-_])?no[-_]?(api[-_]?)?key",
@@ -25,110 +25,114 @@ _KEYLESS = re.compile(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Key:
-    """A key, and where it comes from.
+    """A key and its source.
 
     Args:
-        provider: whose it should be.
-        value: the key itself; shown nowhere.
-        source: where it comes from, as the subject of a sentence: a variable's name, or "the key that … vends".
-        remedy: where to put another one: "the Secret that … is mounted from".
-        evidence: what may be told of it.
+        provider: the provider that the key should belong to.
+        value: the key itself. It is never shown.
+        source: the source of the key, as the subject of a sentence: the name of a variable, or "the key that … vends".
+        location: the place in which to put a new key: "the Secret that … is mounted from".
+        evidence: the facts about the key that may be shown.
     """
 
     provider: Provider
     value: str = dataclasses.field(repr=False)
     source: str
-    remedy: str
+    location: str
     evidence: Mapping[str, Evidence]
 
     @property
     def title(self) -> str:
-        """What people call its provider."""
+        """The display name of the provider."""
         return self.provider.label
 
 
 def corruption(key: Key) -> Unhealthy | None:
-    """What happened to the key on its way, which nothing but another copy of it can mend."""
-    names, prefixes = (*key.provider.variables, key.source), (*DISTINCTIVE_PREFIXES, *key.provider.prefixes)
+    """Return the problem of a key that was corrupted on its way into the environment; None if it was not."""
+    names, prefixes = (*key.provider.variables, key.source), (*UNIQUE_PREFIXES, *key.provider.prefixes)
     flaw = values.corruption(key.value, names=names, prefixes=prefixes, is_token=True)
     if flaw is None:
         return None
     return Unhealthy(
-        "key_corrupted", f"{key.source} {flaw.what}.", fault=Fault.CONFIG, hint=flaw.remedy, evidence=key.evidence
+        Code.KEY_CORRUPTED, f"{key.source} {flaw.what}.", fault=Fault.CONFIG, hint=flaw.remedy, evidence=key.evidence
     )
 
 
-def looks(key: Key) -> Unhealthy | None:
-    """What the key's looks say against it. A gateway gives out keys of any form: ask it first."""
-    return next(_looks(key), None)
+def offline_problem(key: Key) -> Unhealthy | None:
+    """Return the first problem that the value of the key shows; None if it shows none.
+
+    A gateway issues keys of any format, so its response takes precedence over this problem.
+    """
+    return next(_offline_problems(key), None)
 
 
-def _looks(key: Key) -> Iterator[Unhealthy]:
+def _offline_problems(key: Key) -> Iterator[Unhealthy]:
     if flaw := values.placeholder(key.value, prefixes=key.provider.prefixes):
         yield _placeholder(key, flaw.what)
     owner = _owner(key)
     if owner is not None:
         yield Unhealthy(
-            "key_wrong_provider",
-            f"{key.source} holds a key of {owner.label}, not of {key.title}.",
+            Code.KEY_WRONG_PROVIDER,
+            f"{key.source} contains a key of {owner.label}, not of {key.title}.",
             fault=Fault.CONFIG,
-            hint="Look at which Secret or which of its keys each variable is mounted from: they may be swapped."
-            + _place_hint(key),
+            hint="Check which Secret, and which key of it, each variable is mounted from; two may be swapped."
+            + _base_url_hint(key),
             evidence={**key.evidence, "key_of": owner.name},
         )
     expires_at = _expires_at(key)
     if expires_at is not None and expires_at <= datetime.datetime.now(datetime.UTC):
         yield Unhealthy(
-            "key_expired",
-            f"{key.source} expired at {expires_at:%Y-%m-%d %H:%M} {expires_at.tzname()}, as the key itself tells.",
+            Code.KEY_EXPIRED,
+            f"{key.source} expired at {expires_at:%Y-%m-%d %H:%M} {expires_at.tzname()}, according to the key itself.",
             fault=Fault.CONFIG,
-            hint=f"Put a new {key.title} key into {key.remedy}; what makes such short-lived keys has to renew them.",
+            hint=f"Put a new {key.title} key into {key.location}. Check the process that renews short-lived keys.",
             evidence={**key.evidence, "expired_at": expires_at.isoformat()},
         )
 
 
-def _place_hint(key: Key) -> str:
-    """Return what to check besides the key if the base URL, and not the variable, says whose key it must be."""
+def _base_url_hint(key: Key) -> str:
+    """Return a hint about the base URL, if the base URL and not the declaration determines the provider of the key."""
     if "asked_as" not in key.evidence:
         return ""
     return (
-        f" Check {' or '.join(key.provider.place_variables) or 'the base URL'} as well: it names a host of {key.title}."
+        f" Check {' or '.join(key.provider.endpoint_variables) or 'the base URL'} as well; it points to a host of "
+        f"{key.title}."
     )
 
 
-def _placeholder(key: Key, what: str) -> Unhealthy:
+def _placeholder(key: Key, description: str) -> Unhealthy:
     return Unhealthy(
-        "key_placeholder",
-        f"{key.source} {what}: customers would be handed a key that does not work.",
+        Code.KEY_PLACEHOLDER,
+        f"{key.source} {description}. Requests to {key.title} with this key will fail.",
         fault=Fault.CONFIG,
-        hint=f"Put a real {key.title} key into {key.remedy}.",
+        hint=f"Put a real {key.title} key into {key.location}.",
         evidence=key.evidence,
     )
 
 
 def _owner(key: Key) -> Provider | None:
-    """The other provider whose key it is; None if it is none's, or may well be its own."""
-    own, other = key.provider, provider_of(key.value)
-    if other is None or other.name == own.name:
+    """Return another provider that the key belongs to; None if there is none, or if the declared one may own it."""
+    declared, other = key.provider, provider_of(key.value)
+    if other is None or other.name == declared.name:
         return None
-    if not own.formats and not own.prefixes:
-        # Nothing is known of how its keys look: a second account with that provider, say.
+    if not declared.formats and not declared.prefixes:
+        # The key formats of the declared provider are not known. It may be a second account at the other provider.
         return None
-    # A key without a prefix of its own begins with another's now and then.
-    is_own = bool(own.formats) and own.has_format(key.value)
-    longest = {provider.name: _longest(provider.prefixes, key.value) for provider in (own, other)}
-    return None if is_own or longest[own.name] >= longest[other.name] else other
+    # A key without a fixed prefix may start with another provider's prefix at random.
+    has_format = bool(declared.formats) and declared.has_format(key.value)
+    lengths = {provider.name: _prefix_length(provider.prefixes, key.value) for provider in (declared, other)}
+    return None if has_format or lengths[declared.name] >= lengths[other.name] else other
 
 
-def _longest(prefixes: Iterable[str], key: str) -> int:
+def _prefix_length(prefixes: Iterable[str], key: str) -> int:
     return max((len(prefix) for prefix in prefixes if key.startswith(prefix)), default=0)
 
 
 def _expires_at(key: Key) -> datetime.datetime | None:
-    """When the key expires, as its own text tells.
+    """Return the time at which the key expires, if the key contains it; otherwise None.
 
     Raises:
-        Unhealthy: the provider's function for it does not work.
+        Unhealthy: the provider's ``expires_at`` function failed.
     """
     if key.provider.expires_at is None:
         return None
@@ -136,222 +140,228 @@ def _expires_at(key: Key) -> datetime.datetime | None:
         at = key.provider.expires_at(key.value)
         return at and (at if at.tzinfo else at.replace(tzinfo=datetime.UTC))
     except Exception as error:
-        # Not its text, which may hold the key.
+        # The text of the error is not shown, because it may contain the key.
         raise Unhealthy.of(
-            Problem.misdeclared(f"expires_at of {key.provider!r} does not work ({type(error).__name__}).")
+            Problem.invalid_declaration(f"The expires_at function of {key.provider!r} failed ({type(error).__name__}).")
         ) from None
 
 
-def unaskable(key: Key, place: Place) -> Unhealthy | None:
-    """That nobody can be asked about the key, for what the provider's address is made of is not set."""
-    if not place.missing:
+def endpoint_problem(key: Key, endpoint: ProviderEndpoint) -> Unhealthy | None:
+    """Return the problem of a base URL with a variable that is not set; None if all of them are set."""
+    if not endpoint.missing:
         return None
-    name = place.missing[0]
+    name = endpoint.missing[0]
     return Unhealthy(
-        "base_url_missing",
-        f"{key.source} cannot be asked about: {name} is not set, which the address of {key.title} is made of.",
+        Code.BASE_URL_MISSING,
+        f"{key.source} cannot be verified: {name}, which is part of the base URL of {key.title}, is not set.",
         fault=Fault.CONFIG,
-        hint=f"Mount {name} into this container: {key.title} answers at an address of each customer's own.",
+        hint=f"Mount {name} into this container; each customer of {key.title} has a separate base URL.",
         evidence=key.evidence,
     )
 
 
-def suspicion(key: Key) -> Unhealthy | None:
-    """What speaks for a mock, and proves nothing: a word in what looks like none of the provider's keys.
+def suspected_placeholder(key: Key) -> Unhealthy | None:
+    """Return the problem of a key that contains a word like "mock" and has none of the provider's formats; else None.
 
-    Who knows that the provider takes the key need not ask.
+    The word is not proof. The problem does not apply if the provider accepts the key.
     """
     if key.provider.has_format(key.value):
         return None
     if not values.suggests_a_placeholder(key.value, prefixes=key.provider.prefixes):
         return None
-    return _placeholder(key, "looks like a mock or a placeholder, and not as its keys do")
+    return _placeholder(key, f"looks like a mock or a placeholder and not like a key of {key.title}")
 
 
-def unproven_looks(key: Key, verification: Verification) -> Unhealthy | None:
-    """Return what the key's looks say against it where the server gives the same answer to any key.
+def _problem_at_open_server(key: Key, verification: Verification) -> Unhealthy | None:
+    """Return the problem that the value of a key shows, if the server gives the same response to any key.
 
-    Whose key it is cannot be judged: another provider's may be meant for what stands behind the server. A value that
-    the documentation of a server without keys prescribes is not a key that somebody forgot.
+    A key of another provider is not a problem, because the server may pass it on to that provider. Neither is a value
+    that the documentation of a server without keys prescribes.
     """
     if _KEYLESS.fullmatch(key.value):
         return None
-    doubt = looks(key)
-    if doubt is None or doubt.problem.code == "key_wrong_provider":
-        doubt = suspicion(key)
-    if doubt is None:
+    suspicion = offline_problem(key)
+    if suspicion is None or suspicion.problem.code == Code.KEY_WRONG_PROVIDER:
+        suspicion = suspected_placeholder(key)
+    if suspicion is None:
         return None
     hint = (
-        f"{doubt.problem.hint} {verification.host} gives any key the same answer; if it checks no keys, declare "
-        "unknown_keys='accepted' in the Provider."
+        f"{suspicion.problem.hint} {verification.host} gives the same response to any key. If it does not check keys, "
+        "declare unknown_keys='accepted' in the Provider."
     )
-    evidence = {**doubt.problem.evidence, **answer(verification)}
-    return Unhealthy.of(dataclasses.replace(doubt.problem, hint=hint, evidence=evidence))
+    evidence = {**suspicion.problem.evidence, **verification_evidence(verification)}
+    return Unhealthy.of(dataclasses.replace(suspicion.problem, hint=hint, evidence=evidence))
 
 
-def unusual_form(key: Key) -> Degraded | None:
-    """Whether the key looks like none of its provider's: a warning only, for forms change."""
+def unusual_format(key: Key) -> Degraded | None:
+    """Return the problem of a key with none of the provider's formats; else None.
+
+    It is only a warning, because providers introduce new formats.
+    """
     if key.provider.has_format(key.value):
         return None
     return Degraded(
-        "key_format",
-        f"{key.source} does not look as keys of {key.title} do.",
+        Code.KEY_FORMAT,
+        f"{key.source} does not have the format of a key of {key.title}.",
         fault=Fault.CONFIG,
-        hint="Compare it with the provider's console; if the provider takes it, its keys have a new form.",
+        hint="Compare it with the key in the provider's console. If the provider accepts it, the format is new.",
         evidence=key.evidence,
     )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Meaning:
-    """What a verdict means for the deployment; the texts are templates."""
+class _VerdictText:
+    """The exception for a verdict. The message and the hint are templates."""
 
-    raises: type[Unhealthy | Degraded]
-    code: str
+    exception: type[Unhealthy | Degraded]
+    code: Code
     fault: Fault
     message: str
     hint: str
 
 
-_MEANINGS = {
-    Verdict.REJECTED: _Meaning(
+_VERDICT_TEXTS = {
+    Verdict.REJECTED: _VerdictText(
         Unhealthy,
-        "key_rejected",
+        Code.KEY_REJECTED,
         Fault.CONFIG,
         "{title} rejects the key: {source} ({reason} from {host}).",
-        "{rejected_hint}Make a new key in {title}'s console, put it into {remedy}, and restart the pods.",
+        "{rejected_hint}Create a new key in {title}'s console, put it into {location}, and restart the pods.",
     ),
-    Verdict.NOT_ASKED: _Meaning(
+    Verdict.NOT_ASKED: _VerdictText(
         Unhealthy,
-        "base_url_invalid",
+        Code.BASE_URL_INVALID,
         Fault.CONFIG,
-        "Where to ask {title} is not an http or https URL, so no call to it can succeed.",
-        "Look at {base_urls}.",
+        "The base URL of {title} is not an http or https URL, so no request to it can succeed.",
+        "Check {base_urls}.",
     ),
-    Verdict.UNPROVEN: _Meaning(
+    Verdict.UNPROVEN: _VerdictText(
         Degraded,
-        "key_unproven",
+        Code.KEY_UNPROVEN,
         Fault.CONFIG,
-        "Nothing shows that {source} is a real key: {host} gives a random key the same answer ({reason}).",
-        "Declare a Provider with a request that {host} refuses for an unknown key. If it checks no keys, declare "
+        "The key could not be verified: {source}. {host} gives the same response to a random key ({reason}).",
+        "Declare a Provider with a request that {host} rejects for an unknown key. If it does not check keys, declare "
         "unknown_keys='accepted' in the Provider, or verify=False.",
     ),
-    Verdict.RESTRICTED: _Meaning(
+    Verdict.RESTRICTED: _VerdictText(
         Degraded,
-        "key_restricted",
+        Code.KEY_RESTRICTED,
         Fault.CONFIG,
         "The key is real, but {title} restricts it: {source} ({reason} from {host}).",
-        "Look at its scopes and at the addresses it may come from; declare verify=False if it is not meant to list "
-        "models.",
+        "Check the scopes and the allowed IP addresses of the key. If it is not meant to list models, declare "
+        "verify=False.",
     ),
-    Verdict.NO_FUNDS: _Meaning(
+    Verdict.NO_FUNDS: _VerdictText(
         Degraded,
-        "key_no_funds",
+        Code.KEY_NO_FUNDS,
         Fault.CONFIG,
-        "The key is real, but out of funds or over a limit: {source} ({reason} from {host}).",
-        "Look at credit and spending limits in {title}'s console.",
+        "The key is real, but it is out of funds or over a limit: {source} ({reason} from {host}).",
+        "Check the credit and the spending limits in {title}'s console.",
     ),
-    Verdict.RATE_LIMITED: _Meaning(
+    Verdict.RATE_LIMITED: _VerdictText(
         Degraded,
-        "provider_rate_limited",
+        Code.PROVIDER_RATE_LIMITED,
         Fault.OUTAGE,
-        "{title} limits the rate and does not tell about the key: {source} ({reason} from {host}).{last}",
-        "It passes by itself; if it stays, look for what uses up the limit.",
+        "{title} limits the rate of requests, so the key could not be verified: {source} ({reason} from {host}).{last}",
+        "Wait, because this passes by itself. If it persists, find out what uses up the rate limit.",
     ),
-    Verdict.DOWN: _Meaning(
+    Verdict.DOWN: _VerdictText(
         Degraded,
-        "provider_down",
+        Code.PROVIDER_DOWN,
         Fault.OUTAGE,
-        "{title} does not answer at {host} ({reason}): nothing new is known of the key: {source}.{last}",
-        "Look at the provider's status page, whether this pod may reach it (DNS, egress, proxy, certificates), and "
-        "whether {base_urls} is right.",
+        "{title} is not available at {host} ({reason}), so the key could not be verified: {source}.{last}",
+        "Check the provider's status page, the network access of this pod (DNS, egress, proxy, certificates), and "
+        "{base_urls}.",
     ),
-    Verdict.UNKNOWN: _Meaning(
+    Verdict.UNKNOWN: _VerdictText(
         Degraded,
-        "provider_unclear",
+        Code.PROVIDER_INCONCLUSIVE,
         Fault.OUTAGE,
-        "The answer from {host} ({reason}) tells nothing of the key: {source}.{last}",
-        "Look whether {base_urls} is right, and whether a proxy answers in the provider's place.",
+        "The response from {host} ({reason}) does not show if the key is valid: {source}.{last}",
+        "Check {base_urls}. Check that no proxy responds instead of the provider.",
     ),
 }
 
 
-def weighed(
-    key: Key, verification: Verification, doubt: Unhealthy | None, *, is_gateway: bool
+def unrefuted_problem(
+    key: Key, verification: Verification, suspicion: Unhealthy | None, *, is_gateway: bool
 ) -> Unhealthy | Degraded | None:
-    """Return what speaks against a key, of its looks and of the answer about it, that the answer does not refute.
+    """Return the problem that the value of a key shows, unless the verification refutes it.
 
     Args:
         key: the key.
-        verification: what came of asking.
-        doubt: what the key's looks say against it.
-        is_gateway: True if the server gives out keys of any form.
+        verification: the result of the verification.
+        suspicion: the problem that the value of the key shows; None if it shows none.
+        is_gateway: True if the server issues keys of any format.
     """
     match verification.verdict:
         case Verdict.UNPROVEN:
-            return unproven_looks(key, verification)
+            return _problem_at_open_server(key, verification)
         case Verdict.ACCEPTED:
-            return doubtful(key, verification) if _is_placeholder(doubt) else None
+            return _unproven_placeholder(key, verification) if _is_placeholder(suspicion) else None
         case Verdict.REJECTED:
-            return doubt
-        case verdict if verdict in KNOWS_KEY or is_gateway:
+            return suspicion
+        case verdict if verdict in PROVEN or is_gateway:
             return None
-    return doubt
+    return suspicion
 
 
-def _is_placeholder(doubt: Unhealthy | None) -> bool:
-    return doubt is not None and doubt.problem.code == "key_placeholder"
+def _is_placeholder(suspicion: Unhealthy | None) -> bool:
+    return suspicion is not None and suspicion.problem.code == Code.KEY_PLACEHOLDER
 
 
-def doubtful(key: Key, verification: Verification) -> Degraded:
-    """Return the problem of a key that looks like a placeholder, and that a server takes which may take any."""
+def _unproven_placeholder(key: Key, verification: Verification) -> Degraded:
+    """Return the problem of a key that looks like a placeholder, at a server that accepts it and may accept any key."""
     return Degraded(
-        "key_unproven",
-        f"Nothing shows that {key.source} is a real key: it looks like a placeholder, and whether {verification.host} "
-        f"takes any key could not be found out ({verification.reason}).",
+        Code.KEY_UNPROVEN,
+        f"The key could not be verified: {key.source}. It looks like a placeholder, and {verification.host} may accept "
+        f"any key ({verification.reason}).",
         fault=Fault.CONFIG,
-        hint=f"Check that {key.remedy} holds a real {key.title} key.",
-        evidence={**key.evidence, **answer(verification)},
+        hint=f"Check that {key.location} contains a real {key.title} key.",
+        evidence={**key.evidence, **verification_evidence(verification)},
     )
 
 
-def judgement(key: Key, verification: Verification, good_at: float | None = None) -> Unhealthy | Degraded | None:
-    """What the provider's answer means; None where it is that the key is real.
+def verdict_problem(
+    key: Key, verification: Verification, last_verified_at: float | None = None
+) -> Unhealthy | Degraded | None:
+    """Return the problem that a verdict means; None if the key is accepted.
 
     Args:
         key: the key.
-        verification: what came of asking.
-        good_at: when the provider last knew the key (``time.time()`` seconds), to be told while it does not say.
+        verification: the result of the verification.
+        last_verified_at: the time at which the provider last accepted the key (``time.time()`` seconds). It is reported
+            while the key cannot be verified.
     """
-    meaning = _MEANINGS.get(verification.verdict)
-    if meaning is None:
+    text = _VERDICT_TEXTS.get(verification.verdict)
+    if text is None:
         return None
     provider = key.provider
-    evidence = {**key.evidence, **answer(verification)}
+    evidence = {**key.evidence, **verification_evidence(verification)}
     last = ""
-    if "{last}" in meaning.message and good_at is not None:
-        at = datetime.datetime.fromtimestamp(good_at, datetime.UTC)
+    if "{last}" in text.message and last_verified_at is not None:
+        at = datetime.datetime.fromtimestamp(last_verified_at, datetime.UTC)
         evidence["last_verified_at"] = at.isoformat(timespec="seconds")
         last = f" It was last verified at {at:%Y-%m-%d %H:%M} UTC."
-    words = {
+    parameters = {
         "title": key.title,
         "source": key.source,
-        "remedy": key.remedy,
+        "location": key.location,
         "reason": verification.reason,
         "host": verification.host,
         "last": last,
         "rejected_hint": f"{provider.rejected_hint} " if provider.rejected_hint else "",
-        "base_urls": " or ".join(provider.place_variables) or "the base URL",
+        "base_urls": " or ".join(provider.endpoint_variables) or "the base URL",
     }
-    return meaning.raises(
-        meaning.code,
-        meaning.message.format(**words),
-        fault=meaning.fault,
-        hint=meaning.hint.format(**words),
+    return text.exception(
+        text.code,
+        text.message.format(**parameters),
+        fault=text.fault,
+        hint=text.hint.format(**parameters),
         evidence=evidence,
     )
 
 
-def answer(verification: Verification) -> dict[str, Evidence]:
-    """What may be told of an answer."""
+def verification_evidence(verification: Verification) -> dict[str, Evidence]:
+    """Return the facts about a verification that may be shown."""
     return {"verdict": str(verification.verdict), "asked": verification.host, "answer": verification.reason}

@@ -1,4 +1,4 @@
-"""A provider, as data: where its keys stand, how they look, how to ask about one and how to read the answer."""
+"""AI providers as data: the variables, formats and endpoints of their keys, and the rules for reading responses."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from healthguard.declared import shown
-from healthguard.patterns import UnusablePatternError, fits
 from healthguard.providers.switches import Switch
 from healthguard.providers.verdict import Verdict
+from healthguard.secret_values.patterns import UnusablePatternError, fits
+from healthguard.secret_values.showable import shown
 
 BEARER: Mapping[str, str] = MappingProxyType({"authorization": "Bearer {key}"})
-"""How most providers take a key."""
+"""The headers with which most providers accept a key."""
 TEMPLATE = re.compile(r"\{([A-Za-z_]\w*(?:\|[A-Za-z_]\w*)*)\}")
-"""What stands for an environment variable, or for the first set of several, in a base URL."""
-_LEADS_AWAY = re.compile(r"[/?#@\\\s]")
-# Of a longer text the beginning tells: a pattern with two gaps takes the square of its length, and nothing ends it.
+"""A placeholder in a base URL: an environment variable, or several, of which the first that is set is used."""
+_CHANGES_HOST = re.compile(r"[/?#@\\\s]")
+# Longer texts are cut: matching a pattern with two gaps takes quadratic time, and it cannot be interrupted.
 _MAX_TEXT = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Request:
-    """An authenticated request that costs no token.
+class VerificationRequest:
+    """An authenticated request that verifies a key and does not consume any tokens.
 
     Args:
-        path: what follows the base URL.
-        headers: header lines; ``{key}`` stands for the key.
+        path: the path to append to the base URL. It is empty or starts with a slash.
+        headers: the headers to send. At least one value must contain ``{key}``, which is replaced by the key.
         method: the HTTP method.
-        base_url: where keys of this kind are asked about, if not where the others are.
+        base_url: the base URL for this request, if it differs from the provider's. It is ignored if the environment
+            overrides the provider's base URL.
     """
 
     path: str = "/models"
@@ -43,16 +44,19 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answers:
-    """One way a provider answers that differs from the default reading.
+class ResponseRule:
+    """A rule that maps a provider's response to a verdict, where the default rules do not apply.
+
+    A rule matches if the status is equal and, if ``field`` is set, any value in that field matches ``values``.
 
     Args:
-        verdict: what it says of the key.
-        status: the HTTP status.
-        field: where in the JSON body to look: a dotted path, which leads through the members of lists; "" to look
-            nowhere.
-        values: a regular expression for the whole of what stands there, as text (case-insensitive); "" for anything.
-        is_explicit: whether it speaks of the key itself, so that one such answer is enough to judge it.
+        verdict: the verdict about the key.
+        status: the HTTP status of the response.
+        field: the dotted path of a field in the JSON body, such as ``"error.code"``. The path passes through the
+            members of lists. ``""`` matches any body.
+        values: a regular expression for the whole value of the field (case-insensitive). Numbers and booleans are
+            compared as JSON writes them. ``""`` matches any number, boolean or non-empty string.
+        is_explicit: True if the response refers to the key itself, so that a single response is conclusive.
     """
 
     verdict: Verdict
@@ -62,46 +66,59 @@ class Answers:
     is_explicit: bool = True
 
     def fits(self, status: int, body: object) -> bool:
-        """Whether an answer is of this kind. ``body`` is the parsed JSON, or None."""
+        """Return True if the rule matches a response.
+
+        Args:
+            status: the HTTP status of the response.
+            body: the parsed JSON body; None if it is not JSON.
+        """
         if status != self.status:
             return False
         pattern = self.values or ".*"
-        return not self.field or any(_fits(pattern, text) for text in map(_text, at(body, self.field)) if text)
+        return not self.field or any(
+            _matches(pattern, text) for text in map(_text, values_at(body, self.field)) if text
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Provider:
-    """An AI provider, or a gateway that stands in for one.
+    """An AI provider, or a gateway in front of one.
 
-    A gateway that speaks as OpenAI does takes three lines::
+    A gateway with an OpenAI-compatible API takes one line::
 
         Provider(name="gateway", variables=("GATEWAY_KEY",), base_url="https://llm.internal/v1", is_gateway=True)
 
     Args:
-        name: what it is called in a declaration.
-        title: what people call it; the name by default.
-        variables: the environment variables its SDK takes the key from, the first that is set wins.
-        skips_empty: whether its SDK goes on to the next variable where one is empty.
-        base_url: where it answers; ``{NAME}`` stands for an environment variable, ``{ONE|OTHER}`` for the first set.
-        base_url_variables: the environment variables that name another place, the first that is set wins.
-        is_gateway: whether it gives out keys of any form, so that only its answer counts.
-        unknown_keys: what is known about its answer to a key that it does not know. ``"tested"``: nothing, so a random
-            key is sent to find out. ``"refused"``: it refuses such a key, and no random one is sent. ``"accepted"``:
-            it checks no keys, and that it answers is enough.
-        specimens: a key of each of its forms, in which ``{32}`` stands for 32 random characters of 0-9a-f.
-        switches: the environment variables that move its keys to another service.
-        formats: regular expressions for a whole key. One that fits none is unusual, not wrong.
-        prefixes: what its keys begin with.
-        distinctive: the prefixes that no other provider's keys begin with.
-        request: how to ask about a key; by default for the list of models, as OpenAI has it.
-        requests_by_prefix: the same for keys of another kind.
-        requests_by_variable: the same for what comes from a certain variable.
-        proofs: paths of which one must lead to something in a 2xx answer, or it is not the provider's; ``data[]`` to
-            a list.
-        answers: how it differs from the default reading; the first that fits counts.
-        rejected_hint: what to look at where it rejects a key, if that is more than the key.
-        expires_at: when a key expires, where its text tells.
-        ttl: how long an answer about a key is held at least, where the provider takes few questions (seconds).
+        name: the unique name, used in declarations.
+        title: the display name; ``name`` by default.
+        variables: the environment variables from which the provider's SDK reads the key, in order of precedence.
+        skips_empty: True if the SDK ignores a variable that is set but empty and reads the next one.
+        base_url: the base URL of the API. ``{NAME}`` is replaced by that environment variable, ``{ONE|OTHER}`` by the
+            first of them that is set.
+        base_url_variables: the environment variables that override ``base_url``, in order of precedence.
+        is_gateway: True if the server issues keys of any format, so that only its response decides if a key is valid.
+        unknown_keys: the response of the server to an unknown key. ``"tested"``: not known in advance; a request with a
+            random key is sent to find out. ``"refused"``: it rejects the key; no random key is sent. ``"accepted"``:
+            it does not check keys, so any successful response is sufficient.
+        specimens: templates of random keys, one for each format. ``{32}`` is replaced by 32 random characters of
+            ``0-9a-f``.
+        switches: the environment variables that make the SDK send the key to another service.
+        formats: regular expressions for a whole key. A key that matches none of them is reported as unusual, not as
+            invalid. Empty if the formats are not known.
+        prefixes: the prefixes of the provider's keys.
+        unique_prefixes: the prefixes that no other provider's keys have.
+        request: the request that verifies a key. By default it lists the models, as in OpenAI's API.
+        requests_by_prefix: other requests for keys with certain prefixes, by prefix.
+        requests_by_variable: other requests for keys from certain environment variables, by variable.
+        success_fields: dotted paths in the JSON body of a 2xx response. At least one of them must lead to a value that
+            is not null, or the response is not accepted as the provider's. ``data[]`` must lead to a list; ``[]``
+            means that the whole body is a list.
+        response_rules: the rules for responses that differ from the defaults. The first rule that matches applies.
+        rejected_hint: a sentence to add to the hint if the provider rejects a key and the key may not be the only
+            cause.
+        expires_at: a function that returns the time at which a key expires, if the key contains it; otherwise None.
+            A time without a time zone is UTC.
+        ttl: the minimum time for which a verification is cached (seconds). Some providers have strict rate limits.
     """
 
     name: str
@@ -116,31 +133,36 @@ class Provider:
     switches: tuple[Switch, ...] = ()
     formats: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
-    distinctive: tuple[str, ...] = ()
-    request: Request = Request()
-    requests_by_prefix: Mapping[str, Request] = dataclasses.field(default_factory=dict)
-    requests_by_variable: Mapping[str, Request] = dataclasses.field(default_factory=dict)
-    proofs: tuple[str, ...] = ("data[]",)
-    answers: tuple[Answers, ...] = ()
+    unique_prefixes: tuple[str, ...] = ()
+    request: VerificationRequest = VerificationRequest()
+    requests_by_prefix: Mapping[str, VerificationRequest] = dataclasses.field(default_factory=dict)
+    requests_by_variable: Mapping[str, VerificationRequest] = dataclasses.field(default_factory=dict)
+    success_fields: tuple[str, ...] = ("data[]",)
+    response_rules: tuple[ResponseRule, ...] = ()
     rejected_hint: str = ""
     expires_at: Callable[[str], datetime.datetime | None] | None = None
     ttl: float = 0.0
 
     def __repr__(self) -> str:
-        # A base URL and header lines may hold secrets, and a name may be a key by mistake.
+        # The base URL and the headers may contain secrets, and a key may have been passed as the name by mistake.
         return f"Provider({shown(self.name)})"
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """The display name: the title, or the name if the title is empty."""
         return self.title or self.name
 
     def has_format(self, key: str) -> bool:
-        """Whether ``key`` looks as this provider's keys are known to look; true where no format is known."""
-        return not self.formats or any(_fits(pattern, key, ignores_case=False) for pattern in self.formats)
+        """Return True if ``key`` has one of the provider's formats, or if no format is known."""
+        return not self.formats or any(_matches(pattern, key, ignores_case=False) for pattern in self.formats)
 
-    def request_for(self, key: str, variable: str | None) -> Request:
-        """How to ask about ``key`` that came from ``variable``."""
+    def request_for(self, key: str, variable: str | None) -> VerificationRequest:
+        """Return the request that verifies ``key``.
+
+        Args:
+            key: the key.
+            variable: the environment variable that the key comes from; None if it comes from another source.
+        """
         for prefix, request in self.requests_by_prefix.items():
             if key.startswith(prefix):
                 return request
@@ -148,68 +170,68 @@ class Provider:
             return self.requests_by_variable[variable]
         return self.request
 
-    def place(self) -> Place:
-        """Where the environment says to ask."""
-        given = _first_set(self.base_url_variables)
-        own, missing = fill(self.base_url)
-        if given is not None:
-            return Place(given, self.has_any_form or not _is_at(given, own))
-        return Place(own, self.has_any_form, missing)
+    def resolve_endpoint(self) -> ProviderEndpoint:
+        """Return the endpoint that the environment selects."""
+        override = _first_set(self.base_url_variables)
+        default, missing = fill(self.base_url)
+        if override is not None:
+            return ProviderEndpoint(override, self.is_format_irrelevant or not _is_same_site(override, default))
+        return ProviderEndpoint(default, self.is_format_irrelevant, missing)
 
     @property
-    def is_named_elsewhere(self) -> bool:
-        """True if a variable names another base URL than the declared one."""
+    def has_base_url_override(self) -> bool:
+        """True if an environment variable overrides the declared base URL."""
         return _first_set(self.base_url_variables) is not None
 
     @property
-    def has_any_form(self) -> bool:
-        """True if the form of a key means nothing: the server gives out its own keys, or checks none."""
+    def is_format_irrelevant(self) -> bool:
+        """True if keys may have any format, because the server issues its own keys or does not check keys."""
         return self.is_gateway or self.unknown_keys == "accepted"
 
     @property
-    def place_variables(self) -> tuple[str, ...]:
-        """The environment variables that say where it answers."""
-        made_of = (name for names in TEMPLATE.findall(self.base_url) for name in names.split("|"))
-        return (*self.base_url_variables, *made_of)
+    def endpoint_variables(self) -> tuple[str, ...]:
+        """The environment variables that determine the base URL."""
+        in_template = (name for names in TEMPLATE.findall(self.base_url) for name in names.split("|"))
+        return (*self.base_url_variables, *in_template)
 
 
 def fill(template: str) -> tuple[str, tuple[str, ...]]:
-    """Return a base URL with the environment's values in it, and the variables that are not set.
+    """Return the base URL with its placeholders replaced, and the environment variables that are not set.
 
-    The base URL is empty if a value in it would lead to another host, which would be sent the key.
+    The base URL is empty if a value would change its host, because the key would then be sent to another host.
     """
     missing: list[str] = []
-    leads_away = False
+    is_unsafe = False
 
-    def filled(match: re.Match[str]) -> str:
-        nonlocal leads_away
+    def value_of(match: re.Match[str]) -> str:
+        nonlocal is_unsafe
         names = match[1].split("|")
         value = _first_set(names)
         if value is None:
             missing.append(names[0])
-        elif match.start() > 0 and _LEADS_AWAY.search(value):
-            leads_away = True
+        elif match.start() > 0 and _CHANGES_HOST.search(value):
+            is_unsafe = True
         return value or ""
 
-    base_url = TEMPLATE.sub(filled, template)
-    return "" if leads_away else base_url, tuple(missing)
+    base_url = TEMPLATE.sub(value_of, template)
+    return "" if is_unsafe else base_url, tuple(missing)
 
 
-def _fits(pattern: str, text: str, *, ignores_case: bool = True) -> bool:
+def _matches(pattern: str, text: str, *, ignores_case: bool = True) -> bool:
     try:
         return fits(pattern, text, ignores_case=ignores_case)
     except UnusablePatternError:
-        # What cannot be compared is not known to fit.
+        # If the pattern cannot be applied to the text, assume that it does not match.
         return False
 
 
-def _is_at(given: str, own: str) -> bool:
-    """Whether a URL is at the provider's own host, or at one below it: a region's."""
+def _is_same_site(url: str, default: str) -> bool:
+    """Return True if ``url`` is at the host of ``default`` or at a subdomain of it, such as a region's."""
     try:
-        host, own_host = urlsplit(given).hostname, urlsplit(own).hostname
+        host, default_host = urlsplit(url).hostname, urlsplit(default).hostname
     except ValueError:
         return False
-    return bool(host) and bool(own_host) and f".{host}".endswith(f".{own_host}")
+    return bool(host) and bool(default_host) and f".{host}".endswith(f".{default_host}")
 
 
 def _first_set(variables: Iterable[str]) -> str | None:
@@ -217,33 +239,35 @@ def _first_set(variables: Iterable[str]) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Place:
-    """Where to ask.
+class ProviderEndpoint:
+    """The server to which a verification request is sent.
 
     Args:
-        base_url: the URL that the request's path follows; may be none at all, by mistake.
-        is_gateway: whether that is not the provider itself: then keys may be of any form.
-        missing: the environment variables that it should be made of and that are not set.
-        proves: True if the answer for a real key cannot be the one for a random key.
+        base_url: the URL to which the path of the request is appended. It comes from the environment and may not be a
+            valid URL.
+        is_gateway: True if the server is not the provider itself, so that keys may have any format.
+        missing: the environment variables that are part of the base URL and are not set.
+        can_prove_keys: True if a random key cannot get the same response as a valid key, so that a positive response
+            proves that a key is real.
     """
 
     base_url: str = dataclasses.field(repr=False)
     is_gateway: bool
     missing: tuple[str, ...] = ()
-    proves: bool = True
+    can_prove_keys: bool = True
 
 
-def at(body: object, path: str) -> Iterator[object]:
-    """What ``path`` leads to in a parsed JSON body; through every member of a list on the way."""
+def values_at(body: object, path: str) -> Iterator[object]:
+    """Yield the values at a dotted path in a parsed JSON body. The path passes through the members of lists."""
     name, _, rest = path.partition(".")
     if isinstance(body, list):
-        # Not through lists of lists, which nobody sends, and which may be nested deeper than one can go.
+        # Lists within lists are not searched: no provider sends them, and deep nesting would exhaust the stack.
         for member in body:
             if isinstance(member, dict):
-                yield from at(member, path)
+                yield from values_at(member, path)
     elif isinstance(body, dict) and name in body:
         if rest:
-            yield from at(body[name], rest)
+            yield from values_at(body[name], rest)
         else:
             yield body[name]
 

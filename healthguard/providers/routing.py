@@ -1,97 +1,99 @@
-"""The place to which the environment sends a key, and the provider as which it is asked about there."""
+"""The endpoint at which a key is verified, and the provider whose rules apply there."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 
-from healthguard.patterns import UnusablePatternError, fits
 from healthguard.providers.catalog import PROVIDERS
 from healthguard.providers.hosts import provider_at
-from healthguard.providers.provider import Place, Provider, Request, fill
+from healthguard.providers.provider import Provider, ProviderEndpoint, VerificationRequest, fill
 from healthguard.providers.switches import Switch
+from healthguard.secret_values.patterns import UnusablePatternError, fits
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Route:
-    """The place to ask about a key.
+    """The endpoint at which a key is verified.
 
     Args:
-        provider: how to ask and how to read the answer. It is another provider than the declared one if the base URL
-            is one of that provider's.
-        place: where to ask.
-        switch: the variable that moves the key to a service that cannot be asked; None if it can be asked.
-        is_declared: False if the environment names the place, and not the declaration.
+        provider: the provider that defines the request and the rules for the response. It differs from the declared
+            provider if the base URL belongs to another provider in the catalog.
+        endpoint: the endpoint to send the request to.
+        switch: the environment variable that moves the key to a service at which it cannot be verified; None if it can
+            be verified.
+        is_declared: True if the declaration and not the environment determines the endpoint.
     """
 
     provider: Provider
-    place: Place
+    endpoint: ProviderEndpoint
     switch: str | None = None
     is_declared: bool = True
 
 
 def route_of(provider: Provider, key: str) -> Route:
-    """Return where to ask about ``key``, which is declared to be one of ``provider``'s."""
-    place = provider.place()
+    """Return the route of ``key``, which is declared to be a key of ``provider``."""
+    endpoint = provider.resolve_endpoint()
     for switch in provider.switches:
         if not _is_on(switch, provider, key):
             continue
         target = PROVIDERS.get(switch.provider)
         base_url, missing = fill(switch.base_url)
         if target is None:
-            return Route(provider, place, switch.variable, is_declared=False)
+            return Route(provider, endpoint, switch.variable, is_declared=False)
         target = dataclasses.replace(target, variables=provider.variables, switches=())
         if missing:
-            return Route(target, place, switch.variable, is_declared=False)
-        moved = Place(base_url, target.has_any_form or provider_at(base_url) is None)
-        return dataclasses.replace(_at(target, moved), is_declared=False)
-    return dataclasses.replace(_at(provider, place), is_declared=not provider.is_named_elsewhere)
+            return Route(target, endpoint, switch.variable, is_declared=False)
+        moved = ProviderEndpoint(base_url, target.is_format_irrelevant or provider_at(base_url) is None)
+        return dataclasses.replace(_route_to(target, moved), is_declared=False)
+    return dataclasses.replace(_route_to(provider, endpoint), is_declared=not provider.has_base_url_override)
 
 
 def _is_on(switch: Switch, provider: Provider, key: str) -> bool:
     value = os.environ.get(switch.variable, "").strip()
-    if not value or not _fits(switch.values, value):
+    if not value or not _matches(switch.values, value):
         return False
     if not switch.is_general and provider.formats and provider.has_format(key):
         return False
     if not switch.is_by_form:
         return True
     target = PROVIDERS.get(switch.provider)
-    return target is not None and not provider.is_named_elsewhere and target.has_format(key)
+    return target is not None and not provider.has_base_url_override and target.has_format(key)
 
 
-def _fits(pattern: str, value: str) -> bool:
+def _matches(pattern: str, value: str) -> bool:
     try:
         return fits(pattern, value, ignores_case=True)
     except UnusablePatternError:
         return False
 
 
-def _at(provider: Provider, place: Place) -> Route:
-    """Return the route to ``place``: as the provider whose host it is, or as a server that nothing is known about."""
-    found = None if place.missing else provider_at(place.base_url)
-    if found is None or provider.unknown_keys == "accepted":
-        return Route(provider, dataclasses.replace(place, proves=provider.unknown_keys != "tested"))
-    owner, base_url = found
-    if _asks_alike(provider, owner):
-        # As it is given, unless that host has no such request: a wrong path is wrong for the SDK as well.
-        moved = base_url if _host(base_url) != _host(place.base_url) else place.base_url
-        return Route(provider, Place(moved, provider.has_any_form))
-    if not any(_asks_alike(provider, row) for row in PROVIDERS.values()) and provider.request != Request():
-        # A request of one's own, whose answer nothing is known about.
-        return Route(provider, dataclasses.replace(place, proves=False))
-    asked = dataclasses.replace(
+def _route_to(provider: Provider, endpoint: ProviderEndpoint) -> Route:
+    """Return the route to ``endpoint``: with the rules of the provider that owns its host, or of an unknown server."""
+    match = None if endpoint.missing else provider_at(endpoint.base_url)
+    if match is None or provider.unknown_keys == "accepted":
+        return Route(provider, dataclasses.replace(endpoint, can_prove_keys=provider.unknown_keys != "tested"))
+    owner, base_url = match
+    if _has_same_request(provider, owner):
+        # Use the base URL as it is, unless its host cannot answer the request. A wrong path fails in the SDK as well.
+        moved = base_url if _host(base_url) != _host(endpoint.base_url) else endpoint.base_url
+        return Route(provider, ProviderEndpoint(moved, provider.is_format_irrelevant))
+    is_in_catalog = any(_has_same_request(provider, other) for other in PROVIDERS.values())
+    if not is_in_catalog and provider.request != VerificationRequest():
+        # The declaration has a custom request. The response to an invalid key is not known.
+        return Route(provider, dataclasses.replace(endpoint, can_prove_keys=False))
+    verified_as = dataclasses.replace(
         owner,
         variables=provider.variables,
         base_url=base_url,
-        base_url_variables=provider.place_variables,
+        base_url_variables=provider.endpoint_variables,
         switches=(),
     )
-    return Route(asked, Place(base_url, is_gateway=False))
+    return Route(verified_as, ProviderEndpoint(base_url, is_gateway=False))
 
 
-def _asks_alike(provider: Provider, other: Provider) -> bool:
-    one, two = ((each.request, each.proofs, each.answers) for each in (provider, other))
+def _has_same_request(provider: Provider, other: Provider) -> bool:
+    one, two = ((each.request, each.success_fields, each.response_rules) for each in (provider, other))
     return one == two
 
 

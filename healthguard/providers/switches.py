@@ -1,29 +1,30 @@
-"""Environment variables that move a provider's key to another service, as the providers' own SDKs read them."""
+"""The environment variables that make a provider's SDK send the key to another service."""
 
 from __future__ import annotations
 
 import dataclasses
 
 TRUE = "1|true|yes|y|on|t"
-"""The values, as a regular expression, that turn on what a variable names."""
+"""A regular expression for the values that turn a boolean variable on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Switch:
-    """An environment variable that decides which service a key works at.
+    """An environment variable that makes the provider's SDK send the key to another service.
 
-    A service that the SDK does not call says nothing about the key, so it is not asked.
+    The key is then verified at that service, or not verified online at all, because a rejection by a service that the
+    SDK does not call would be meaningless.
 
     Args:
-        variable: the environment variable.
+        variable: the name of the environment variable.
         values: a regular expression for the whole value that turns the switch on (case-insensitive).
-        provider: the name of the provider in the catalog that takes the key then; "" if nobody can be asked, so that
-            only the form of the key is judged.
-        base_url: where that provider answers; ``{NAME}`` stands for an environment variable, ``{ONE|OTHER}`` for the
-            first set. Without all of them nobody is asked.
-        is_general: False if a key of the provider's own form overrules the switch.
-        is_by_form: True if the switch applies only to keys of the other provider's form, and only where no variable
-            names another base URL.
+        provider: the name, in the catalog, of the provider at which the key works then. ``""`` if the key cannot be
+            verified there, so that only its format is checked.
+        base_url: the base URL of that provider. ``{NAME}`` is replaced by that environment variable, ``{ONE|OTHER}``
+            by the first of them that is set. If one is not set, the key is not verified online.
+        is_general: False if the switch does not apply to keys that have a format of the declared provider.
+        is_by_form: True if the switch applies only to keys that have a format of the other provider, and only if no
+            variable overrides the base URL.
     """
 
     variable: str
@@ -39,11 +40,11 @@ ANTHROPIC_SWITCHES = tuple(
     Switch(f"CLAUDE_CODE_USE_{service}") for service in ("BEDROCK", "VERTEX", "FOUNDRY", "MANTLE", "ANTHROPIC_AWS")
 )
 
-# google-genai: with the switch, an API key is one of Vertex AI in express mode. Nothing there takes such a key and
-# costs no token.
+# google-genai: with the switch, an API key belongs to Vertex AI in express mode, which has no request that accepts such
+# a key and consumes no tokens.
 GEMINI_SWITCHES = (Switch("GOOGLE_GENAI_USE_VERTEXAI"), Switch("GOOGLE_GENAI_USE_ENTERPRISE"))
 
-# openai.api_type of the SDK, which LangChain and others read as well. A key of Azure's form is not one of OpenAI's.
+# openai.api_type of the SDK, which LangChain and others also read. A key in Azure's format is not an OpenAI key.
 OPENAI_SWITCHES = (
     Switch("OPENAI_API_TYPE", "azure_?ad", is_general=False),
     Switch(
@@ -63,7 +64,7 @@ OPENAI_SWITCHES = (
     ),
 )
 
-# The same, for a key in Azure's own variable.
+# The same variable, if the key is in Azure's own variable.
 AZURE_SWITCHES = (
     Switch(
         "OPENAI_API_TYPE",
@@ -73,10 +74,10 @@ AZURE_SWITCHES = (
     ),
 )
 
-# huggingface_hub: the hub is not called at all.
+# huggingface_hub: in offline mode it does not call the hub.
 HUGGINGFACE_SWITCHES = (Switch("HF_HUB_OFFLINE"), Switch("TRANSFORMERS_OFFLINE"))
 
-# The client of replicate before version 2; in later ones it is REPLICATE_BASE_URL, which has the version in its path.
+# replicate before version 2. Later versions read REPLICATE_BASE_URL, which includes the API version.
 REPLICATE_SWITCHES = (
     Switch("REPLICATE_API_BASE_URL", ".+", provider="replicate", base_url="{REPLICATE_API_BASE_URL}/v1"),
 )
@@ -85,7 +86,7 @@ REPLICATE_SWITCHES = (
 _BEDROCK = "https://bedrock.{AWS_REGION|AWS_DEFAULT_REGION}.amazonaws.com"
 BEDROCK_SWITCHES = (
     Switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", provider="bedrock", base_url=_BEDROCK),
-    # Models are called at this endpoint. Whether the one that lists them can be reached is not known.
+    # This endpoint serves models and cannot list them. The endpoint that lists them may not be reachable.
     Switch("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", ".+"),
     Switch("AWS_ENDPOINT_URL_BEDROCK", ".+", provider="bedrock", base_url="{AWS_ENDPOINT_URL_BEDROCK}"),
     Switch("AWS_ENDPOINT_URL", ".+", provider="bedrock", base_url="{AWS_ENDPOINT_URL}"),

@@ -1,4 +1,4 @@
-"""What an exchange vends: the same inspection as of a key that this process holds, and of the time it is good for."""
+"""The inspection of a credential that an exchange vends: the checks of a key, and the check of its expiry time."""
 
 from __future__ import annotations
 
@@ -10,179 +10,183 @@ from typing import TypeVar
 from django.conf import settings
 from django.utils import timezone
 
-from healthguard import values
-from healthguard.calling import Asked
-from healthguard.calling.document import MISSING, is_text, kind
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers.asking import asked_about
+from healthguard.http_client import EndpointCall
+from healthguard.http_client.document import MISSING, is_text, kind
 from healthguard.providers.inspection import (
     Key,
     corruption,
-    judgement,
-    looks,
-    suspicion,
-    unaskable,
-    unusual_form,
-    weighed,
+    endpoint_problem,
+    offline_problem,
+    suspected_placeholder,
+    unrefuted_problem,
+    unusual_format,
+    verdict_problem,
 )
+from healthguard.providers.lookup import find_verification
 from healthguard.providers.provider import Provider
-from healthguard.providers.remembered import DEFAULT_TTL, good_at, name_of
+from healthguard.providers.routed_key import RoutedKey
 from healthguard.providers.routing import route_of
 from healthguard.providers.verdict import Verdict
-from healthguard.status import Evidence, Fault
+from healthguard.providers.verdict_cache import DEFAULT_TTL, last_verified_at
+from healthguard.secret_values import values
+from healthguard.status import Code, Evidence, Fault
 
-_Told = TypeVar("_Told", Unhealthy, Degraded)
+_ProblemError = TypeVar("_ProblemError", Unhealthy, Degraded)
 _EXPIRY_HINT = (
-    "Look at how the exchange sets expires_at (has it a time zone?), at the clock of its machine, and at what renews "
+    "Check how the exchange sets expires_at (does it have a time zone?), the clock of its machine, and the renewal of "
     "the credentials."
 )
 _DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
 
 
 class Vended:
-    """What an exchange has vended for one provider.
+    """The credential that an exchange vends for one provider.
 
     Args:
-        asked: the exchange.
-        provider: whose key it should be.
-        found: what stands for it in the answer; MISSING where nothing does.
+        exchange: the exchange.
+        provider: the provider that the key should belong to.
+        entry: the JSON value for the provider in the response; MISSING if there is none.
     """
 
-    def __init__(self, asked: Asked, provider: Provider, found: object) -> None:
-        self._asked = asked
+    def __init__(self, exchange: EndpointCall, provider: Provider, entry: object) -> None:
+        self._exchange = exchange
         self._provider = provider
-        self._found = found
+        self._entry = entry
         self._variable = provider.variables[0] if provider.variables else None
-        self._evidence: dict[str, Evidence] = {**asked.evidence, "provider": provider.name}
+        self._evidence: dict[str, Evidence] = {**exchange.evidence, "provider": provider.name}
 
     @property
     def name(self) -> str:
-        """The provider's name."""
+        """The name of the provider."""
         return self._provider.name
 
-    async def judged(self, limit: float | None) -> Unhealthy | Degraded | None:
-        """What is wrong with it.
+    async def find_problem(self, limit: float | None) -> Unhealthy | Degraded | None:
+        """Return the problem of the credential; None if it has none.
 
         Args:
-            limit: how long to wait for the provider's word on it (seconds); None to judge by the looks alone.
+            limit: the time limit of the verification (seconds); None to inspect the credential without verifying it.
         """
         path = f"credentials.{self.name}"
-        if self._found is MISSING or self._found is None:
-            return self._problem("key_missing", f"nothing for {self.name}", self._mounted)
-        if is_text(self._found):
-            value, expires_at = self._found, None
-        elif isinstance(self._found, dict):
-            value, expires_at = self._found.get("api_key", MISSING), self._found.get("expires_at")
+        if self._entry is MISSING or self._entry is None:
+            return self._problem(Code.KEY_MISSING, f"nothing for {self.name}", self._mount_hint)
+        if is_text(self._entry):
+            value, expires_at = self._entry, None
+        elif isinstance(self._entry, dict):
+            value, expires_at = self._entry.get("api_key", MISSING), self._entry.get("expires_at")
         else:
-            return self._asked.mismatch({path: kind(self._found)})
-        if value is None or (value is MISSING and not self._found):
-            return self._problem("key_missing", f"no api_key for {self.name}", self._mounted)
+            return self._exchange.mismatch({path: kind(self._entry)})
+        if value is None or (value is MISSING and not self._entry):
+            return self._problem(Code.KEY_MISSING, f"no api_key for {self.name}", self._mount_hint)
         if not isinstance(value, str) or not is_text(value):
-            return self._asked.mismatch({f"{path}.api_key": kind(value)})
+            return self._exchange.mismatch({f"{path}.api_key": kind(value)})
         if not value:
-            hint = f"{self._mounted} {values.EMPTY.remedy}"
-            return self._problem("key_empty", f"an empty key (0 bytes) for {self.name}", hint)
-        remedy = f"the Secret that {self._variable} is mounted from" if self._variable else "what it is taken from"
-        key = Key(self._provider, value, f"what {self._asked.name} vends for {self.name}", remedy, self._evidence)
-        found = corruption(key) or self._looks(key) or self._expiry(expires_at) or await self._word(key, limit)
-        return found and _sentence(found)
+            hint = f"{self._mount_hint} {values.EMPTY.remedy}"
+            return self._problem(Code.KEY_EMPTY, f"an empty key (0 bytes) for {self.name}", hint)
+        location = f"the Secret that {self._variable} is mounted from" if self._variable else "the source of the key"
+        source = f"the key that {self._exchange.name} vends for {self.name}"
+        key = Key(self._provider, value, source, location, self._evidence)
+        problem = (
+            corruption(key)
+            or self._offline_problem(key)
+            or self._expiry_problem(expires_at)
+            or await self._online_problem(key, limit)
+        )
+        return problem and _capitalized(problem)
 
-    def _looks(self, key: Key) -> Unhealthy | Degraded | None:
-        # A gateway of one's own gives out keys of any form. One that the environment names is no matter of customers.
-        return None if self._provider.has_any_form else self._blamed(looks(key))
+    def _offline_problem(self, key: Key) -> Unhealthy | Degraded | None:
+        # A declared gateway issues keys of any format. A gateway from the environment does not matter to customers.
+        return None if self._provider.is_format_irrelevant else self._with_mount_hint(offline_problem(key))
 
-    def _blamed(self, against: Unhealthy | Degraded | None) -> Unhealthy | Degraded | None:
-        """With what to look at first: what vends a mock where it has no key is how the outage began."""
-        if against is None or against.problem.code != "key_placeholder":
-            return against
-        hint = f"{self._mounted} {against.problem.hint}"
-        return type(against).of(dataclasses.replace(against.problem, hint=hint))
+    def _with_mount_hint(self, error: Unhealthy | Degraded | None) -> Unhealthy | Degraded | None:
+        """Return the error with a hint to check the mounted key first, if the key is a placeholder.
 
-    def _expiry(self, expires_at: object) -> Unhealthy | None:
+        An exchange may vend a mock because its real key is not mounted.
+        """
+        if error is None or error.problem.code != Code.KEY_PLACEHOLDER:
+            return error
+        hint = f"{self._mount_hint} {error.problem.hint}"
+        return type(error).of(dataclasses.replace(error.problem, hint=hint))
+
+    def _expiry_problem(self, expires_at: object) -> Unhealthy | None:
         if expires_at is None:
             return None
         try:
-            at = self._time(expires_at)
+            at = self._parse_time(expires_at)
         except (TypeError, ValueError, OverflowError):
-            what = f"for {self.name} a credential whose expires_at is no ISO 8601 time"
-            return self._problem("credential_expiry_unreadable", what, _EXPIRY_HINT)
+            credential = f"a credential for {self.name} whose expires_at is not an ISO 8601 time"
+            return self._problem(Code.CREDENTIAL_EXPIRY_UNREADABLE, credential, _EXPIRY_HINT)
         if at > datetime.datetime.now(datetime.UTC):
             return None
-        what = f"for {self.name} a credential that expired at {at:%Y-%m-%d %H:%M} {at.tzname()}"
-        return self._problem("credential_expired", what, _EXPIRY_HINT)
+        credential = f"a credential for {self.name} that expired at {at:%Y-%m-%d %H:%M} {at.tzname()}"
+        return self._problem(Code.CREDENTIAL_EXPIRED, credential, _EXPIRY_HINT)
 
-    def _time(self, text: object) -> datetime.datetime:
-        """The moment that ``text`` names; of a day alone its end.
+    def _parse_time(self, text: object) -> datetime.datetime:
+        """Return the time in ``text``; the end of the day if it is a date.
 
         Raises:
-            TypeError, ValueError, OverflowError: it names none.
+            TypeError, ValueError, OverflowError: ``text`` is not a time.
         """
         if not isinstance(text, str) or not is_text(text):
             raise TypeError
-        # RFC 3339 takes a small z too.
+        # RFC 3339 also allows a lowercase z.
         at = datetime.datetime.fromisoformat(text.upper())
         if _DAY.fullmatch(text):
             at = at.replace(hour=23, minute=59, second=59)
         if at.tzinfo is not None:
             return at
-        is_local = self._asked.is_inside and not settings.USE_TZ
+        is_local = self._exchange.is_in_process and not settings.USE_TZ
         return at.replace(tzinfo=timezone.get_default_timezone() if is_local else datetime.UTC)
 
-    async def _word(self, key: Key, limit: float | None) -> Unhealthy | Degraded | None:
-        """What the provider has to say, and then the form."""
-        against = suspicion(key)
+    async def _online_problem(self, key: Key, limit: float | None) -> Unhealthy | Degraded | None:
+        """Return the problem that the verification shows, or else the problem of the key's format."""
+        placeholder = suspected_placeholder(key)
         route = route_of(self._provider, key.value)
         if limit is not None and route.switch is None:
-            asked = dataclasses.replace(key, provider=route.provider)
-            if flaw := unaskable(asked, route.place):
-                return flaw
-            doubt = looks(key) or against
-            name = name_of(route.provider, route.place, key.value, self._variable)
-            verification = await asked_about(
-                name,
-                route.provider,
-                key.value,
-                place=route.place,
-                variable=self._variable,
-                ttl=DEFAULT_TTL,
-                limit=limit,
-                is_doubtful=doubt is not None,
+            key_of_route = dataclasses.replace(key, provider=route.provider)
+            if problem := endpoint_problem(key_of_route, route.endpoint):
+                return problem
+            suspicion = offline_problem(key) or placeholder
+            routed = RoutedKey(route.provider, key.value, route.endpoint, self._variable)
+            verification, _ = await find_verification(
+                routed, ttl=DEFAULT_TTL, limit=limit, is_suspicious=suspicion is not None
             )
-            if found := weighed(asked, verification, doubt, is_gateway=self._provider.has_any_form):
-                return self._blamed(found)
-            if told := judgement(asked, verification, good_at(name)):
-                is_another = route.place.is_gateway or route.provider is not self._provider
-                is_environments = is_another and not route.is_declared and not self._provider.is_gateway
-                if verification.verdict is Verdict.REJECTED and is_environments:
-                    return _not_the_customers(told, self._provider)
-                return told
-        elif against is not None and not self._provider.has_any_form:
-            return self._blamed(against)
-        return None if self._provider.has_any_form else unusual_form(key)
+            is_gateway = self._provider.is_format_irrelevant
+            if unrefuted := unrefuted_problem(key_of_route, verification, suspicion, is_gateway=is_gateway):
+                return self._with_mount_hint(unrefuted)
+            if error := verdict_problem(key_of_route, verification, last_verified_at(routed.verification_id)):
+                is_another = route.endpoint.is_gateway or route.provider is not self._provider
+                is_from_environment = is_another and not route.is_declared and not self._provider.is_gateway
+                if verification.verdict is Verdict.REJECTED and is_from_environment:
+                    return _rejected_by_gateway(error, self._provider)
+                return error
+        elif placeholder is not None and not self._provider.is_format_irrelevant:
+            return self._with_mount_hint(placeholder)
+        return None if self._provider.is_format_irrelevant else unusual_format(key)
 
     @property
-    def _mounted(self) -> str:
-        """What to look at where there is no real key to vend."""
-        container = "this container" if self._asked.is_inside else "the container that answers there"
+    def _mount_hint(self) -> str:
+        """The hint for an exchange without a real key to vend."""
+        container = "this container" if self._exchange.is_in_process else "the container that serves this endpoint"
         if self._variable is None:
-            return f"Look at where {container} takes the key of {self._provider.label} from."
+            return f"Check the source from which {container} reads the key of {self._provider.label}."
         return (
-            f"Look whether {self._variable} is mounted into {container}: env or envFrom in the manifest, and the "
-            "Secret it names."
+            f"Check that {self._variable} is mounted into {container}: env or envFrom in the manifest, and the Secret "
+            "it names."
         )
 
-    def _problem(self, code: str, what: str, hint: str) -> Unhealthy:
-        message = f"{self._asked.name} vends {what}."
+    def _problem(self, code: Code, vended: str, hint: str) -> Unhealthy:
+        message = f"{self._exchange.name} vends {vended}."
         return Unhealthy(code, message, fault=Fault.CONFIG, hint=hint, evidence=self._evidence)
 
 
-def _not_the_customers(rejection: Unhealthy | Degraded, provider: Provider) -> Degraded:
-    """Where the environment names a gateway, its word counts for this process; customers may ask the provider."""
-    names = " or ".join(provider.place_variables)
-    hint = f"{names} names a gateway for this process: if customers are to use it too, it must take what is vended."
+def _rejected_by_gateway(rejection: Unhealthy | Degraded, provider: Provider) -> Degraded:
+    """Return a rejection by a gateway from the environment as degraded: customers may use the provider itself."""
+    names = " or ".join(provider.endpoint_variables)
+    hint = f"{names} points this process to a gateway. If customers use it too, make it accept the vended keys."
     return Degraded.of(dataclasses.replace(rejection.problem, hint=hint))
 
 
-def _sentence(error: _Told) -> _Told:
+def _capitalized(error: _ProblemError) -> _ProblemError:
     message = error.problem.message
     return type(error).of(dataclasses.replace(error.problem, message=message[0].upper() + message[1:]))

@@ -1,4 +1,4 @@
-"""What a provider's answer says of a key."""
+"""The verdict that a provider's response allows about a key."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import enum
 
 
 class Verdict(enum.StrEnum):
-    """What is not explicitly known to be bad is unknown, not bad."""
+    """The outcome of a verification.
 
-    REAL = "real"
+    A key counts as rejected only if the response says so. Any other unexpected response is ``UNKNOWN``.
+    """
+
+    VALID = "valid"
+    """The key is real and works."""
     RESTRICTED = "restricted"
-    """Real, but it may not do what was asked, or not from here."""
+    """The key is real, but it lacks the permission for the request, or may not be used from this address."""
     NO_FUNDS = "no_funds"
-    """Real, but out of credit or over a spending limit."""
+    """The key is real, but its account is out of credit or over a spending limit."""
     ACCEPTED = "accepted"
-    """The server takes the key. Whether it takes any other could not be found out."""
+    """The server accepts the key, but a test with a random key did not show if it accepts any key."""
     UNPROVEN = "unproven"
-    """The server gives a random key the same answer: nothing shows the key to be real."""
+    """The server responds to a random key in the same way, so the response does not prove that the key is real."""
     REJECTED = "rejected"
-    """The provider does not know the key, or has revoked it."""
+    """The key is unknown to the provider, or it has been revoked."""
     RATE_LIMITED = "rate_limited"
-    """The provider answers too many requests: it says nothing of the key."""
+    """The provider received too many requests. The response contains no information about the key."""
     UNKNOWN = "unknown"
-    """The provider, or something before it, answered what tells nothing of the key."""
+    """The provider, or a server in front of it, sent a response without information about the key."""
     NOT_ASKED = "not_asked"
-    """There is no way to ask: the base URL is not a URL."""
+    """No request was sent, because the base URL is not an http or https URL."""
     DOWN = "down"
-    """No answer, or one that says that the provider is in trouble."""
+    """The provider did not respond, or its response reports a failure of the provider."""
 
 
-KNOWS_KEY = frozenset({Verdict.REAL, Verdict.RESTRICTED, Verdict.NO_FUNDS})
-"""The verdicts that show that the provider knows the key."""
-TELLS_OF_KEY = KNOWS_KEY | {Verdict.ACCEPTED, Verdict.UNPROVEN, Verdict.REJECTED}
-"""The verdicts that say something of the key, or of the server's answer to it."""
+PROVEN = frozenset({Verdict.VALID, Verdict.RESTRICTED, Verdict.NO_FUNDS})
+"""The verdicts which prove that the key is real."""
+CONCLUSIVE = PROVEN | {Verdict.ACCEPTED, Verdict.UNPROVEN, Verdict.REJECTED}
+"""The verdicts with information about the key, or about the way the server treats keys."""

@@ -1,4 +1,4 @@
-"""Asking a provider about a key. The key goes to the configured host and nowhere else, and into no message."""
+"""The verification of a key. The key is sent only to the configured host and appears in no message."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import dataclasses
 import email.utils
 import math
 import time
-from collections.abc import Mapping
 
-from healthguard.calling import NoAnswerError, Target, call
-from healthguard.deadline import ending_in, time_left
-from healthguard.providers.provider import Place, Provider
-from healthguard.providers.reading import has_empty_list, read
-from healthguard.providers.verdict import KNOWS_KEY, Verdict
+from healthguard.http_client import EndpointResponse, Target, TransportError, call
+from healthguard.providers.reading import has_empty_list, read_verdict
+from healthguard.providers.routed_key import RoutedKey
+from healthguard.providers.verdict import PROVEN, Verdict
+from healthguard.runtime.deadline import deadline_after, time_left
 
 _PAUSE_SECONDS = 0.5
+"""The pause before a rejection is confirmed by a second request (seconds)."""
 MAX_RETRY_AFTER = 3600.0
-"""What a provider may ask for at most (seconds): whatever it says, it is asked again some day."""
+"""The maximum Retry-After that is respected (seconds), so that no response can stop verification forever."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of asking.
+    """The result of a verification.
 
     Args:
-        verdict: what the answer says of the key.
-        reason: how it was reached, safe to show: an HTTP status or the class of a network error.
-        host: who was asked.
-        http_status: the status of the answer; None if there was none.
-        retry_after: how long the provider wants not to be asked (seconds); None where it does not say.
-        is_empty: True if the list that shows the answer to be the provider's has no members.
+        verdict: the verdict about the key.
+        reason: the reason for the verdict: an HTTP status or the class of a network error. It is safe to show.
+        host: the host to which the request was sent.
+        http_status: the status of the response; None if there was none.
+        retry_after: the time for which the provider requested no further requests (seconds); None if it did not.
+        is_empty: True if the success fields of the response are lists and all of them are empty.
     """
 
     verdict: Verdict
@@ -41,68 +41,62 @@ class Verification:
     is_empty: bool = False
 
 
-async def verify(
-    provider: Provider, key: str, *, place: Place, variable: str | None, limit: float, repeats: bool = True
-) -> Verification:
-    """Ask ``provider`` about ``key``.
+async def verify(key: RoutedKey, *, limit: float, repeats: bool = True) -> Verification:
+    """Send a verification request and return the result.
+
+    A 401 that does not refer explicitly to the key is confirmed by a second request, a moment later.
 
     Args:
-        provider: whose key it is.
-        key: the key; one run of printable ASCII.
-        place: where to ask.
-        variable: where the key comes from, for providers that treat variables differently.
-        limit: how long it may take in all (seconds), from the look-up of the name to the last byte.
+        key: the key, and the endpoint to send it to.
+        limit: the time limit for everything from name resolution to the last byte (seconds), if no deadline is set.
+            Otherwise, the deadline applies.
         repeats: False to send exactly one request.
-
-    A 401 that does not speak explicitly of the key is asked once more before it counts, a moment later.
     """
-    request = provider.request_for(key, variable)
-    own = request.base_url if place.base_url == provider.base_url else None
+    request, endpoint = key.request, key.endpoint
+    request_base_url = request.base_url if endpoint.base_url == key.provider.base_url else None
     try:
-        target = Target.over_network(own or place.base_url, request.path)
+        target = Target.over_network(request_base_url or endpoint.base_url, request.path)
     except ValueError:
         return Verification(Verdict.NOT_ASKED, "the base URL is not an http or https URL", "?")
-    # A cache before the server must not give one key's answer to another: RFC 9111, 5.2.1.5.
+    # A cache in front of the server must not reuse the response to another key: RFC 9111, 5.2.1.5.
     headers = {"cache-control": "no-store"} | {
-        name: line.replace("{key}", key) for name, line in request.headers.items()
+        name: line.replace("{key}", key.value) for name, line in request.headers.items()
     }
-    stands_in = place.is_gateway and not provider.is_gateway
-
-    async def ask() -> tuple[Verification, bool]:
-        return await _ask(provider, request.method, target, headers, limit=limit, stands_in=stands_in)
-
-    with ending_in(limit):
-        verification, is_explicit = await ask()
-        if verification.verdict is Verdict.REJECTED and not is_explicit and repeats:
+    limit = time_left(limit)
+    with deadline_after(limit):
+        while True:
+            try:
+                response = await call(request.method, target, headers, limit=time_left(limit))
+            except TransportError as error:
+                reason = f"no response within {limit:.1f} s" if error.is_late else error.reason
+                return Verification(Verdict.DOWN, reason, target.url.host)
+            verification, is_explicit = _verification_from(response, key, target)
+            if verification.verdict is not Verdict.REJECTED or is_explicit or not repeats:
+                return verification
+            repeats = False
             await asyncio.sleep(min(_PAUSE_SECONDS, time_left(limit) / 4))
-            verification, _ = await ask()
-        return verification
 
 
-async def _ask(
-    provider: Provider, method: str, target: Target, headers: Mapping[str, str], *, limit: float, stands_in: bool
-) -> tuple[Verification, bool]:
-    """What the answer says, and whether it speaks explicitly of the key."""
+def _verification_from(response: EndpointResponse, key: RoutedKey, target: Target) -> tuple[Verification, bool]:
+    """Return the verification that a response means, and True if the response refers explicitly to the key."""
     host = target.url.host
-    try:
-        answer = await call(method, target, headers, limit=time_left(limit))
-    except NoAnswerError as error:
-        reason = f"no answer in {limit:.1f} s" if error.is_late else error.reason
-        return Verification(Verdict.DOWN, reason, host), True
-    if answer.content is None:
-        return Verification(Verdict.UNKNOWN, "the answer is too long", host, answer.status), True
-    verdict, is_explicit = read(provider, answer.status, answer.content, stands_in=stands_in)
-    is_asked_of_user = target.url.userinfo and any(name.lower() == "authorization" for name in headers)
-    if is_asked_of_user and verdict in KNOWS_KEY:
-        # As with the providers' own clients, there is one such line, and it tells of the user.
-        return Verification(Verdict.UNKNOWN, "the URL's user was sent in the key's place", host, answer.status), True
-    retry_after = _seconds(answer.headers.get("retry-after")) if answer.status in (429, 503) else None
-    is_empty = verdict is Verdict.REAL and has_empty_list(provider, answer.content)
-    return Verification(verdict, f"HTTP {answer.status}", host, answer.status, retry_after, is_empty), is_explicit
+    if response.content is None:
+        return Verification(Verdict.UNKNOWN, "the response is too long", host, response.status), True
+    provider = key.provider
+    is_via_gateway = key.endpoint.is_gateway and not provider.is_gateway
+    verdict, is_explicit = read_verdict(provider, response.status, response.content, is_via_gateway=is_via_gateway)
+    sends_user = target.url.userinfo and any(name.lower() == "authorization" for name in key.request.headers)
+    if sends_user and verdict in PROVEN:
+        # As in the providers' clients, basic auth replaces the Authorization header, so the verdict is about the user.
+        reason = "the user of the base URL was sent instead of the key"
+        return Verification(Verdict.UNKNOWN, reason, host, response.status), True
+    retry_after = _seconds(response.headers.get("retry-after")) if response.status in (429, 503) else None
+    is_empty = verdict is Verdict.VALID and has_empty_list(provider, response.content)
+    return Verification(verdict, f"HTTP {response.status}", host, response.status, retry_after, is_empty), is_explicit
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """The seconds of a Retry-After, which may also be a date (RFC 9110, 10.2.3)."""
+    """Return the seconds of a Retry-After header; None if it is invalid. It may be a date (RFC 9110, 10.2.3)."""
     if retry_after is None:
         return None
     try:

@@ -1,0 +1,1 @@
+"""Database access: queries and their errors, the connections of a run, the schema and the migration history."""

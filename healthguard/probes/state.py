@@ -1,0 +1,110 @@
+"""The health state of this process: its services, their outcomes, and the startup latch."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import MutableMapping
+
+from django.core.signals import setting_changed
+
+from healthguard.conf import OWN_SERVICE, global_problem, settings
+from healthguard.probes.identity import parent_server, server_identity
+from healthguard.probes.latch import Latch
+from healthguard.runner import Runner
+from healthguard.runtime import log
+from healthguard.service import Tree
+from healthguard.status import Problem
+
+
+class HealthState:
+    """The services of one declaration, their outcomes, and the startup latch.
+
+    Args:
+        is_shared: True if the startup latch is shared with the other workers of this server.
+    """
+
+    def __init__(self, *, is_shared: bool = False) -> None:
+        self.tree = settings.tree()
+        self.runner = Runner(self.tree.services())
+        self.latch = Latch(_shared_name(self.tree), parent_server()) if is_shared else Latch(None)
+        self.is_inline = settings.inline
+        self.problem = global_problem()
+        self.response_cache: MutableMapping[tuple[str, str], object] = {}
+        """Rendered responses, by method and path. Used by :mod:`healthguard.http.handler`."""
+        self._log_lock = threading.Lock()
+        self._logged: Problem | None = None
+        self._logged_draining = False
+
+    def log_problem(self, problem: Problem | None) -> None:
+        """Log that a problem outside all services has begun or ended, once per change."""
+        with self._log_lock:
+            if problem == self._logged:
+                return
+            self._logged = problem
+        if problem is None:
+            log.write(log.INFO, "%s: unhealthy -> healthy", OWN_SERVICE)
+        else:
+            log.write(log.ERROR, "%s: unhealthy: %s", OWN_SERVICE, problem.summary)
+
+    def log_draining(self, is_draining: bool) -> None:
+        """Log that draining has begun or ended, once per change."""
+        with self._log_lock:
+            if is_draining == self._logged_draining:
+                return
+            self._logged_draining = is_draining
+        if is_draining:
+            log.write(log.INFO, "The pod is draining: DRAIN_FILE exists, and the ready probe answers 503.")
+        else:
+            log.write(log.INFO, "The pod is no longer draining.")
+
+
+def _shared_name(tree: Tree) -> str | None:
+    """Return the name of the latch that this server's workers share, or None if it cannot be determined."""
+    try:
+        # The default services depend on what has been added to DATABASES in the meantime.
+        return server_identity(tree if "SERVICES" in settings.declared else Tree({}))
+    except Exception as error:
+        log.once(
+            log.WARNING,
+            "The workers of this server cannot share the information that the pod is ready (%s). A worker that starts "
+            "while a service is unhealthy stays unready.",
+            type(error).__name__,
+        )
+        return None
+
+
+_state: HealthState | None = None
+_was_changed = False
+_lock = threading.Lock()
+
+
+def get_state() -> HealthState:
+    """Return this process's state. There is a new one in a forked child, and after a setting was overridden."""
+    global _state
+    current = _state
+    if current is None:
+        with _lock:
+            current = _state
+            if current is None:
+                current = _state = HealthState(is_shared=not (_was_changed or settings.inline))
+    # A test has its own declaration, environment and database: inline, nothing is kept from one probe to the next.
+    return HealthState() if current.is_inline else current
+
+
+def _reset_state(**kwargs: object) -> None:
+    """Drop the state, because the settings that it was made from have changed, as they do in tests."""
+    global _state, _was_changed
+    _state, _was_changed = None, True
+
+
+def _reset_after_fork() -> None:
+    global _state, _lock
+    # The lock too: another thread of the parent may have held it.
+    _state, _lock = None, threading.Lock()
+
+
+setting_changed.connect(_reset_state)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -1,0 +1,68 @@
+"""The tree that services form, with the policy of each service resolved."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+from healthguard.runtime.cache_age import TTL_JITTER
+from healthguard.service.check_source import DEFAULT_TIMEOUT, CheckSource, source_of
+from healthguard.service.service import DEFAULT_TTL, ReadyPolicy, Service
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServiceNode:
+    """A service at its path in the tree, with its policy resolved to numbers (seconds)."""
+
+    path: tuple[str, ...]
+    sources: tuple[CheckSource, ...]
+    ready: ReadyPolicy
+    critical: bool
+    ttl: float
+    stale_for: float
+    timeout: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tree:
+    """Services and groups of services, by name."""
+
+    members: Mapping[str, ServiceNode | Tree]
+
+    def services(self) -> Iterator[ServiceNode]:
+        """Yield every service, depth first."""
+        for member in self.members.values():
+            if isinstance(member, Tree):
+                yield from member.services()
+            else:
+                yield member
+
+    def at(self, path: Sequence[str]) -> ServiceNode | Tree | None:
+        """Return the service or group at ``path``, or None."""
+        node: ServiceNode | Tree | None = self
+        for name in path:
+            node = node.members.get(name) if isinstance(node, Tree) else None
+        return node
+
+
+def resolve_service(service: Service, path: tuple[str, ...]) -> ServiceNode:
+    """Return the service as a node at ``path``. Options that it does not set get their defaults."""
+    sources = tuple(source_of(spec) for spec in service.checks)
+    ttls = [source.ttl for source in sources if source.ttl is not None]
+    return ServiceNode(
+        path=path,
+        sources=sources,
+        ready=service.ready,
+        critical=service.critical,
+        ttl=service.ttl if service.ttl is not None else _with_jitter(max(ttls)) if ttls else DEFAULT_TTL,
+        stale_for=service.stale_for,
+        timeout=service.timeout
+        if service.timeout is not None
+        else max((source.timeout for source in sources), default=DEFAULT_TIMEOUT),
+    )
+
+
+def _with_jitter(ttl: float) -> float:
+    # The processes of a fleet should not all send their requests to a provider at once.
+    return ttl * random.uniform(1 - TTL_JITTER, 1)  # noqa: S311 - it does not need to be hard to guess
