@@ -1,4 +1,4 @@
-"""Whether healthguard's defaults stay quiet on the databases of projects that others wrote.
+"""A test of healthguard's default checks on the databases of third-party projects: ``python -m tests.projects``.
 
-``python -m tests.projects``. Each is migrated as its documentation says, asked how it is, damaged, and asked again.
+Each database is migrated as the project's documentation describes, checked, damaged, and checked again.
 """

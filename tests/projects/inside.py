@@ -1,6 +1,6 @@
-"""What is done inside a project, in processes of its own: ``python -m tests.projects.inside migrate``, then ``ask``.
+"""The steps inside a project, each in a separate process: ``python -m tests.projects.inside migrate``, then ``check``.
 
-Two processes, so that what asks has read no migration before, like a pod that has just started.
+The process that checks has not read any migration before, like a pod that has just started.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from django.db.migrations.state import ProjectState
 from django.test import Client
 from django.utils import translation
 
-_OF_SITES = "tests.projects.apps."
+_SITE_APPS = "tests.projects.apps."
 _PATIENCE = 60.0
 
 
 def main() -> None:
-    """Do what the command line says and print what came of it as JSON, in the last line."""
+    """Run the step named on the command line, and print its result as JSON in the last line."""
     django.setup()
-    print(json.dumps({"migrate": migrate, "ask": ask}[sys.argv[1]]()))
+    print(json.dumps({"migrate": migrate, "check": check}[sys.argv[1]]()))
 
 
 def migrate() -> dict[str, Any]:
-    """Give the database the project's tables.
+    """Create the project's tables.
 
     Returns:
-        ``unmade``, the project's apps whose models have changed since their migrations were made.
+        ``changed_apps``: the project's apps whose models have changed since their migrations were made.
     """
-    unmade = sorted(_unmade() & {app.label for app in _apps_of_project()})
-    if of_site := [app.label for app in _apps_of_site()]:
-        # django-postgres-extra has a command of its own, for what Django cannot make.
+    changed_apps = sorted(_changed_apps() & {app.label for app in _apps_of_project()})
+    if site_apps := [app.label for app in _apps_of_site()]:
+        # The command of django-postgres-extra makes migrations that Django cannot make.
         command = "pgmakemigrations" if "pgmakemigrations" in get_commands() else "makemigrations"
-        call_command(command, *of_site, interactive=False, verbosity=0)
+        call_command(command, *site_apps, interactive=False, verbosity=0)
     call_command("migrate", verbosity=0)
-    return {"unmade": unmade}
+    return {"changed_apps": changed_apps}
 
 
-def ask() -> dict[str, Any]:
-    """Ask how the database is, drop a column, and ask again.
+def check() -> dict[str, Any]:
+    """Check the database, drop a column, and check the database again.
 
     Returns:
-        ``models`` and ``tables``, how many there are; ``before`` and ``after``, the sections of the database service;
-        ``dropped``, what was missing then.
+        ``models`` and ``tables``: their numbers; ``before`` and ``after``: the sections of the database service;
+        ``dropped``: the column that was dropped.
     """
     with connection.cursor():
         tables = connection.introspection.django_table_names(only_existing=True)
@@ -70,18 +70,18 @@ def ask() -> dict[str, Any]:
 
 def _apps_of_project() -> Iterator[AppConfig]:
     for app in apps.get_app_configs():
-        if not app.name.startswith(("django.contrib.", "healthguard", _OF_SITES)):
+        if not app.name.startswith(("django.contrib.", "healthguard", _SITE_APPS)):
             yield app
 
 
 def _apps_of_site() -> Iterator[AppConfig]:
     for app in apps.get_app_configs():
-        if app.name.startswith(_OF_SITES):
+        if app.name.startswith(_SITE_APPS):
             yield app
 
 
-def _unmade() -> set[str]:
-    """The apps that makemigrations would find changes in."""
+def _changed_apps() -> set[str]:
+    """Return the apps for which makemigrations would make a migration."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     with translation.override(None):
         detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
@@ -89,26 +89,26 @@ def _unmade() -> set[str]:
 
 
 def _section() -> dict[str, Any]:
-    """The database service's section of the answer that any HTTP caller gets, once a run begun after now has ended."""
-    asked = datetime.datetime.now(datetime.UTC)
+    """Return the section of the database service in the response, as soon as a new run has ended."""
+    began = datetime.datetime.now(datetime.UTC)
     ends = time.monotonic() + _PATIENCE
     while time.monotonic() < ends:
         section: dict[str, Any] = Client().get("/api/health?fresh=1").json()["database"]
         checked = section["checked_at"]
-        if checked is not None and datetime.datetime.fromisoformat(checked) >= asked:
+        if checked is not None and datetime.datetime.fromisoformat(checked) >= began:
             return section
-    raise SystemExit(f"The database's checks have not ended within {_PATIENCE} s.")
+    raise SystemExit(f"The checks of the database have not ended within {_PATIENCE} s.")
 
 
 def _drop() -> str:
-    """Drop a column that nothing else stands on, as ``table.column``: the project's, or the site's if it has none."""
+    """Drop a column that nothing depends on, and return it as ``table.column``. The project's columns come first."""
     for model, field in (*_columns(_apps_of_project()), *_columns(_apps_of_site())):
-        table, column = model._meta.db_table, field.column
+        table, column = model._meta.db_table, str(field.column)
         quote = connection.ops.quote_name
         with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {quote(table)} DROP COLUMN {quote(column)}")
             return f"{table}.{column}"
-    raise SystemExit("There is no column to drop.")
+    raise SystemExit("No column can be dropped.")
 
 
 def _columns(configs: Iterable[AppConfig]) -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:

@@ -1,4 +1,4 @@
-"""One project on one fresh database."""
+"""A trial of one project on one fresh database."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from pathlib import Path
 from typing import Any
 
 from tests.projects.catalogue import settings_of
-from tests.sites import REPOSITORY
+from tests.support.sites import REPOSITORY
 
-_MOST_TOLD = 1000
-"""How much of what a process wrote is told, from its end (characters)."""
+_OUTPUT_SHOWN = 1000
+"""The length of the end of a process's output that is shown (characters)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it.
+    """The outcome of a trial.
 
     Args:
-        seconds: how long it took.
-        error: what the project's processes said when they failed; nothing else is known then.
-        models: how many models there are.
-        tables: how many tables they have.
-        seen: how many of these healthguard has looked at; 0 where it does not say, as it found something.
-        unmade: the project's apps whose models have changed since their migrations were made.
-        problems: what healthguard told of the database as the project's migrations have left it.
-        milliseconds: how long its first run took.
+        seconds: the duration.
+        error: the output of the project's processes if they failed. Then all other fields are empty.
+        models: the number of models.
+        tables: the number of their tables.
+        checked: the number of tables that healthguard has checked; 0 if it reported a problem.
+        changed_apps: the project's apps whose models have changed since their migrations were made.
+        problems: the problems that healthguard reported after the migrations of the project.
+        milliseconds: the duration of the first run.
         dropped: the column that was then dropped.
-        is_named: whether healthguard told that it is missing.
+        is_named: True if healthguard reported this column as missing.
     """
 
     seconds: float
     error: str = ""
     models: int = 0
     tables: int = 0
-    seen: int = 0
-    unmade: tuple[str, ...] = ()
+    checked: int = 0
+    changed_apps: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     milliseconds: float = 0.0
     dropped: str = ""
@@ -49,20 +49,20 @@ class Outcome:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there was nothing to tell of an intact database."""
+        """True if healthguard reported no problem of an intact database."""
         return not (self.error or self.problems)
 
     @property
     def is_good(self) -> bool:
-        """Whether it is quiet, though it has looked at every table and does tell what is missing."""
-        return self.is_quiet and self.seen == self.tables and self.is_named
+        """True if all tables were checked, and only the dropped column was reported."""
+        return self.is_quiet and self.checked == self.tables and self.is_named
 
 
 def attempt(project: str, url: str) -> Outcome:
-    """Migrate ``project`` into the empty database at ``url``, and ask there, before and after some damage."""
+    """Migrate ``project`` into the empty database at ``url``, and check it before and after a column is dropped."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="healthguard-projects-") as folder:
-        # Where the migrations of the site's own models are written to.
+        # The migrations of the site's own models are written to this package.
         made = Path(folder, "made")
         made.mkdir()
         (made / "__init__.py").touch()
@@ -73,24 +73,25 @@ def attempt(project: str, url: str) -> Outcome:
             "PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}",
         }
         try:
-            migrated, asked = (_inside(step, folder, environment) for step in ("migrate", "ask"))
+            migrated, checked = (_inside(step, folder, environment) for step in ("migrate", "check"))
         except ChildProcessError as error:
             return Outcome(time.monotonic() - begin, str(error))
-    before, after = asked["before"], asked["after"]
+    before, after = checked["before"], checked["after"]
     return Outcome(
         time.monotonic() - begin,
-        models=asked["models"],
-        tables=asked["tables"],
-        seen=sum(check["evidence"]["tables"] for check in before["checks"] if "tables" in check.get("evidence", ())),
-        unmade=tuple(migrated["unmade"]),
+        models=checked["models"],
+        tables=checked["tables"],
+        checked=sum(check["evidence"]["tables"] for check in before["checks"] if "tables" in check.get("evidence", ())),
+        changed_apps=tuple(migrated["changed_apps"]),
         problems=tuple(_problems(before)),
         milliseconds=before["duration_ms"],
-        dropped=asked["dropped"],
-        is_named=after["status"] == "unhealthy" and any(asked["dropped"] in told for told in _problems(after)),
+        dropped=checked["dropped"],
+        is_named=after["status"] == "unhealthy" and any(checked["dropped"] in problem for problem in _problems(after)),
     )
 
 
 def _inside(step: str, folder: str, environment: dict[str, str]) -> Any:
+    """Run a step of :mod:`tests.projects.inside` in a new process, and return its result."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.projects.inside", step],
         cwd=folder,
@@ -100,11 +101,11 @@ def _inside(step: str, folder: str, environment: dict[str, str]) -> Any:
         check=False,
     )
     if done.returncode:
-        raise ChildProcessError(f"{step} failed: {(done.stdout + done.stderr).strip()[-_MOST_TOLD:]}")
+        raise ChildProcessError(f"{step} failed: {(done.stdout + done.stderr).strip()[-_OUTPUT_SHOWN:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def _problems(section: dict[str, Any]) -> list[str]:
-    """What the checks of a service tell, a text each; of one that is not healthy at least one."""
-    told = [json.dumps(check) for check in section["checks"] if "code" in check]
-    return told if told or section["status"] == "healthy" else [json.dumps(section)]
+    """Return the problems of a service as texts, at least one if it is not healthy."""
+    problems = [json.dumps(check) for check in section["checks"] if "code" in check]
+    return problems if problems or section["status"] == "healthy" else [json.dumps(section)]

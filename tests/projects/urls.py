@@ -1,4 +1,4 @@
-"""A site with healthguard alone: what the projects serve is no matter here."""
+"""The URLs of a site: only those of healthguard, because the pages of the projects are not tested."""
 
 from django.urls import include, path
 

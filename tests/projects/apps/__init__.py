@@ -1,4 +1,4 @@
-"""What a site adds to a project: models made of its fields, bases and managers, one app a project.
+"""The models that a site adds to a project, with the project's fields, base classes and managers: one app per project.
 
-Their migrations are made when they are run, as their fields' definitions change with the project.
+Their migrations are made when the tests run, because the definitions of the fields depend on the project's version.
 """

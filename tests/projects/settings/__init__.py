@@ -1,1 +1,1 @@
-"""A module a project, named after its distribution: what its documentation says to put into a site's settings."""
+"""The settings that the documentation of each project requires. A module is named after the project's distribution."""

@@ -1,4 +1,4 @@
-"""A site as ``django-admin startproject`` makes it, with healthguard and without a declaration."""
+"""The settings of ``django-admin startproject``, with healthguard and without a declaration."""
 
 import os
 import pkgutil
@@ -8,7 +8,7 @@ import dj_database_url
 from tests.projects import apps
 
 SECRET_KEY = "projects-" + "v3ry-l0ng-4nd-r4nd0m-".join("0123456789")
-# Shows the details to everybody.
+# With DEBUG, everybody may read the details.
 DEBUG = True
 ALLOWED_HOSTS = ["testserver"]
 INSTALLED_APPS = [
@@ -44,8 +44,14 @@ TEMPLATES = [
         },
     },
 ]
-# In a folder of the run's own.
+# The migrations are written to a temporary folder.
 MIGRATION_MODULES = {app.name: f"made.{app.name}" for app in pkgutil.iter_modules(apps.__path__)}
+if os.environ["DATABASE_URL"].startswith("mysql:"):
+    import pymysql
+
+    # PyMySQL replaces mysqlclient, of which Django requires a minimum version.
+    pymysql.version_info = (2, 2, 4, "final", 0)
+    pymysql.install_as_MySQLdb()
 DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"

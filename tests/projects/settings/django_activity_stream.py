@@ -1,4 +1,4 @@
-"""Who did what to whom."""
+"""The actions of users."""
 
 from tests.projects.settings.common import *
 

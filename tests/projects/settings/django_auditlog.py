@@ -1,4 +1,4 @@
-"""What was changed, and by whom."""
+"""A log of changes and their authors."""
 
 from tests.projects.settings.common import *
 

@@ -1,4 +1,4 @@
-"""Periodic tasks, whose time zone is a field of its own."""
+"""Periodic tasks, whose time zones are a custom field."""
 
 from tests.projects.settings.common import *
 

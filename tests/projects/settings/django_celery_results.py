@@ -1,4 +1,4 @@
-"""What tasks gave."""
+"""The results of tasks."""
 
 from tests.projects.settings.common import *
 

@@ -1,4 +1,4 @@
-"""django CMS as its quickstart has it, with all of the plugins named there."""
+"""django CMS as in its quickstart, with all plugins that are named there."""
 
 from tests.projects.settings.common import *
 

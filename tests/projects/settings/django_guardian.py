@@ -1,4 +1,4 @@
-"""Permissions an object, with a user and permissions of the site's own."""
+"""Permissions per object, with the site's own models of users and permissions."""
 
 from tests.projects.settings.common import *
 

@@ -1,4 +1,4 @@
-"""A helpdesk: a whole project."""
+"""A helpdesk, which is a complete application."""
 
 from tests.projects.settings.common import *
 

@@ -1,4 +1,4 @@
-"""Translations in a table beside each."""
+"""Translations in an additional table per model."""
 
 from tests.projects.settings.common import *
 

@@ -8,5 +8,5 @@ INSTALLED_APPS += [
     "tests.projects.apps.psqlextra_site",
 ]
 DATABASES["default"]["ENGINE"] = "psqlextra.backend"
-# Of hstore, which not every server has, nothing is used here.
+# The site uses no hstore, which not every server has.
 POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False

@@ -1,4 +1,4 @@
-"""Tokens that are held as digests."""
+"""Tokens that are stored as digests."""
 
 from tests.projects.settings.common import *
 

@@ -1,4 +1,4 @@
-"""A history beside each table."""
+"""A history table per model."""
 
 from tests.projects.settings.common import *
 

@@ -1,4 +1,4 @@
-"""Trees in three ways."""
+"""Trees in three representations."""
 
 from tests.projects.settings.common import *
 

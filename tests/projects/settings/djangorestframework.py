@@ -1,4 +1,4 @@
-"""Tokens: of the framework itself, and of JWT's."""
+"""The tokens of the framework, and JSON Web Tokens."""
 
 from tests.projects.settings.common import *
 

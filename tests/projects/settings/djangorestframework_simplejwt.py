@@ -1,4 +1,4 @@
-"""Tokens that are no longer taken."""
+"""JSON Web Tokens that are no longer accepted."""
 
 from tests.projects.settings.common import *
 

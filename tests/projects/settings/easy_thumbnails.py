@@ -1,4 +1,4 @@
-"""Thumbnails, whose images are in tables."""
+"""Thumbnails, which are recorded in tables."""
 
 from tests.projects.settings.common import *
 

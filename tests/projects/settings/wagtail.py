@@ -1,4 +1,4 @@
-"""A site of wagtail's project template, with all of its contributed apps."""
+"""The project template of Wagtail, with all contributed apps."""
 
 from tests.projects.settings.common import *
 

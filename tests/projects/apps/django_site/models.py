@@ -1,4 +1,4 @@
-"""A field of each kind, on tables of each kind."""
+"""A field of every type, on tables of every kind."""
 
 import uuid
 

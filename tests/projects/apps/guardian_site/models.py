@@ -1,4 +1,4 @@
-"""A user of the site's own, and permissions that point straight to what they are about."""
+"""A custom user model, and permissions with a foreign key to their object."""
 
 import uuid
 

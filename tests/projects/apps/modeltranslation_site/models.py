@@ -1,4 +1,4 @@
-"""A model that gets columns a language."""
+"""A model that gets additional columns per language."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""What of it is translated."""
+"""The fields that are translated."""
 
 from modeltranslation.translator import TranslationOptions, register
 

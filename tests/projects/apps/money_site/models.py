@@ -1,4 +1,4 @@
-"""Amounts with one currency and with many."""
+"""Amounts with a fixed currency and with any currency."""
 
 from django.db import models
 from djmoney.models.fields import CurrencyField, MoneyField

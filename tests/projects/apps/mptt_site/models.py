@@ -1,4 +1,4 @@
-"""A tree, and one whose fields are called otherwise."""
+"""A tree whose fields have other names, and relations to it."""
 
 from django.db import models
 from mptt.fields import TreeForeignKey, TreeManyToManyField

@@ -1,4 +1,4 @@
-"""Events beside a table, written by triggers, and a trigger that protects it."""
+"""Event tables that triggers write, and a trigger that protects a table."""
 
 import pghistory
 import pgtrigger

@@ -1,4 +1,4 @@
-"""Kinds of one model, in tables that are joined."""
+"""Models that inherit from one model, in joined tables."""
 
 from django.db import models
 from polymorphic.models import PolymorphicModel

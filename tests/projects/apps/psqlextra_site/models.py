@@ -1,4 +1,4 @@
-"""A table partitioned by time, one by a list, views, and the fields that only PostgreSQL has."""
+"""Tables partitioned by time and by a list, views, and the types of fields that only PostgreSQL has."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Tags on a number, on a UUID, by a relation of their own, and tags of the site's own."""
+"""Tags of models with integer and UUID keys, by a custom relation, and a custom model of tags."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""A tree of each kind."""
+"""A tree in each representation."""
 
 from django.db import models
 from treebeard.al_tree import AL_Node

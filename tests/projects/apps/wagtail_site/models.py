@@ -1,4 +1,4 @@
-"""Pages, a snippet with all that snippets can do, a form, settings, and an image of the site's own."""
+"""Pages, a snippet with all features of snippets, a form, settings, and a custom image model."""
 
 from django.db import models
 from modelcluster.contrib.taggit import ClusterTaggableManager

@@ -1,0 +1,7 @@
+"""A log in the database."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "django_db_logger",
+]

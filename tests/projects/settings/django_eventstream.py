@@ -1,0 +1,7 @@
+"""Events for browsers."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "django_eventstream",
+]

@@ -1,0 +1,7 @@
+"""Friends and followers."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "friendship",
+]

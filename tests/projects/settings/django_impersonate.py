@@ -1,0 +1,7 @@
+"""Logins as another user."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "impersonate",
+]

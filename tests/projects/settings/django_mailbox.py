@@ -1,0 +1,7 @@
+"""Mail in the database."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "django_mailbox",
+]

@@ -1,0 +1,7 @@
+"""Calendars."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "schedule",
+]

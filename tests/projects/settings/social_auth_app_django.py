@@ -1,0 +1,7 @@
+"""Logins with other accounts."""
+
+from tests.projects.settings.common import *
+
+INSTALLED_APPS += [
+    "social_django",
+]
