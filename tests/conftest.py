@@ -1,4 +1,4 @@
-"""What all tests share. Nothing is patched that can be run: databases, servers and providers are real."""
+"""The fixtures that all tests share. Databases, servers and providers are real, and not patched."""
 
 from __future__ import annotations
 
@@ -6,45 +6,60 @@ import concurrent.futures
 import contextlib
 import os
 import resource
-import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
+from example_project.ports import listens
 from example_project.postgres import Postgres
 from example_project.provider_simulator import Simulator
 from healthguard.status import CheckResult, Problem, Status
 from tests import settings as test_settings
-from tests.links import Link
-from tests.sites import Site
+from tests.support.fixture_types import Connect, Declare, FindProblem, RunAsService, RunCheck
+from tests.support.links import Link
+from tests.support.machine_services import mariadb_database
+from tests.support.sites import Site
 
-MACHINE_SERVICES = {"mariadb": 3306, "redis": 6379}
+pytest_plugins = [
+    "tests.support.ai_keys",
+    "tests.support.credential_exchange",
+    "tests.support.endpoints",
+    "tests.support.gateways",
+]
 
-
+QUICK = {"checks", "database", "http_client", "providers", "secret_values", "service"}
+"""The folders of the tests that do not start a server of Django."""
+MACHINE_SERVICES = {"mariadb": 3306, "postgresql": 5432, "redis": 6379}
+"""The ports of the services that this machine may run, by the name of the marker."""
 OPEN_FILES = 1024
-"""How many files a process may have open on most systems: the tests must not need more."""
+"""The number of files that most systems allow a process to open. The tests must not need more."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
     config.addinivalue_line("markers", "mariadb: needs the MariaDB of this machine, on 127.0.0.1:3306 as root")
+    config.addinivalue_line(
+        "markers", "postgresql: needs the PostgreSQL of this machine, on 127.0.0.1:5432 as postgres"
+    )
     config.addinivalue_line("markers", "redis: needs the Redis of this machine, on 127.0.0.1:6379")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # What waits longest begins first, so that not one process is left with it at the end.
-    items.sort(key=lambda item: "faults" not in item.path.parts)
+    # The slowest tests start first, so that no process runs them alone at the end: the faults, then the tests that
+    # start servers, then the rest.
+    items.sort(key=lambda item: ("faults" not in item.path.parts, not QUICK.isdisjoint(item.path.parts)))
     for name, port in MACHINE_SERVICES.items():
-        if not _listens(port):
+        if not listens(port):
             for item in items:
                 if item.get_closest_marker(name):
                     item.add_marker(pytest.mark.skip(reason=f"no {name} on 127.0.0.1:{port}"))
@@ -52,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
-    """In CI a test that could have run must not be skipped: only a service that is not there is a reason."""
+    """In CI, report a skipped test as failed, unless a service of the machine is not running."""
     outcome: Any = yield
     report = outcome.get_result()
     reason = str(getattr(report, "longrepr", ""))
@@ -62,7 +77,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many answers of providers were read: a table that has shrunk should be seen."""
+    """Write the number of tested provider answers and placeholders, because a shrunk table must be noticed."""
     ids = [
         report.nodeid
         for report in terminalreporter.getreports("passed")
@@ -71,7 +86,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if ids:
         terminalreporter.write_line(f"{len(set(ids))} answers of AI providers were read as they are meant.")
     corpus = {
-        outcome: sum("::test_placeholder_of_the_corpus_" in one.nodeid for one in terminalreporter.getreports(outcome))
+        outcome: sum(
+            "::test_placeholder_of_the_corpus_" in report.nodeid for report in terminalreporter.getreports(outcome)
+        )
         for outcome in ("passed", "failed")
     }
     if total := sum(corpus.values()):
@@ -82,12 +99,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 terminalreporter.write_line(f"{value}.")
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Postgres:
     """The PostgreSQL server of the tests."""
@@ -96,7 +107,7 @@ def postgres() -> Postgres:
 
 @pytest.fixture
 def link(postgres: Postgres) -> Iterator[Link]:
-    """A way to that server which a test can close and open."""
+    """A port that forwards to that server, and that a test can close and open."""
     link = Link(postgres.url)
     yield link
     link.down()
@@ -111,9 +122,28 @@ def database(postgres: Postgres) -> Iterator[str]:
     postgres.drop(name)
 
 
+@pytest.fixture(scope="session")
+def migrated_template(postgres: Postgres, django_db_blocker: Any) -> Iterator[str]:
+    """The name of a database in which all migrations are applied, and of which tests use copies."""
+    name = f"healthguard_template_{os.getpid()}"
+    with _connecting(django_db_blocker) as use:
+        call_command("migrate", database=use(postgres.create(name), "template"), verbosity=0)
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture
+def migrated_database(postgres: Postgres, migrated_template: str) -> Iterator[str]:
+    """The name of a fresh database in which all migrations are applied."""
+    name = f"healthguard_test_{os.getpid()}"
+    postgres.create(name, migrated_template)
+    yield name
+    postgres.drop(name)
+
+
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """A provider."""
+    """A simulator of the AI providers."""
     server = Simulator().start()
     yield server
     server.stop()
@@ -121,7 +151,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def provider(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """A provider that this process's environment points to."""
+    """A simulator to which the environment of this process directs the providers' clients."""
     for name, url in simulator.base_urls.items():
         monkeypatch.setenv(name, url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -129,8 +159,8 @@ def provider(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator
 
 
 @pytest.fixture
-def healthguard_settings() -> Iterator[Callable[..., None]]:
-    """Declare: ``healthguard_settings({"name": check}, DEADLINE=1)``. Undone after the test."""
+def healthguard_settings() -> Iterator[Declare]:
+    """Declare services until the test ends: ``healthguard_settings({"name": check}, DEADLINE=1)``."""
     overrides: list[override_settings] = []
 
     def declare(services: Any, **keys: Any) -> None:
@@ -144,8 +174,8 @@ def healthguard_settings() -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def site(tmp_path: Any) -> Iterator[Site]:
-    """A Django project of its own, to be served by real servers."""
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A Django project that real servers can serve."""
     project = Site(tmp_path)
     yield project
     project.stop()
@@ -153,42 +183,42 @@ def site(tmp_path: Any) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def public_folder() -> Iterator[Path]:
-    """A folder that other users of this machine may get into; to its own, pytest gives the rights to its user alone."""
+    """A folder that other users of this machine may enter. Only the current user may enter pytest's own folders."""
     with tempfile.TemporaryDirectory(prefix="healthguard-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 @pytest.fixture
-def result() -> Callable[[Any], CheckResult]:
-    """Run one check as the runner does for ``?fresh=1``, on the calling thread's connections."""
-    from healthguard.execution import result_of
-    from healthguard.freshness import going_by
+def result() -> RunCheck:
+    """Run one check as the runner does for ``?fresh=1``, on the connections of the calling thread."""
+    from healthguard.runner.execution import result_of
+    from healthguard.runtime.cache_age import max_cache_age
     from healthguard.service import source_of
 
     def run(check: Any) -> CheckResult:
-        with going_by(0):
+        with max_cache_age(0):
             return result_of(source_of(check), 5.0)
 
     return run
 
 
 @pytest.fixture
-def problem(result: Callable[[Any], CheckResult]) -> Callable[[Any], Problem]:
-    """The problem that a check tells; it must have one."""
+def problem(result: RunCheck) -> FindProblem:
+    """Run one check, which must fail, and return its problem."""
 
     def run(check: Any) -> Problem:
-        told = result(check)
-        assert told.problem is not None, f"{told.check} is {told.status}"
-        assert told.status is not Status.HEALTHY
-        return told.problem
+        outcome = result(check)
+        assert outcome.problem is not None, f"{outcome.check} is {outcome.status}"
+        assert outcome.status is not Status.HEALTHY
+        return outcome.problem
 
     return run
 
 
 @pytest.fixture
 def untraced() -> Iterator[None]:
-    """Run a test of a million calls without coverage's trace function: with it, they take five times as long."""
+    """Run a test without coverage's trace function, with which a million calls take five times as long."""
     trace = sys.gettrace()
     sys.settrace(None)
     yield
@@ -196,21 +226,21 @@ def untraced() -> Iterator[None]:
 
 
 @pytest.fixture
-def connect(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
-    """Make a database an alias: ``connect(url, alias="other", **settings)``. Closed and forgotten after the test."""
+def connect(django_db_blocker: Any) -> Iterator[Connect]:
+    """Add an alias for a database until the test ends: ``connect(url, alias="other", **settings)``."""
     with _connecting(django_db_blocker) as use:
         yield use
 
 
 @pytest.fixture(scope="module")
-def connect_for_module(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
-    """The same, for all tests of a module."""
+def connect_for_module(django_db_blocker: Any) -> Iterator[Connect]:
+    """Add an alias for a database until the tests of the module end."""
     with _connecting(django_db_blocker) as use:
         yield use
 
 
 @contextlib.contextmanager
-def _connecting(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
+def _connecting(django_db_blocker: Any) -> Iterator[Connect]:
     added: list[str] = []
 
     def use(url: str, alias: str = "other", **keys: Any) -> str:
@@ -232,16 +262,16 @@ def _connecting(django_db_blocker: Any) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def run_as_a_service() -> Callable[..., list[CheckResult]]:
-    """Run checks as one service, on a thread and on database connections of the run's own: their results."""
+def run_as_a_service() -> RunAsService:
+    """Run checks as one service, on the thread and the database connections of a run, and return their results."""
     from healthguard.runner import Run
-    from healthguard.service import Service, place
+    from healthguard.service import Service, resolve_service
 
     def run(*checks: Any) -> list[CheckResult]:
-        running = Run(place(Service(*checks), ("one",)))
+        running = Run(resolve_service(Service(*checks), ("one",)))
 
         def execute() -> list[CheckResult]:
-            with running.surroundings.connections.on_this_thread():
+            with running.resources.connections.on_this_thread():
                 return list(running.execute().results)
 
         with concurrent.futures.ThreadPoolExecutor(1) as executor:
@@ -252,7 +282,7 @@ def run_as_a_service() -> Callable[..., list[CheckResult]]:
 
 @pytest.fixture
 def mysqlclient() -> None:
-    """PyMySQL in the place of mysqlclient, whose version Django asks for."""
+    """Install PyMySQL under the name and a version of mysqlclient, which Django requires."""
     import pymysql
 
     pymysql.version_info = (2, 2, 4, "final", 0)
@@ -264,21 +294,3 @@ def mariadb() -> Iterator[str]:
     """The URL of a fresh, empty database on MariaDB."""
     with mariadb_database(f"healthguard_test_{os.getpid()}") as url:
         yield url
-
-
-@contextlib.contextmanager
-def mariadb_database(name: str) -> Iterator[str]:
-    """The URL of a database of that name, which is made anew and dropped at the end."""
-    import pymysql
-
-    # Django asks for mysqlclient by its version; PyMySQL stands in for it and says so.
-    pymysql.version_info = (2, 2, 4, "final", 0)
-    pymysql.install_as_MySQLdb()
-    connection = pymysql.connect(host="127.0.0.1", user="root")
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
-        cursor.execute(f"CREATE DATABASE {name}")
-    yield f"mysql://root@127.0.0.1:3306/{name}"
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name}")
-    connection.close()

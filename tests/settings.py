@@ -1,4 +1,6 @@
-"""The project that the tests of single parts run in: the example's models, on a real PostgreSQL."""
+"""The settings of the tests in this process: the example's models on a real PostgreSQL."""
+
+from __future__ import annotations
 
 import atexit
 

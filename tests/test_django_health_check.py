@@ -1,18 +1,25 @@
-"""Our checks work unchanged in django-health-check's view, and its checks in ours."""
+"""healthguard's checks work unchanged in django-health-check's view, and its checks in healthguard."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import override_settings
 
+from example_project.postgres import Postgres
 from healthguard.checks import DatabaseName, RequiredTables, SecretKey
-from healthguard.respond import Request, respond
-from tests.sites import Server, Site
+from healthguard.http.handler import Request, respond
+from tests.support.fixture_types import Connect
+from tests.support.sites import Server, Site
 
+GetHealth = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
+"""``get_health(services)`` declares services and returns the status and the body of a response with details."""
 DATABASE = f"healthguard_theirs_{os.getpid()}"
 TOKEN = "details-token-0123456789"
 OURS = [
@@ -46,7 +53,8 @@ urlpatterns = [
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, postgres) -> Server:
+def served(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Server]:
+    """Serve a project with both views and the tables of the example project."""
     site = Site(tmp_path_factory.mktemp("site"))
     site.environment = {"ANTHROPIC_API_KEY": "mock-key", "DATABASE_URL": postgres.create(DATABASE)}
     site.write(
@@ -64,51 +72,63 @@ def served(tmp_path_factory, postgres) -> Server:
 
 
 @pytest.mark.parametrize("format", ["json", "html", "text", "openmetrics", "atom", "rss"])
-def test_our_checks_in_its_view(served, postgres, format) -> None:
+def test_view_of_django_health_check_reports_checks_of_healthguard(
+    served: Server, postgres: Postgres, format: str
+) -> None:
     reply = served.get(f"/theirs/{'' if format == 'html' else f'?format={format}'}", host="example.com")
     text = reply.body.decode()
     assert reply.status == (200 if format in ("openmetrics", "atom", "rss") else 500)
     assert "mock-key" not in text + served.log
     assert "pl4nted" not in text + served.log
     assert "SecretKey" in text
-    if format == "json":
-        assert len(reply.json) == len(OURS)
-        assert reply.json["SecretKey(min_bytes=50)"] == "OK"
-        assert reply.json["AppliedMigrations(alias='default')"] == "OK"
-        assert reply.json["HTTPEndpoint('/tables/')"] == "OK"
-        failing = {name.partition("(")[0]: message for name, message in reply.json.items() if message != "OK"}
-        assert set(failing) == {
-            *("EnvironmentVariable", "DatabaseName", "RequiredTables", "RequiredColumns", "AIProviderKey"),
-            "CredentialExchange",
-        }
-        assert failing["DatabaseName"].startswith("Unavailable: Database 'default' must be 'rsolv_platform_prod'")
-        assert all("Unavailable: " in message for message in failing.values())
-    if format == "openmetrics":
-        assert 'django_health_check_status{check="SecretKey",min_bytes="50"} 1' in text
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{DATABASE}'"
     ends = time.monotonic() + 60
     while postgres.execute(count) != [(0,)]:
-        # The server takes a moment to see that somebody has gone.
+        # PostgreSQL notices a closed connection after a moment.
         assert time.monotonic() < ends, "a connection of ours is left open in its threads"
         time.sleep(0.05)
 
 
+def test_json_of_django_health_check_has_the_result_of_each_check(served: Server) -> None:
+    results = served.get("/theirs/?format=json", host="example.com").json
+    assert len(results) == len(OURS)
+    assert {name for name, message in results.items() if message == "OK"} == {
+        *("SecretKey(min_bytes=50)", "AppliedMigrations(alias='default')", "HTTPEndpoint('/tables/')"),
+    }
+    failing = {name.partition("(")[0]: message for name, message in results.items() if message != "OK"}
+    assert set(failing) == {
+        *("EnvironmentVariable", "DatabaseName", "RequiredTables", "RequiredColumns", "AIProviderKey"),
+        "CredentialExchange",
+    }
+    assert failing["DatabaseName"].startswith("Unavailable: Database 'default' must be 'rsolv_platform_prod'")
+    assert [message for message in failing.values() if "Unavailable: " not in message] == []
+
+
+def test_openmetrics_of_django_health_check_have_the_labels_of_each_check(served: Server) -> None:
+    text = served.get("/theirs/?format=openmetrics", host="example.com").body.decode()
+    assert 'django_health_check_status{check="SecretKey",min_bytes="50"} 1' in text
+
+
 @pytest.fixture
-def ask():
-    def ask(services):
+def get_health() -> GetHealth:
+    """Declare services and return the status and the body of a response with details."""
+
+    def get(services: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         with override_settings(HEALTHGUARD={"SERVICES": services, "DETAILS_TOKENS": [TOKEN]}):
-            answer = respond(Request("GET", "", "", f"Bearer {TOKEN}"))
-        return answer.status, json.loads(answer.body)
+            response = respond(Request("GET", "", "", f"Bearer {TOKEN}"))
+        return response.status, json.loads(response.body)
 
-    return ask
+    return get
 
 
-def test_its_checks_in_ours(ask, tmp_path, connect, postgres) -> None:
+def test_healthguard_runs_checks_of_django_health_check(
+    get_health: GetHealth, tmp_path: Path, connect: Connect, postgres: Postgres
+) -> None:
     alias = connect(postgres.url)
     with override_settings(
         MEDIA_ROOT=str(tmp_path), CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     ):
-        status, body = ask(
+        status, body = get_health(
             {
                 "database": ("health_check.checks.Database", {"alias": alias}),
                 "cache": "health_check.Cache",
@@ -122,13 +142,16 @@ def test_its_checks_in_ours(ask, tmp_path, connect, postgres) -> None:
     ]
 
 
-def test_its_dns_check_in_ours(ask) -> None:
-    """There is no name server here that answers: it is told as the outage that it is."""
-    check = ("health_check.checks.DNS", {"hostname": "example.invalid", "nameservers": ["127.0.0.1"]})
+def test_dns_check_without_a_name_server_is_unhealthy(get_health: GetHealth) -> None:
+    """The service is unhealthy, because no name server answers at this address."""
+    check: tuple[str, dict[str, Any]] = (
+        "health_check.checks.DNS",
+        {"hostname": "example.invalid", "nameservers": ["127.0.0.1"]},
+    )
     import datetime
 
     check[1]["timeout"] = datetime.timedelta(seconds=0.5)
-    status, body = ask({"dns": check})
+    status, body = get_health({"dns": check})
     assert (status, body["dns"]["status"]) == (503, "unhealthy")
 
 
@@ -139,23 +162,25 @@ def test_its_dns_check_in_ours(ask) -> None:
         ("health_check.checks.Storage", {"alias": "no-such-storage"}),
     ],
 )
-def test_its_checks_fail_in_ours_as_in_its_own(ask, check, options) -> None:
-    status, body = ask({"one": (check, options)})
+def test_failing_checks_of_django_health_check_are_unavailable(
+    get_health: GetHealth, check: str, options: dict[str, str]
+) -> None:
+    status, body = get_health({"one": (check, options)})
     assert status == 503
-    (told,) = body["one"]["checks"]
-    assert (told["code"], told["fault"]) == ("unavailable", "outage")
-    assert "does not exist" in told["message"]
+    (found,) = body["one"]["checks"]
+    assert (found["code"], found["fault"]) == ("unavailable", "outage")
+    assert "does not exist" in found["message"]
 
 
-def test_its_database_check_has_the_causes_of_ours(ask) -> None:
-    """An alias that does not exist is a mistake in the settings, whoever wrote the check."""
-    status, body = ask({"one": ("health_check.checks.Database", {"alias": "no-such-database"})})
+def test_database_check_of_django_health_check_gets_codes_of_healthguard(get_health: GetHealth) -> None:
+    """An alias that does not exist is a mistake in the settings, even if the check is from another package."""
+    status, body = get_health({"one": ("health_check.checks.Database", {"alias": "no-such-database"})})
     assert status == 503
-    (told,) = body["one"]["checks"]
-    assert (told["code"], told["fault"]) == ("unknown_alias", "config")
+    (found,) = body["one"]["checks"]
+    assert (found["code"], found["fault"]) == ("unknown_alias", "config")
 
 
-def test_ours_are_dataclasses_whose_repr_tells_what_they_check() -> None:
+def test_checks_of_healthguard_are_dataclasses_with_a_repr_of_their_arguments() -> None:
     assert repr(DatabaseName("x")) == "DatabaseName(name='x', alias='default')"
     assert SecretKey(min_bytes=64) == SecretKey(min_bytes=64)
     assert RequiredTables(["a"]).labels["check"] == "RequiredTables"

@@ -1,4 +1,4 @@
-"""The outage, cause by cause: each turns the right service to 503 with the right reason, and back when repaired."""
+"""Each root cause of the outage makes its service unhealthy with its problem code, until it is repaired."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
-from example_project.deployment import Server, anthropic_key, free_port, healthy_environment, manage, provider_keys
+from example_project.deployment import Server, anthropic_key, healthy_environment, manage, provider_keys
+from example_project.ports import free_port
+from example_project.postgres import Postgres
 from example_project.provider_simulator import Simulator
-from tests.sites import PATIENCE, UNMEASURED
+from tests.support.sites import PATIENCE, UNMEASURED, WITHOUT_REDIS
 
 EXPECTED = f"healthguard_platform_{os.getpid()}"
 LANDING = f"healthguard_landing_{os.getpid()}"
@@ -27,73 +30,86 @@ SERVICES = {
 
 
 class Deployment:
-    """The example project, healthy, and what a test does to it."""
+    """A deployment of the example project.
+
+    Args:
+        environment: the environment variables of a healthy deployment.
+        simulator: the AI providers.
+    """
 
     def __init__(self, environment: dict[str, str], simulator: Simulator) -> None:
         self.environment = environment
         self.simulator = simulator
         self._server: Server | None = None
 
-    def deploy(self, **changes: str | None) -> None:
-        """Start it anew with ``changes`` to its environment; None takes a variable away."""
+    def deploy(self, workers: int = 1, **changes: str | None) -> None:
+        """Start the server again with ``changes`` to its environment; None removes a variable."""
         self.stop()
         environment = {**self.environment, **{name: value for name, value in changes.items() if value is not None}}
         for name in [name for name, value in changes.items() if value is None]:
             environment.pop(name, None)
-        self._server = Server(free_port(), environment, is_quiet=True)
+        self._server = Server(free_port(), environment, workers=workers, is_quiet=True)
         self._server.wait_until_live()
 
     def stop(self) -> None:
+        """Stop the server if it is running."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
-    def ask(self, path: str = "") -> tuple[int, dict]:
-        """A fresh answer with details."""
+    @property
+    def server(self) -> Server:
+        """The running server."""
         assert self._server is not None
+        return self._server
+
+    def get_details(self, path: str = "") -> tuple[int, dict[str, Any]]:
+        """Return the status and the body of a fresh response with details."""
         token = {"Authorization": f"Bearer {self.environment['HEALTHGUARD_TOKEN']}"}
-        # Two workers: each runs for itself. With fresh=1 both tell what is true now, once no first run is under way.
+        # Each of the two workers runs its own checks. After its first runs, a worker reports the current state.
         ends = time.monotonic() + PATIENCE
         while True:
-            status, body = self._server.get(f"/api/health{path}?fresh=1", token)
+            status, body = self.server.get(f"/api/health{path}?fresh=1", token)
             answer = json.loads(body)
             if '"code": "pending"' not in body.decode() or time.monotonic() > ends:
                 break
+            time.sleep(0.05)
         return status, answer
 
-    def plain(self, path: str = "") -> int:
-        """What a probe is answered, by a worker whose first runs are over."""
-        assert self._server is not None
+    def probe(self, path: str = "") -> int:
+        """Return the status of the response to a probe after the first runs have finished."""
         ends = time.monotonic() + PATIENCE
         while True:
-            status, body = self._server.get(f"/api/health{path}")
+            status, body = self.server.get(f"/api/health{path}")
             if json.loads(body)["status"] != "unknown" or time.monotonic() > ends:
                 break
+            time.sleep(0.05)
         return status
 
-    def until(self, wanted: str) -> dict:
-        """Ask about the providers until their status is ``wanted``; each answer must be a 200."""
+    def wait_for_providers(self, wanted: str) -> dict[str, Any]:
+        """Wait until the status of the providers is ``wanted``, and return the body. Each response must be a 200."""
         ends = time.monotonic() + PATIENCE
         while True:
-            status, answer = self.ask("/ai_providers")
+            status, answer = self.get_details("/ai_providers")
             assert status == 200, "what was known before is served while the provider is asked again"
             if answer["status"] == wanted:
                 return answer
             assert time.monotonic() < ends, answer
             time.sleep(0.1)
 
-    def must_be_well(self) -> None:
+    def expect_healthy(self) -> None:
+        """Assert that all services become healthy."""
         ends = time.monotonic() + PATIENCE
-        # A worker that was told to run again may have to answer before it has, on a machine with much to do.
-        while (told := self.ask())[1]["status"] != "healthy" and time.monotonic() < ends:
+        # On a busy machine, a worker may have to answer before its next run has finished.
+        while (response := self.get_details())[1]["status"] != "healthy" and time.monotonic() < ends:
             time.sleep(0.1)
-        status, answer = told
+        status, answer = response
         assert (status, answer["status"], answer["services"]) == (200, "healthy", SERVICES), answer
         assert answer["django_config"]["status"] == answer["analytics"]["status"] == "healthy"
 
-    def must_tell(self, code: str, *services: str) -> dict:
-        """Exactly ``services`` are unhealthy, for ``code``, which somebody must mend; the check's entry is returned."""
-        status, answer = self.ask()
+    def expect_unhealthy(self, code: str, *services: str) -> dict[str, Any]:
+        """Assert that only ``services`` are unhealthy, with ``code`` as the first problem, and return its entry."""
+        status, answer = self.get_details()
         assert (status, answer["status"]) == (503, "unhealthy")
         flat = {name: state for name, state in answer["services"].items() if isinstance(state, str)}
         flat |= {f"ai_providers.{name}": state for name, state in answer["services"]["ai_providers"].items()}
@@ -101,18 +117,19 @@ class Deployment:
         section = answer
         for name in services[0].split("."):
             section = section[name]
-        told = [check for check in section["checks"] if check["status"] != "healthy"]
-        assert told[0]["code"] == code, told
-        assert {check["fault"] for check in told} == {"config"}
-        assert all(check["hint"] for check in told)
-        return told[0]
+        problems: list[dict[str, Any]] = [check for check in section["checks"] if check["status"] != "healthy"]
+        assert problems[0]["code"] == code, problems
+        assert {check["fault"] for check in problems} == {"config"}
+        assert all(check["hint"] for check in problems)
+        return problems[0]
 
 
 @pytest.fixture(scope="module")
-def healthy(postgres) -> Iterator[Deployment]:
+def healthy(postgres: Postgres) -> Iterator[Deployment]:
+    """The example project with a migrated database and a customer."""
     simulator = Simulator().start()
     environment = healthy_environment(simulator.base_urls, postgres.create(EXPECTED))
-    environment |= {"EXPECTED_DATABASE": EXPECTED, **UNMEASURED}
+    environment |= {"EXPECTED_DATABASE": EXPECTED, "PYTHONPATH": WITHOUT_REDIS, **UNMEASURED}
     simulator.keys = provider_keys(environment)
     manage(environment, "migrate", "--verbosity=0")
     environment["EXCHANGE_API_KEY"] = manage(environment, "seed_demo")
@@ -122,17 +139,18 @@ def healthy(postgres) -> Iterator[Deployment]:
 
 
 @pytest.fixture
-def deployment(healthy) -> Iterator[Deployment]:
+def deployment(healthy: Deployment) -> Iterator[Deployment]:
+    """A deployment that the test starts."""
     healthy.simulator.mode = "ok"
     yield healthy
     healthy.stop()
 
 
 @pytest.fixture(scope="module")
-def running(healthy) -> Iterator[Deployment]:
-    """One that goes on running while its database is broken and repaired."""
+def running(healthy: Deployment) -> Iterator[Deployment]:
+    """A deployment that keeps running while tests break and repair its database and its providers."""
     running = Deployment(healthy.environment, healthy.simulator)
-    running.deploy()
+    running.deploy(workers=2)
     yield running
     running.stop()
 
@@ -153,31 +171,34 @@ def running(healthy) -> Iterator[Deployment]:
         ({"SECRET_KEY": secrets.token_urlsafe(64)[:49]}, "secret_key_too_short", ["django_config"]),
     ],
 )
-def test_a_deploy_into_a_broken_environment(deployment, changes, code, services) -> None:
+def test_deploy_into_a_broken_environment_is_unhealthy(
+    deployment: Deployment, changes: dict[str, Any], code: str, services: list[str]
+) -> None:
     deployment.deploy(**changes)
-    deployment.must_tell(code, *services)
-    assert (deployment.plain(), deployment.plain("/ready"), deployment.plain("/live")) == (503, 503, 200)
+    deployment.expect_unhealthy(code, *services)
+    assert (deployment.probe(), deployment.probe("/ready"), deployment.probe("/live")) == (503, 503, 200)
 
 
-def test_deploy_into_a_repaired_environment_is_healthy(deployment) -> None:
-    """All of the causes at once are repaired."""
+def test_deploy_into_a_repaired_environment_is_healthy(deployment: Deployment) -> None:
+    """A deployment is healthy again after several causes are repaired at once."""
     deployment.deploy(ANTHROPIC_API_KEY=None, SECRET_KEY="", EXCHANGE_API_KEY=None)
-    assert (deployment.plain(), deployment.plain("/ready")) == (503, 503)
+    assert (deployment.probe(), deployment.probe("/ready")) == (503, 503)
     deployment.deploy()
-    deployment.must_be_well()
-    assert (deployment.plain(), deployment.plain("/ready")) == (200, 200)
+    deployment.expect_healthy()
+    assert (deployment.probe(), deployment.probe("/ready")) == (200, 200)
 
 
-def test_a_database_url_that_names_another_database_with_the_same_tables(deployment, postgres) -> None:
+def test_database_url_of_another_database_is_reported(deployment: Deployment, postgres: Postgres) -> None:
+    """A database with another name is reported even if it has the same tables."""
     url = postgres.create(LANDING, template=EXPECTED)
     try:
         deployment.deploy(DATABASE_URL=url)
-        told = deployment.must_tell("wrong_database", "database")
-        assert told["evidence"]["expected"] == EXPECTED
-        assert told["evidence"]["actual"] == LANDING
-        assert deployment.plain("/ready") == 503
+        found = deployment.expect_unhealthy("wrong_database", "database")
+        assert found["evidence"]["expected"] == EXPECTED
+        assert found["evidence"]["actual"] == LANDING
+        assert deployment.probe("/ready") == 503
         deployment.deploy()
-        deployment.must_be_well()
+        deployment.expect_healthy()
     finally:
         deployment.stop()
         postgres.drop(LANDING)
@@ -198,24 +219,27 @@ def test_a_database_url_that_names_another_database_with_the_same_tables(deploym
         (["DELETE FROM django_migrations WHERE app = 'contenttypes'"], "migrations_inconsistent", ["database"]),
     ],
 )
-def test_a_database_that_is_not_what_the_code_needs(running, postgres, statements, code, services) -> None:
-    running.must_be_well()
-    assert running.plain("/ready") == 200
+def test_database_that_does_not_match_the_code_is_reported(
+    running: Deployment, postgres: Postgres, statements: list[str], code: str, services: list[str]
+) -> None:
+    running.expect_healthy()
+    assert running.probe("/ready") == 200
     history = postgres.execute("SELECT * FROM django_migrations", EXPECTED)
     try:
         for statement in statements:
             postgres.execute(statement, EXPECTED)
-        running.must_tell(code, *services)
-        assert running.plain("/ready") == 200, "the pod was ready once: the fleet stays in"
+        running.expect_unhealthy(code, *services)
+        assert running.probe("/ready") == 200, "the pod was ready once: the fleet stays in"
     finally:
         _repair(postgres, history)
-    running.must_be_well()
+    running.expect_healthy()
 
 
-def _repair(postgres, history) -> None:
+def _repair(postgres: Postgres, history: list[tuple[object, ...]]) -> None:
+    """Restore the tables, the columns and the recorded migrations."""
     with psycopg.connect(postgres.url_of(EXPECTED), autocommit=True) as connection:
         tables = {row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
-        wanted = {"api_keys", "customers", "analytics_events", "fun_with_flags_toggles"}
+        wanted: set[str | None] = {"api_keys", "customers", "analytics_events", "fun_with_flags_toggles"}
         (missing,) = (wanted - tables) or {None}
         if "gone" in tables:
             connection.execute(f"ALTER TABLE gone RENAME TO {missing}")
@@ -230,27 +254,27 @@ def _repair(postgres, history) -> None:
 
 
 @pytest.mark.parametrize("mode", ["500", "429", "garbage", "redirect", "silent"])
-def test_a_provider_in_trouble_is_degraded_and_still_200(running, mode) -> None:
-    running.must_be_well()
+def test_failing_provider_is_degraded_and_still_200(running: Deployment, mode: str) -> None:
+    running.expect_healthy()
     running.simulator.mode = mode
     try:
-        answer = running.until("degraded")
+        answer = running.wait_for_providers("degraded")
         assert answer["anthropic"]["checks"][0]["fault"] == "outage"
-        # The other worker may still hold what it found before the last repair.
+        # The other worker may still have a result from before the last repair.
         ends = time.monotonic() + PATIENCE
-        while running.plain() != 200:
+        while running.probe() != 200:
             assert time.monotonic() < ends
-        assert running.plain("/ready") == 200
+        assert running.probe("/ready") == 200
     finally:
         running.simulator.mode = "ok"
-    running.until("healthy")
-    running.until("healthy")
-    running.must_be_well()
+    running.wait_for_providers("healthy")
+    running.wait_for_providers("healthy")
+    running.expect_healthy()
 
 
-def test_the_exchange_hands_out_what_it_was_given(running) -> None:
+def test_exchange_vends_the_key_of_its_environment(running: Deployment) -> None:
     headers = {"x-api-key": running.environment["EXCHANGE_API_KEY"], "Content-Type": "application/json"}
-    status, body = running._server.get(
+    status, body = running.server.get(
         "/api/v1/credentials/exchange", headers, b'{"providers": ["anthropic"], "ttl_minutes": 60}'
     )
     assert status == 200
@@ -270,6 +294,6 @@ def test_the_exchange_hands_out_what_it_was_given(running) -> None:
         (None, b'{"providers": ["openai"], "ttl_minutes": true}', 400),
     ],
 )
-def test_the_exchange_tells_a_mistake(running, key, body, status) -> None:
+def test_exchange_rejects_an_invalid_request(running: Deployment, key: str | None, body: bytes, status: int) -> None:
     headers = {"x-api-key": key or running.environment["EXCHANGE_API_KEY"], "Content-Type": "application/json"}
-    assert running._server.get("/api/v1/credentials/exchange", headers, body)[0] == status
+    assert running.server.get("/api/v1/credentials/exchange", headers, body)[0] == status

@@ -1,4 +1,4 @@
-"""Nothing optional costs an answer: real servers with a read-only root, a full pipe, and a wrong declaration."""
+"""healthguard answers with a read-only root, a full pipe as its log, and an invalid declaration."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.sites import ADAPTORS, URLS, Server, Site
+from tests.support.amounts import pairs
+from tests.support.sites import ADAPTORS, SERVERS, URLS, Server, Site, wait_until
 
 TOKEN = "survival-token-0123456789"
 DETAILS = {"Authorization": f"Bearer {TOKEN}"}
@@ -36,16 +37,9 @@ needs_root = pytest.mark.skipif(
 )
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def outside() -> Iterator[Site]:
-    """A project that is not in the temporary folder, which these tests cover."""
+    """A project in /var/tmp, because these tests mount another file system over /tmp."""
     folder = Path(tempfile.mkdtemp(prefix="healthguard-", dir="/var/tmp"))
     site = Site(folder)
     yield site.write(SWITCHED, adaptor="middleware", switched=SWITCH)
@@ -63,7 +57,7 @@ DISKS = {
 @needs_root
 @pytest.mark.parametrize("disk", DISKS)
 def test_pod_without_a_writable_folder_becomes_ready(outside: Site, disk: str) -> None:
-    """A read-only root, or a disk that is full at the start: each process becomes ready by itself."""
+    """With a read-only root, or with a disk that is full at the start, each process becomes ready by itself."""
     outside.launcher = ["unshare", "--mount", "sh", "-ec", f'{DISKS[disk]}; exec "$0" "$@"']
     server = outside.serve("uvicorn")
     assert server.until("/api/health/ready", 200, seconds=60).status == 200
@@ -71,11 +65,11 @@ def test_pod_without_a_writable_folder_becomes_ready(outside: Site, disk: str) -
     (outside.folder / "off").touch()
     assert server.until("/api/health", 503, seconds=60).status == 503
     assert server.get("/api/health/ready").status == 200, "it has been ready"
-    wait_until(lambda: "cannot share that the pod is ready" in server.log)
+    wait_until(lambda: "cannot share the information that the pod is ready" in server.log)
 
 
 def serve_with_silent_log(site: Site, kind: str) -> tuple[Server, int]:
-    """Serve a project whose standard error is a full pipe that nobody reads; return its reading end too."""
+    """Serve a project that logs to a full pipe, and return the server and the reading end of the pipe."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with contextlib.suppress(BlockingIOError):
@@ -86,7 +80,7 @@ def serve_with_silent_log(site: Site, kind: str) -> tuple[Server, int]:
             os.write(writer, b"x")
     os.set_blocking(writer, True)
     os.set_inheritable(writer, True)
-    # Access logs and the server's own lines go elsewhere: a server may wait for its own log as it likes.
+    # Only healthguard logs to the pipe, because a server may wait for its own log.
     site.environment["LOG_TO"] = str(writer)
     site.pass_fds = (writer,)
     server = site.serve(kind)
@@ -115,7 +109,7 @@ CHANGES = 30
 
 
 def change_often(site: Site, server: Server) -> None:
-    """Let the check fail and recover CHANGES times, and see each change in an answer."""
+    """Make the check fail and recover CHANGES times, and wait until each change is in a response."""
     off = site.folder / "off"
     for _ in range(CHANGES):
         off.touch()
@@ -125,29 +119,28 @@ def change_often(site: Site, server: Server) -> None:
         assert server.until("/api/health", 200, seconds=60).status == 200
 
 
-@pytest.mark.parametrize("kind", ["gunicorn-sync", "gunicorn-gthread", "uvicorn"])
-def test_log_that_nobody_reads_costs_no_answer(site: Site, kind: str) -> None:
-    """Standard error is a full pipe: every answer comes, and at most one thread waits for the pipe."""
+@pytest.mark.parametrize("kind", SERVERS)
+def test_blocked_log_does_not_block_answers(site: Site, kind: str) -> None:
+    """If the log is a full pipe, every request is answered, and at most one thread waits for the pipe."""
     site.write(SWITCHED + TO_PIPE, adaptor="middleware", switched=SWITCH)
     server, reader = serve_with_silent_log(site, kind)
     try:
         assert server.until("/api/health/ready", 200).status == 200
         before = server.threads()
         change_often(site, server)
-        # The server's own pool and asyncio's executor may have grown; one thread for each change would be 60.
+        # The server's pool and asyncio's executor may have grown. One thread per change would be 60 threads.
         assert server.threads() - before < CHANGES
     finally:
         os.close(reader)
 
 
-@pytest.mark.parametrize("kind", ["gunicorn-sync", "gunicorn-gthread", "uvicorn"])
-@pytest.mark.parametrize("adaptor", ADAPTORS)
-def test_log_handler_that_raises_costs_no_answer(site: Site, kind: str, adaptor: str) -> None:
-    """Also "The pod is ready." is logged beside the answer, and not within it."""
+@pytest.mark.parametrize(("kind", "adaptor"), pairs(SERVERS, ADAPTORS))
+def test_log_handler_that_raises_does_not_break_answers(site: Site, kind: str, adaptor: str) -> None:
+    """healthguard logs on another thread than that of the request, including the line "The pod is ready."."""
     site.write(SWITCHED + RAISING, adaptor=adaptor, switched=SWITCH, raising=RAISING_HANDLER)
     server = site.serve(kind)
     off = site.folder / "off"
-    host = {"host": "example.com"}
+    host: dict[str, Any] = {"host": "example.com"}
     for _ in range(3):
         assert server.get("/api/health/ready", **host).json["status"] == "healthy"
         off.touch()
@@ -157,8 +150,8 @@ def test_log_handler_that_raises_costs_no_answer(site: Site, kind: str, adaptor:
 
 
 @pytest.mark.parametrize("adaptor", ADAPTORS)
-def test_wrong_declaration_is_logged_once_and_can_be_asked_for(site: Site, adaptor: str) -> None:
-    """A typo in the setting keeps the pod out; the log says why, and the section of its own has the details."""
+def test_invalid_declaration_is_logged_once_and_reported(site: Site, adaptor: str) -> None:
+    """A typo in the setting makes the pod not ready; the log states the reason, and a section has the details."""
     typo = SWITCHED.replace('"SERVICES"', '"DEADLNE": 1, "SERVICES"')
     server = site.write(typo, adaptor=adaptor, switched=SWITCH).serve()
     for _ in range(5):
@@ -167,12 +160,12 @@ def test_wrong_declaration_is_logged_once_and_can_be_asked_for(site: Site, adapt
     assert server.log.count("unknown key 'DEADLNE'") == 1
     section = server.get("/api/health/healthguard", headers=DETAILS, host="example.com")
     assert section.status == 503
-    assert section.json["checks"][0]["code"] == "misdeclared"
+    assert section.json["checks"][0]["code"] == "invalid_declaration"
     assert "DEADLINE" in section.json["checks"][0]["hint"]
 
 
-def test_broken_urlconf_is_logged_once_and_can_be_asked_for(site: Site) -> None:
-    """The wrapper answers although Django cannot; the log names the place."""
+def test_broken_urlconf_is_logged_once_and_reported(site: Site) -> None:
+    """The wrapper answers although Django cannot, and a section has the details."""
     site.write(SWITCHED, "import no_such_module\n" + URLS, adaptor="wrapper", switched=SWITCH)
     server = site.serve()
     for _ in range(5):
@@ -184,8 +177,8 @@ def test_broken_urlconf_is_logged_once_and_can_be_asked_for(site: Site) -> None:
     assert section.json["checks"][0]["code"] == "urlconf_broken"
 
 
-def test_section_of_its_own_is_unknown_where_all_is_well(site: Site) -> None:
-    """The service does not exist then."""
+def test_section_of_healthguard_is_404_without_a_problem(site: Site) -> None:
+    """The service ``healthguard`` exists only while it has a problem."""
     server = site.write(SWITCHED, adaptor="middleware", switched=SWITCH).serve()
     assert server.get("/api/health/healthguard").status == 404
 
@@ -213,7 +206,7 @@ class Slow(HealthCheck):
 
 @pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
 def test_fresh_answer_is_never_an_old_result(site: Site, kind: str) -> None:
-    """While the run that was asked for is in flight, the answer is unknown; then it is what that run found."""
+    """A fresh answer is unknown while its run is in flight, and the result of this run afterwards."""
     server = site.write(SLOW, adaptor="middleware", slow=SLOW_CHECK).serve(kind)
     assert server.until("/api/health", 200, headers=DETAILS).json["one"]["status"] == "healthy"
     (site.folder / "hold").touch()
@@ -229,7 +222,7 @@ def test_fresh_answer_is_never_an_old_result(site: Site, kind: str) -> None:
 
 
 def test_fresh_answer_of_a_quick_check_is_new(site: Site) -> None:
-    """The answer is the result that was found after the request."""
+    """The answer is the result of a run that started after the request."""
     server = site.write(SLOW, adaptor="middleware", slow=SLOW_CHECK).serve()
     assert server.until("/api/health", 200, headers=DETAILS).status == 200
     (site.folder / "off").touch()

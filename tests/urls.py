@@ -1,4 +1,6 @@
-"""The URLs of that project."""
+"""The URLconf of the tests in this process."""
+
+from __future__ import annotations
 
 from django.urls import include, path
 

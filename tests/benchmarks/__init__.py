@@ -1,1 +1,1 @@
-"""What healthguard costs, measured beside what it is compared with: ``python -m tests.benchmarks``."""
+"""The benchmarks of healthguard and of the tools that it is compared with: ``python -m tests.benchmarks``."""

@@ -1,4 +1,4 @@
-"""Measure what healthguard costs, beside what it is compared with."""
+"""Measure the cost of healthguard, and of the tools that it is compared with."""
 
 from __future__ import annotations
 
@@ -20,38 +20,45 @@ SECTIONS = ("servers", "cold", "schema", "migrations", "others", "imports", "ser
 
 
 def main() -> int:
-    """Measure, print, and write where asked to."""
+    """Run the benchmarks, print their tables, and write them to the page if there is one."""
     options = _options()
     if "servers" in options.sections and not is_wrk_here():
-        print("wrk makes the load and is not here: apt-get install wrk, or brew install wrk.", file=sys.stderr)
+        print(
+            "wrk, which generates the load, is not installed. Run: apt-get install wrk, or: brew install wrk",
+            file=sys.stderr,
+        )
         return 2
     effort = Effort(options.seconds, options.rounds)
     with database():
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.settings"
         django.setup()
         call_command("migrate", verbosity=0)
-        _tell("machine", importlib.import_module("tests.benchmarks.machine").facts(), options.write)
+        _publish("machine", importlib.import_module("tests.benchmarks.machine").facts(), options.write)
         for name in options.sections:
-            # What it imports needs the settings.
+            # Imported here because its imports need the settings.
             section = importlib.import_module(f"tests.benchmarks.{name}")
-            _tell(name, section.measure(effort), options.write)
+            _publish(name, section.measure(effort), options.write)
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", metavar="section", help=f"{', '.join(SECTIONS)}; all by default")
-    parser.add_argument("--seconds", type=int, default=3, help="how long a server is under load at a time")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each has its turn")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page")
+    parser.add_argument(
+        "sections", nargs="*", metavar="section", help=f"the sections to measure: {', '.join(SECTIONS)}; all by default"
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=3, help="the duration of each load on a server (seconds, default: 3)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="the number of rounds (default: 5)")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the tables to this page")
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
-        parser.error(f"no such section: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown section: {', '.join(sorted(unknown))}")
     options.sections = options.sections or list(SECTIONS)
     return options
 
 
-def _tell(section: str, text: str, target: Path | None) -> None:
+def _publish(section: str, text: str, target: Path | None) -> None:
     print(f"\n{section}\n\n{text}", flush=True)
     if target is not None:
         page.write(target, section, text)

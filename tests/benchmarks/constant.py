@@ -1,4 +1,4 @@
-"""The limits: a constant answer from a middleware that does nothing else, and from no framework at all."""
+"""The upper limits: a constant response from a middleware that does nothing else, and without any framework."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
-from tests.sites import Reply
+from tests.support.sites import Reply
 
 _WSGI = """
 def plain(environ, start_response):
@@ -19,11 +19,11 @@ async def plain(scope, receive, send):
     await send({{"type": "http.response.start", "status": 200, "headers": {headers!r}}})
     await send({{"type": "http.response.body", "body": {body!r}}})
 """
-_OF_THE_SERVER = ("connection", "date", "server")
+_SERVER_HEADERS = ("connection", "date", "server")
 
 
 class ConstantMiddleware:
-    """Answers everything."""
+    """A middleware that answers every request with the same response."""
 
     sync_capable = True
     async_capable = True
@@ -34,9 +34,9 @@ class ConstantMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        return self._awaited() if self.is_async else _answer()
+        return self._answer_async() if self.is_async else _answer()
 
-    async def _awaited(self) -> HttpResponse:
+    async def _answer_async(self) -> HttpResponse:
         return _answer()
 
 
@@ -45,8 +45,8 @@ def _answer() -> HttpResponse:
 
 
 def callables(reply: Reply) -> dict[str, str]:
-    """Modules for a :class:`tests.sites.Site` whose applications give the same answer as ``reply``, always."""
-    headers = [(name, value) for name, value in reply.headers.items() if name not in _OF_THE_SERVER]
+    """Return modules for a :class:`tests.support.sites.Site` whose applications answer every request with ``reply``."""
+    headers = [(name, value) for name, value in reply.headers.items() if name not in _SERVER_HEADERS]
     encoded = [(name.encode(), value.encode()) for name, value in headers]
     return {
         "site_wsgi": _WSGI.format(headers=headers, body=reply.body),

@@ -1,4 +1,4 @@
-"""What something costs that asks the default database: time, queries, memory."""
+"""The cost of functions that query the default database: time, queries, memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.benchmarks.turns import ratio
 Run: TypeAlias = Callable[[], object]
 
 STEADY_TIMES = 9
-"""How often what is quick runs in a turn, so that it is as quick as it gets."""
+"""The number of times that a fast function runs in each turn, so that all caches are warm."""
 
 
 class Cost(NamedTuple):
-    """What a run costs.
+    """The cost of one run.
 
     Args:
-        seconds: how long it takes.
-        queries: how many it sends.
+        seconds: its duration.
+        queries: the number of queries that it sends.
     """
 
     seconds: float
@@ -33,7 +33,7 @@ class Cost(NamedTuple):
 
 
 def cost(run: Run) -> Cost:
-    """What ``run`` costs; connecting, where there is no connection, is no part of it."""
+    """Return the cost of ``run``, without the cost of connecting."""
     queries = 0
 
     def count(execute: Callable[..., object], *arguments: object) -> object:
@@ -49,13 +49,13 @@ def cost(run: Run) -> Cost:
 
 
 def steady_cost(run: Run) -> Cost:
-    """What ``run`` costs right after it has run: the median of a few."""
+    """Return the cost of ``run`` right after it has run: the median of ``STEADY_TIMES`` runs."""
     cost(run)
     return _median([cost(run) for _ in range(STEADY_TIMES)])
 
 
 def reconnected_cost(run: Run) -> Cost:
-    """What ``run`` costs on a connection that was just opened, for which the server knows nothing by heart."""
+    """Return the cost of ``run`` on a new connection, without anything cached by the server."""
     costs = []
     for _ in range(STEADY_TIMES):
         connection.close()
@@ -68,7 +68,7 @@ def _median(costs: Sequence[Cost]) -> Cost:
 
 
 def growth(run: Run) -> int:
-    """By how much ``run`` makes the resident memory of the process grow (bytes)."""
+    """Return the growth of the resident memory of the process during ``run`` (bytes)."""
     connection.ensure_connection()
     process = psutil.Process()
     gc.collect()
@@ -78,16 +78,16 @@ def growth(run: Run) -> int:
     return process.memory_info().rss - before
 
 
-def costs_of(given: Mapping[str, Sequence[Sequence[Any]]]) -> dict[str, list[Cost]]:
-    """The costs by way and turn that another process has told."""
-    return {way: [Cost(*numbers) for numbers in turns] for way, turns in given.items()}
+def costs_of(numbers: Mapping[str, Sequence[Sequence[Any]]]) -> dict[str, list[Cost]]:
+    """Return the costs, by method and turn, from the numbers that another process returned as JSON."""
+    return {method: [Cost(*turn) for turn in turns] for method, turns in numbers.items()}
 
 
-def told(costs: Sequence[Cost]) -> str:
-    """The median in ms, and the queries in brackets."""
+def cost_cell(costs: Sequence[Cost]) -> str:
+    """Return the median in ms, with the number of queries in brackets."""
     return f"{milliseconds(statistics.median(each.seconds for each in costs))} ({costs[-1].queries:,})"
 
 
 def cost_ratio(over: Sequence[Cost], under: Sequence[Cost]) -> float:
-    """How many times as long ``over`` takes as ``under``."""
+    """Return the duration of ``over`` divided by that of ``under``."""
     return ratio([each.seconds for each in over], [each.seconds for each in under])

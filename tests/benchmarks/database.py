@@ -1,4 +1,4 @@
-"""The project's database, on a real PostgreSQL, and how many statements reach it, as the server's log tells."""
+"""The database of the benchmarks, on a real PostgreSQL, and the number of statements in the log of its server."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from example_project.postgres import Postgres, postgres
 
 _NAME = "healthguard_bench"
-# A server that pg_ctl has started writes where its -l option says: the wheel's into this file.
+# A server started by pg_ctl writes to the file of its -l option. For the server of the wheel, this is "log".
 _LOG = "coalesce(pg_current_logfile(), 'log')"
 _STATEMENT = re.compile(r"LOG:  (statement|execute [^:]+): ")
 
 
 @contextlib.contextmanager
 def database() -> Iterator[None]:
-    """A fresh database, named by DATABASE_URL for as long as the block lasts."""
+    """Create a database and set DATABASE_URL to it for the duration of the block."""
     with postgres() as server:
         os.environ["DATABASE_URL"] = server.create(_NAME)
         try:
@@ -28,9 +28,9 @@ def database() -> Iterator[None]:
 
 @contextlib.contextmanager
 def statements() -> Iterator[Callable[[], int]]:
-    """A function that tells how many statements the database's sessions have sent since the block began.
+    """Yield a function that returns the number of statements sent to the database since the block began.
 
-    Only sessions that begin inside count. Logging them costs time: nothing is timed meanwhile.
+    Only sessions that begin inside the block count. Logging takes time, so nothing may be timed inside the block.
     """
     server = Postgres(os.environ["DATABASE_URL"])
     server.execute(f"ALTER DATABASE {_NAME} SET log_statement = 'all'")
@@ -42,14 +42,14 @@ def statements() -> Iterator[Callable[[], int]]:
 
 
 def _size(server: Postgres) -> int:
-    return int(str(_ask(server, f"SELECT size FROM pg_stat_file({_LOG})")))
+    return int(str(_query(server, f"SELECT size FROM pg_stat_file({_LOG})")))
 
 
 def _log(server: Postgres, begin: int) -> str:
     length = _size(server) - begin
-    return str(_ask(server, f"SELECT pg_read_file({_LOG}, {begin}, {length})"))
+    return str(_query(server, f"SELECT pg_read_file({_LOG}, {begin}, {length})"))
 
 
-def _ask(server: Postgres, statement: str) -> object:
-    # In another database: in this one the question would be counted too.
+def _query(server: Postgres, statement: str) -> object:
+    # In another database, because a query in this one would be counted.
     return server.execute(statement, database="postgres")[0][0]

@@ -1,4 +1,4 @@
-"""Fresh databases of several engines."""
+"""Empty databases of several engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeAlias
 from example_project.postgres import Postgres
 
 Engine: TypeAlias = Callable[[], AbstractContextManager[str]]
-"""The URL of a fresh, empty database, for as long as the block lasts."""
+"""A context manager that yields the URL of an empty database, which exists for the duration of the block."""
 
 _NAME = "healthguard_bench_engine"
 _MARIADB = ("127.0.0.1", 3306)
@@ -22,7 +22,7 @@ _MARIADB = ("127.0.0.1", 3306)
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
-    """The URL of a database on the PostgreSQL that everything is measured on."""
+    """Yield the URL of a database on the PostgreSQL of the benchmarks."""
     server = Postgres(os.environ["DATABASE_URL"])
     url = server.create(_NAME)
     try:
@@ -33,14 +33,14 @@ def postgresql() -> Iterator[str]:
 
 @contextlib.contextmanager
 def sqlite() -> Iterator[str]:
-    """The URL of a file."""
+    """Yield the URL of a SQLite file."""
     with tempfile.TemporaryDirectory(prefix="healthguard-bench-") as folder:
         yield f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
 
 
 @contextlib.contextmanager
 def mariadb() -> Iterator[str]:
-    """The URL of a database on this machine's MariaDB."""
+    """Yield the URL of a database on the MariaDB of this machine."""
     import pymysql
 
     host, port = _MARIADB
@@ -54,10 +54,10 @@ def mariadb() -> Iterator[str]:
 
 
 def engines() -> dict[str, Engine]:
-    """Those that can be measured here; MariaDB where something listens in its place."""
-    found: dict[str, Engine] = {"PostgreSQL": postgresql, "SQLite": sqlite}
+    """Return the engines that can be measured here. MariaDB is one of them if a server listens on its port."""
+    available: dict[str, Engine] = {"PostgreSQL": postgresql, "SQLite": sqlite}
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex(_MARIADB) == 0:
-            found["MariaDB"] = mariadb
-    return found
+            available["MariaDB"] = mariadb
+    return available

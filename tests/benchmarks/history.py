@@ -1,4 +1,4 @@
-"""Apps with a long history: packages of migrations, written as a project's are."""
+"""Apps with many migrations, like those of a real project."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ _DATA = """
 _KINDS = (_CREATE, _ALTER, _DATA)
 
 CROSS = 10
-"""Every how many migrations one depends on another app's too."""
+"""Every tenth migration also depends on a migration of another app."""
 
 
 def write_history(folder: Path, apps: int, each: int) -> list[str]:
-    """Write ``apps`` with ``each`` so many migrations in a row; their names."""
+    """Write ``apps`` apps with ``each`` migrations each to ``folder``, and return their names."""
     names = [f"history{number}" for number in range(apps)]
-    for before, app in zip([None, *names], names, strict=False):
+    for previous_app, app in zip([None, *names], names, strict=False):
         migrations = folder / app / "migrations"
         migrations.mkdir(parents=True)
         for package in (migrations.parent, migrations):
             (package / "__init__.py").touch()
         for number in range(1, each + 1):
-            needed = [(app, _name(number - 1))] if number > 1 else []
-            if before is not None and number % CROSS == 0:
-                needed.append((before, _name(number)))
+            dependencies = [(app, _name(number - 1))] if number > 1 else []
+            if previous_app is not None and number % CROSS == 0:
+                dependencies.append((previous_app, _name(number)))
             operations = _KINDS[(number - 1) % len(_KINDS)].format(app=app, number=number)
-            text = _HEAD.format(dependencies=", ".join(map(str, needed)), operations=f"{operations}\n    ")
+            text = _HEAD.format(dependencies=", ".join(map(str, dependencies)), operations=f"{operations}\n    ")
             (migrations / f"{_name(number)}.py").write_text(text)
     return names
 

@@ -1,4 +1,4 @@
-"""What healthguard adds to the start of a fresh project: time and memory, step by step, in processes of their own."""
+"""The time and memory that healthguard adds to the start of a new project, step by step, in separate processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.benchmarks.table import table
 from tests.benchmarks.turns import Effort, in_turns
-from tests.sites import Site
+from tests.support.sites import Site
 
 TURNS_PER_ROUND = 4
 
@@ -52,16 +52,16 @@ HEALTHGUARD = {
 }
 """
 _STEPS = {
-    "a fresh project": ("", _URLS),
+    "new project": ("", _URLS),
     "+ django-health-check": ("import health_check\n", _URLS),
     "+ INSTALLED_APPS": ("INSTALLED_APPS.append('healthguard')\n", _URLS),
     "+ URLs": ("", _MOUNTED),
     "+ middleware": ("MIDDLEWARE.insert(0, 'healthguard.middleware.HealthGuardMiddleware')\n", _MOUNTED),
     "+ declaration": (_DECLARATION, _MOUNTED),
 }
-"""What follows the settings of the step before, and the URLconf. The dependency is told apart."""
+"""The additions to the settings of the step before, and the URLconf. The dependency is a separate step."""
 
-# What a server does before it takes requests; resident memory is asked for last, by what both sides import.
+# The work of a server before it accepts requests. Memory is read last, because psutil is imported for it.
 _START = """
 import json, time
 begin = time.perf_counter()
@@ -82,8 +82,8 @@ class Start:
     """One start of a project.
 
     Args:
-        seconds: how long it took.
-        memory: what was resident after it (bytes).
+        seconds: the duration.
+        memory: the resident memory after the start (bytes).
     """
 
     seconds: float
@@ -91,16 +91,16 @@ class Start:
 
 
 def measure(effort: Effort) -> str:
-    """The section's table."""
+    """Return the table of the section."""
     with tempfile.TemporaryDirectory(prefix="healthguard-bench-") as folder:
         sites = _sites(Path(folder))
         starts = {name: functools.partial(_start, site) for name, site in sites.items()}
-        # Once without counting, so that everything is compiled.
+        # The first start compiles all modules and is not measured.
         in_turns(starts, 1)
-        given = in_turns(starts, effort.rounds * TURNS_PER_ROUND)
-    first = next(iter(given.values()))
-    rows = [(name, *_medians(starts), *_more(starts, first)) for name, starts in given.items()]
-    return table(("", "start, ms", "memory, MiB", "more ms", "more MiB"), rows)
+        measured = in_turns(starts, effort.rounds * TURNS_PER_ROUND)
+    first = next(iter(measured.values()))
+    rows = [(name, *_medians(starts), *_added(starts, first)) for name, starts in measured.items()]
+    return table(("", "start, ms", "memory, MiB", "added ms", "added MiB"), rows)
 
 
 def _medians(starts: Sequence[Start]) -> tuple[str, str]:
@@ -110,8 +110,8 @@ def _medians(starts: Sequence[Start]) -> tuple[str, str]:
     )
 
 
-def _more(starts: Sequence[Start], first: Sequence[Start]) -> tuple[str, str]:
-    """By how much ``starts`` exceed ``first``, round by round."""
+def _added(starts: Sequence[Start], first: Sequence[Start]) -> tuple[str, str]:
+    """Return the median difference of ``starts`` and ``first``, round by round."""
     pairs = list(zip(starts, first, strict=True))
     return (
         f"{statistics.median(one.seconds - other.seconds for one, other in pairs) * 1000:+.0f}",
@@ -120,11 +120,11 @@ def _more(starts: Sequence[Start], first: Sequence[Start]) -> tuple[str, str]:
 
 
 def _sites(folder: Path) -> dict[str, Site]:
-    """A project a step; each has what the one before it has."""
+    """Write one project per step. Each has everything that the one before it has."""
     sites: dict[str, Site] = {}
     settings = _FRESH
-    for number, (name, (more, urls)) in enumerate(_STEPS.items()):
-        settings += more
+    for number, (name, (added, urls)) in enumerate(_STEPS.items()):
+        settings += added
         (folder / str(number)).mkdir()
         sites[name] = Site(folder / str(number)).write(site_settings=settings, urls=urls)
     return sites

@@ -1,4 +1,6 @@
-"""A project of nothing but the apps in APPS, on the database in DATABASE_URL."""
+"""The settings of a project with only the apps in APPS, on the database in DATABASE_URL."""
+
+from __future__ import annotations
 
 import os
 
@@ -7,7 +9,7 @@ import dj_database_url
 if os.environ["DATABASE_URL"].startswith("mysql:"):
     import pymysql
 
-    # Django asks for mysqlclient by its version; PyMySQL stands in for it and says so.
+    # Django requires a minimum version of mysqlclient. PyMySQL replaces it and needs such a version number.
     pymysql.version_info = (2, 2, 4, "final", 0)
     pymysql.install_as_MySQLdb()
 

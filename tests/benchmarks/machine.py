@@ -1,4 +1,4 @@
-"""What was measured with."""
+"""The machine and the versions of the software that is measured."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACKAGES = (
 
 
 def facts() -> str:
-    """Versions, and how many processors there are."""
+    """Return a table of the versions and the number of processors."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         (postgresql,) = cursor.fetchone()

@@ -1,7 +1,8 @@
-"""What the middleware costs every other request.
+"""The cost of the middleware for every other request.
 
-It is so little that the difference between requests with and without it drowns in noise. So it is also timed alone:
-the layer that it adds to Django's chain of middleware, around a view that does nothing.
+The cost is so small that the difference between requests with and without the middleware is lost in noise. Therefore
+the middleware is also timed alone: the layer that it adds to Django's chain of middleware, around a view that does
+nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.benchmarks.turns import Effort, in_turns
 BATCHES_PER_ROUND = 20
 REQUESTS_PER_BATCH = 25
 MOST_SHARE = 0.01
-"""Of what a request costs without it."""
+"""The target: the largest share of the duration of a request without the middleware."""
 
 _PATH = "/bare"
 _ALONE = 20_000
@@ -37,19 +38,17 @@ _GUARDED = ("healthguard.middleware.HealthGuardMiddleware",)
 
 
 def measure(effort: Effort) -> str:
-    """The section's table."""
+    """Return the table of the section."""
     batches = effort.rounds * BATCHES_PER_ROUND
     rows = [
         _row("WSGI", in_turns({"without": _wsgi(()), "with": _wsgi(_GUARDED)}, batches), _layer(_view)),
         _row("ASGI", in_turns({"without": _asgi(()), "with": _asgi(_GUARDED)}, batches), _layer(_async_view)),
     ]
-    return table(
-        ("µs per request", "without", "with", "difference", "the layer alone", "its share", "target", ""), rows
-    )
+    return table(("µs per request", "without", "with", "difference", "middleware alone", "share", "target", ""), rows)
 
 
 def _row(name: str, seconds: Mapping[str, Sequence[float]], layer: float) -> tuple[str, ...]:
-    # The fastest batch is the one that was disturbed least.
+    # The fastest batch was disturbed least by other work of the machine.
     without, guarded = (min(seconds[key]) for key in ("without", "with"))
     share = layer / without
     return (
@@ -65,7 +64,11 @@ def _row(name: str, seconds: Mapping[str, Sequence[float]], layer: float) -> tup
 
 
 def _wsgi(first: Sequence[str]) -> Callable[[], float]:
-    """A batch of requests to Django's WSGI handler with the middleware ``first``; gives seconds per request."""
+    """Return a function that sends a batch of requests to Django's WSGI handler and returns the seconds per request.
+
+    Args:
+        first: middleware that is inserted before the project's.
+    """
     with override_settings(MIDDLEWARE=[*first, *settings.MIDDLEWARE]):
         handler = WSGIHandler()
     environ: dict[str, Any] = {"PATH_INFO": _PATH, "SERVER_NAME": "127.0.0.1", "wsgi.input": io.BytesIO()}
@@ -74,7 +77,7 @@ def _wsgi(first: Sequence[str]) -> Callable[[], float]:
     def batch() -> float:
         begin = time.perf_counter()
         for _ in range(REQUESTS_PER_BATCH):
-            response = handler({**environ}, lambda status, headers, error=None: io.BytesIO().write)
+            response: Any = handler({**environ}, lambda status, headers, error=None: io.BytesIO().write)
             b"".join(response)
             response.close()
             assert isinstance(response, HttpResponse)
@@ -85,16 +88,16 @@ def _wsgi(first: Sequence[str]) -> Callable[[], float]:
 
 
 def _asgi(first: Sequence[str]) -> Callable[[], float]:
-    """The same of Django's ASGI handler, in an event loop."""
+    """Return a function like that of :func:`_wsgi` that uses Django's ASGI handler."""
     with override_settings(MIDDLEWARE=[*first, *settings.MIDDLEWARE]):
         handler = ASGIHandler()
     scope = {"type": "http", "method": "GET", "path": _PATH, "query_string": b"", "headers": [(b"host", b"127.0.0.1")]}
 
-    async def ask() -> None:
+    async def send_request() -> None:
         messages = [{"type": "http.request", "body": b"", "more_body": False}]
 
         async def receive() -> dict[str, Any]:
-            # After the request nothing comes: the client stays connected.
+            # After the request, the client stays connected and sends nothing.
             return messages.pop() if messages else await asyncio.Future()
 
         async def send(message: Mapping[str, Any]) -> None:
@@ -105,7 +108,7 @@ def _asgi(first: Sequence[str]) -> Callable[[], float]:
     async def batch() -> float:
         begin = time.perf_counter()
         for _ in range(REQUESTS_PER_BATCH):
-            await ask()
+            await send_request()
         return (time.perf_counter() - begin) / REQUESTS_PER_BATCH
 
     return lambda: asyncio.run(batch())
@@ -123,18 +126,18 @@ _RESPONSE = HttpResponse()
 
 
 def _layer(view: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]) -> float:
-    """How long the middleware and what Django puts around it take with any other request (seconds)."""
+    """Return the time that the middleware, and Django's wrapper around it, add to any other request (seconds)."""
     inner = convert_exception_to_response(view)
     outer = convert_exception_to_response(HealthGuardMiddleware(inner))
-    given = in_turns({"inner": _timed(inner), "outer": _timed(outer)}, 15)
-    return min(given["outer"]) - min(given["inner"])
+    seconds = in_turns({"inner": _timed(inner), "outer": _timed(outer)}, 15)
+    return min(seconds["outer"]) - min(seconds["inner"])
 
 
 def _timed(chain: Callable[[HttpRequest], Any]) -> Callable[[], float]:
     request = RequestFactory().get(_PATH)
 
     def call_async() -> None:
-        # Nothing in it waits: it runs to its end at once.
+        # The coroutine never suspends, so it runs to its end at once.
         try:
             chain(request).send(None)
         except StopIteration:

@@ -1,4 +1,4 @@
-"""Functions called in processes of their own, with nothing known before."""
+"""Calls of functions in new processes, in which nothing is cached."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ import django
 
 
 def call(function: Callable[..., Any], *arguments: Any, environment: Mapping[str, str] | None = None) -> Any:
-    """What ``function`` gives in a fresh process where Django is set up; it travels as JSON, as ``arguments`` do.
+    """Return the result of ``function`` in a new process in which Django is set up.
+
+    The arguments and the result are transferred as JSON.
 
     Args:
-        function: a function of a module.
-        arguments: what it is called with.
-        environment: what the process has in its environment, besides what this one has.
+        function: a module-level function.
+        arguments: its arguments.
+        environment: environment variables of the process, in addition to those of this one.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the process failed.
     """
     done = subprocess.run(
         [sys.executable, "-m", __name__, function.__module__, function.__name__, json.dumps(arguments)],
@@ -32,7 +34,7 @@ def call(function: Callable[..., Any], *arguments: Any, environment: Mapping[str
         text=True,
     )
     if done.returncode:
-        raise SystemExit(f"{function.__name__} failed in a process of its own:\n{done.stderr}")
+        raise SystemExit(f"{function.__name__} failed in a new process:\n{done.stderr}")
     return json.loads(done.stdout)
 
 

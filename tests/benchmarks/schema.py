@@ -1,4 +1,4 @@
-"""What it costs to see that all models' tables are as the models have them, beside other ways to do so."""
+"""The cost of comparing the tables of all models with the database, by healthguard and by other tools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from healthguard.checks import ModelSchema
-from tests.benchmarks.cost import Cost, cost, cost_ratio, costs_of, growth, reconnected_cost, steady_cost, told
+from tests.benchmarks.cost import Cost, cost, cost_cell, cost_ratio, costs_of, growth, reconnected_cost, steady_cost
 from tests.benchmarks.engines import engines
 from tests.benchmarks.process import call
 from tests.benchmarks.table import mebibytes, table, times, verdict
@@ -21,7 +21,7 @@ from tests.benchmarks.turns import Effort, in_turns
 COUNTS = (10, 100, 1_000)
 MOST = COUNTS[-1]
 LEAST_TIMES = 50
-"""A later run must be this many times as fast as sqldiff, with the most models."""
+"""The target: with the most models, a later run must be this many times as fast as sqldiff."""
 
 LATER = "later run"
 RECONNECTED = "reconnected"
@@ -31,16 +31,16 @@ SQLDIFF = "sqldiff"
 
 
 def measure(effort: Effort) -> str:
-    """The section's tables."""
+    """Return the tables of the section."""
     rows: list[Sequence[str]] = []
     memory: list[Sequence[str]] = []
-    found = engines()
-    for engine, database in found.items():
+    available = engines()
+    for engine, database in available.items():
         for count in COUNTS:
             with database() as url:
                 project = _project(url, count)
                 call(create_tables, environment=project)
-                # With the most models sqldiff takes so long that there are fewer turns.
+                # With the most models, sqldiff is so slow that there are fewer rounds.
                 rounds = effort.rounds if count < MOST else max(1, effort.rounds // 2)
                 costs = costs_of(call(compared, rounds, environment=project))
                 rows.append(_row(f"{engine}, {count:,} models", costs, is_target=count == MOST))
@@ -50,15 +50,15 @@ def measure(effort: Effort) -> str:
     header = (LATER, RECONNECTED, FIRST, DJANGO, SQLDIFF, f"{DJANGO} ÷ {LATER}", f"{SQLDIFF} ÷ {LATER}", "target", "")
     parts = [
         table(("ms (queries)", *header), rows),
-        table((f"MiB, {MOST:,} models", "the check keeps", "the process grows"), memory),
+        table((f"MiB, {MOST:,} models", "kept by the check", "growth of the process"), memory),
     ]
-    if "MariaDB" not in found:
-        parts.append("MariaDB is left out: none listens here.")
+    if "MariaDB" not in available:
+        parts.append("MariaDB was not measured, because no server listens on 127.0.0.1:3306.")
     return "\n\n".join(parts)
 
 
 def _project(url: str, count: int) -> dict[str, str]:
-    """The environment of a project with ``count`` models."""
+    """Return the environment variables of a project with ``count`` models."""
     return {
         "DJANGO_SETTINGS_MODULE": "tests.benchmarks.lean_settings",
         "DATABASE_URL": url,
@@ -68,44 +68,45 @@ def _project(url: str, count: int) -> dict[str, str]:
 
 
 def _row(name: str, costs: Mapping[str, Sequence[Cost]], *, is_target: bool) -> tuple[str, ...]:
-    found = cost_ratio(costs[SQLDIFF], costs[LATER])
-    target = (str(LEAST_TIMES), verdict(is_met=found >= LEAST_TIMES)) if is_target else ("", "")
-    return (name, *map(told, costs.values()), times(cost_ratio(costs[DJANGO], costs[LATER])), times(found), *target)
+    speedup = cost_ratio(costs[SQLDIFF], costs[LATER])
+    target = (str(LEAST_TIMES), verdict(is_met=speedup >= LEAST_TIMES)) if is_target else ("", "")
+    cells = map(cost_cell, costs.values())
+    return (name, *cells, times(cost_ratio(costs[DJANGO], costs[LATER])), times(speedup), *target)
 
 
 def create_tables() -> None:
     """Create the tables of all models."""
-    # One transaction for all of them would need more locks than PostgreSQL has by default.
+    # A single transaction would need more locks than PostgreSQL has by default.
     with connection.schema_editor(atomic=connection.vendor == "sqlite") as editor:
         for model in apps.get_models():
             editor.create_model(model)
 
 
 def compared(rounds: int) -> dict[str, list[Cost]]:
-    """What each way costs, in turns."""
+    """Return the costs of each method, measured in turns."""
     check = ModelSchema()
-    ways = {
+    methods = {
         LATER: lambda: steady_cost(check.run),
         RECONNECTED: lambda: reconnected_cost(check.run),
         FIRST: lambda: call(first),
         DJANGO: lambda: cost(_introspect),
         SQLDIFF: lambda: cost(_sqldiff),
     }
-    return in_turns(ways, rounds)
+    return in_turns(methods, rounds)
 
 
 def first() -> Cost:
-    """What a run costs that is the first of its process."""
+    """Return the cost of the first run of a process."""
     return cost(ModelSchema().run)
 
 
 def grown() -> int:
-    """By how much such a run makes its process grow (bytes)."""
+    """Return the growth of a process by its first run (bytes)."""
     return growth(ModelSchema().run)
 
 
 def kept() -> int:
-    """What a check keeps once it has run (bytes)."""
+    """Return the memory that a check keeps after a run (bytes)."""
     check = ModelSchema()
     tracemalloc.start()
     check.run()
@@ -118,7 +119,7 @@ def kept() -> int:
 
 
 def _introspect() -> None:
-    """Read the columns of all tables, as Django tells them."""
+    """Read the columns of all tables with Django's introspection."""
     introspection = connection.introspection
     with connection.cursor() as cursor:
         for name in introspection.table_names(cursor):

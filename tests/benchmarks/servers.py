@@ -1,4 +1,4 @@
-"""Requests per second of real servers: healthguard, its peers, a view that does nothing, and no framework at all."""
+"""The requests per second of real servers: healthguard, similar tools, an empty view, and no framework."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.benchmarks.database import statements
 from tests.benchmarks.load import Sample, load
 from tests.benchmarks.table import milliseconds, table, times, verdict
 from tests.benchmarks.turns import Effort, in_turns, ratio
-from tests.sites import ADAPTORS, Server, Site
+from tests.support.sites import ADAPTORS, Server, Site
 
 _UVICORN = ("--no-access-log", "--log-level", "warning")
 KINDS = {
@@ -23,7 +23,7 @@ KINDS = {
     "uvicorn": ("uvicorn", *_UVICORN, "--http", "h11", "--loop", "asyncio"),
     "uvicorn[standard]": ("uvicorn", *_UVICORN, "--http", "httptools", "--loop", "uvloop"),
 }
-"""The servers, one worker each, with options; gthread has four threads. The last has httptools and uvloop."""
+"""The servers and their options, with one worker each. gthread has four threads; the last has httptools and uvloop."""
 
 RAW = "raw callable"
 WRAPPER = "healthguard, wrapper"
@@ -46,17 +46,17 @@ CASES = {
     WATCHMAN: ("urls", "/watchman/"),
     ALIVE: ("urls", "/alive/health/"),
 }
-"""What is asked: on which site, and for which path."""
+"""The site and the path of each case."""
 
 COMPARED = (BARE, HEALTH_CHECK, WATCHMAN, CONSTANT, RAW)
 
-# Longer than a result is fresh, so that a run of the checks falls into it.
+# Longer than a result is fresh, so that at least one run of the checks is counted.
 _COUNTING_SECONDS = 6
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """How much faster ``case`` must be than ``other``, under WSGI and under ASGI."""
+    """A target: the minimum speed of ``case`` relative to ``other``, under WSGI and under ASGI."""
 
     case: str
     other: str
@@ -64,7 +64,7 @@ class Target:
     asgi: float
 
     def least(self, kind: str) -> float:
-        """What holds on ``kind``, one of KINDS."""
+        """Return the minimum for ``kind``, one of KINDS."""
         return self.asgi if kind.startswith("uvicorn") else self.wsgi
 
 
@@ -78,33 +78,33 @@ TARGETS = (
     Target(WRAPPER, WATCHMAN, 2, 2),
 )
 MOST_STATEMENTS = 0.01
-"""Per probe, under load."""
+"""The target: the largest number of database statements per probe, under load."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured on one kind of server.
+    """The measurements on one kind of server.
 
     Args:
-        samples: by case, round by round.
-        statements: database statements per probe, by case.
+        samples: the samples of each case, round by round.
+        statements: the database statements per probe of each case.
     """
 
     samples: Mapping[str, Sequence[Sample]]
     statements: Mapping[str, float]
 
     def median(self, case: str, number: Callable[[Sample], float]) -> float:
-        """The median of the rounds."""
+        """Return the median of ``number`` over all rounds."""
         return statistics.median(number(sample) for sample in self.samples[case])
 
     def ratio(self, case: str, other: str) -> float:
-        """How many times as many requests per second ``case`` answers as ``other``."""
+        """Return the requests per second of ``case`` divided by those of ``other``."""
         over, under = ([sample.rate for sample in self.samples[name]] for name in (case, other))
         return ratio(over, under)
 
 
 def measure(effort: Effort) -> str:
-    """The section's tables."""
+    """Return the tables of the section."""
     with tempfile.TemporaryDirectory(prefix="healthguard-bench-") as folder:
         measured = {kind: _measured(kind, effort, Path(folder) / str(index)) for index, kind in enumerate(KINDS)}
     parts = [f"### {kind}\n\n{_table(numbers)}" for kind, numbers in measured.items()]
@@ -120,7 +120,7 @@ def _measured(kind: str, effort: Effort, folder: Path) -> Measured:
 
 @contextlib.contextmanager
 def _served(kind: str, folder: Path) -> Iterator[dict[str, Server]]:
-    """The sites, each with a server of its own."""
+    """Yield the servers by site, one server for each site."""
     servers: dict[str, Server] = {}
     with contextlib.ExitStack() as stack:
 
@@ -136,9 +136,9 @@ def _served(kind: str, folder: Path) -> Iterator[dict[str, Server]]:
             serve(adaptor, adaptor=adaptor)
         replies = [servers[adaptor].until(status=200, path="/api/health") for adaptor in ADAPTORS]
         if len({reply.body for reply in replies}) != 1:
-            raise SystemExit(f"The answers differ: {[reply.body for reply in replies]}")
+            raise SystemExit(f"The responses of the adaptors differ: {[reply.body for reply in replies]}")
         serve("constant", "MIDDLEWARE.insert(0, 'tests.benchmarks.constant.ConstantMiddleware')\n")
-        # That of the wrapper, the last, is healthguard's alone.
+        # The last response is that of the wrapper, which has no headers of other middleware.
         serve("raw", **callables(replies[-1]))
         yield servers
 
@@ -181,8 +181,8 @@ def _targets(measured: Mapping[str, Measured]) -> str:
     for target in TARGETS:
         ratios = {kind: numbers.ratio(target.case, target.other) for kind, numbers in measured.items()}
         cells = [
-            f"{times(found)} of {target.least(kind):g}: {verdict(is_met=found >= target.least(kind))}"
-            for kind, found in ratios.items()
+            f"{times(value)} (target {target.least(kind):g}): {verdict(is_met=value >= target.least(kind))}"
+            for kind, value in ratios.items()
         ]
         rows.append((f"{target.case} ÷ {target.other}", *cells))
     for case in (WRAPPER, MIDDLEWARE, PLAIN):

@@ -1,4 +1,6 @@
-"""One project, as ``django-admin startproject`` makes it, with healthguard and its peers."""
+"""The settings of a project made by ``django-admin startproject``, with healthguard and similar tools."""
+
+from __future__ import annotations
 
 import os
 
@@ -38,7 +40,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STATIC_URL = "static/"
 
-# Each asks the database whether it answers, and nothing else.
+# Each tool checks only that the database answers.
 HEALTHGUARD = {"SERVICES": {"database": "health_check.checks.Database"}}
 WATCHMAN_CHECKS = ("watchman.checks.databases",)
 ALIVE_CHECKS: list[tuple[str, dict[str, str]]] = [("django_alive.checks.check_database", {})]

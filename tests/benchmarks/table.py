@@ -1,4 +1,4 @@
-"""Tables that can be read in a terminal and rendered from Markdown."""
+"""Markdown tables that are also readable in a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column is text, the others are numbers."""
+    """Return a table. The first column is text, the others are numbers."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(_line(row, widths) for row in [header, rule, *rows])
@@ -19,26 +19,26 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """``seconds`` in ms, to three digits."""
+    """Return ``seconds`` in ms, with three digits."""
     value = seconds * 1000
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
 
 
 def microseconds(seconds: float) -> str:
-    """``seconds`` in µs."""
+    """Return ``seconds`` in µs."""
     return f"{seconds * 1e6:.2f}"
 
 
 def mebibytes(memory: float) -> str:
-    """``memory``, in bytes, in MiB."""
+    """Return ``memory``, which is in bytes, in MiB."""
     return f"{memory / 2**20:.2f}"
 
 
 def times(value: float) -> str:
-    """A ratio."""
+    """Return a ratio as text."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def verdict(*, is_met: bool) -> str:
-    """Whether a target is met."""
+    """Return the cell that shows if a target is met."""
     return "met" if is_met else "**missed**"

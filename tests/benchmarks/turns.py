@@ -1,4 +1,4 @@
-"""Measuring in turns: A B C A B C …, so that whatever else the machine does hits all of them alike."""
+"""Measurements in turns (A B C A B C …), so that other work of the machine affects all of them equally."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured.
+    """The amount of measurements.
 
     Args:
-        seconds: how long a server is under load at a time.
-        rounds: how often each has its turn.
+        seconds: the duration of each load on a server.
+        rounds: the number of rounds.
     """
 
     seconds: float
@@ -24,14 +24,14 @@ class Effort:
 
 
 def in_turns(measures: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """What each of ``measures`` gave, round by round."""
-    given: dict[str, list[T]] = {name: [] for name in measures}
+    """Return the results of each of ``measures``, round by round."""
+    results: dict[str, list[T]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
-            given[name].append(measure())
-    return given
+            results[name].append(measure())
+    return results
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> float:
-    """The median of the rounds' ratios: the two numbers of a round were measured side by side."""
+    """Return the median of the ratios of all rounds. The two numbers of a round were measured one after the other."""
     return statistics.median(one / other for one, other in zip(over, under, strict=True))

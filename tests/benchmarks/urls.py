@@ -1,4 +1,4 @@
-"""healthguard, its peers, and a view that does nothing."""
+"""The URLs of healthguard, of similar tools, and of an empty view."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from health_check.views import HealthCheckView
 
 
 def bare(request: HttpRequest) -> HttpResponse:
-    """What a project's own health view often is."""
+    """Return a constant response, like the health views of many projects."""
     return JsonResponse({"status": "healthy"})
 
 

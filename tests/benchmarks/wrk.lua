@@ -1,4 +1,4 @@
--- Tells what wrk has measured as one line of JSON, in requests, seconds and errors.
+-- Print the measurements of wrk as one line of JSON: requests, seconds and errors.
 done = function(summary, latency, requests)
    local errors = summary.errors
    io.write(string.format(

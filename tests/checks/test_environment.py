@@ -1,21 +1,24 @@
-"""Variables: absent, empty, corrupted on their way, too short, of another form. The value never appears."""
+"""EnvironmentVariable: the problems of a variable, and the values that a declaration allows."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
+from typing import Any
 
 import pytest
 
 from healthguard.checks import EnvironmentVariable
 from healthguard.status import Fault, Status
+from tests.support.fixture_types import FindProblem, RunCheck
 
 URL = "postgres://app:Tr0ub4dor@db/rsolv_platform_prod"
 
 
-def test_an_absent_variable(problem, monkeypatch) -> None:
+def test_absent_variable_is_reported(problem: FindProblem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GUARDED", raising=False)
-    told = problem(EnvironmentVariable("GUARDED"))
-    assert (told.code, told.fault) == ("variable_missing", Fault.CONFIG)
+    found = problem(EnvironmentVariable("GUARDED"))
+    assert (found.code, found.fault) == ("variable_missing", Fault.CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -33,23 +36,25 @@ def test_an_absent_variable(problem, monkeypatch) -> None:
         ("LIVE_VIEW_SALT", "test", "variable_placeholder"),
     ],
 )
-def test_what_is_wrong_with_a_value(problem, monkeypatch, name, value, code) -> None:
+def test_unusable_value_is_reported_and_not_shown(
+    problem: FindProblem, monkeypatch: pytest.MonkeyPatch, name: str, value: str, code: str
+) -> None:
     monkeypatch.setenv(name, value)
-    told = problem(EnvironmentVariable(name))
-    assert (told.code, told.fault) == (code, Fault.CONFIG)
-    assert "Tr0ub4dor" not in repr(told)
-    assert told.evidence["variable"] == name
+    found = problem(EnvironmentVariable(name))
+    assert (found.code, found.fault) == (code, Fault.CONFIG)
+    assert "Tr0ub4dor" not in repr(found)
+    assert found.evidence["variable"] == name
 
 
-def test_a_short_value(problem, monkeypatch) -> None:
+def test_short_value_is_reported_with_its_length(problem: FindProblem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUARDED", "sevenly")
-    told = problem(EnvironmentVariable("GUARDED", min_bytes=8))
-    assert told.code == "variable_too_short"
-    assert told.evidence == {"variable": "GUARDED", "bytes": 7, "min_bytes": 8}
+    found = problem(EnvironmentVariable("GUARDED", min_bytes=8))
+    assert found.code == "variable_too_short"
+    assert found.evidence == {"variable": "GUARDED", "bytes": 7, "min_bytes": 8}
 
 
-def test_a_pattern_must_be_found(problem, result, monkeypatch) -> None:
-    """As the post-mortem asks of DATABASE_URL, and as Django's RegexValidator does."""
+def test_a_pattern_must_be_found(problem: FindProblem, result: RunCheck, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A match anywhere in the value is enough, as with Django's RegexValidator."""
     monkeypatch.setenv("GUARDED", "postgres://app:pw@db/rsolv_landing_prod")
     assert problem(EnvironmentVariable("GUARDED", "rsolv_platform_prod")).code == "variable_mismatch"
     assert problem(EnvironmentVariable("GUARDED", "^rsolv_landing_prod$")).code == "variable_mismatch"
@@ -58,7 +63,7 @@ def test_a_pattern_must_be_found(problem, result, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("value", ["prod", "test", "false", "0", '{"a": 1}', "a b", URL])
-def test_a_plain_variable_may_hold_any_word(result, monkeypatch, value) -> None:
+def test_a_plain_variable_may_hold_any_word(result: RunCheck, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("APP_ENV", value)
     assert result(EnvironmentVariable("APP_ENV")).status is Status.HEALTHY
 
@@ -71,32 +76,33 @@ def test_a_plain_variable_may_hold_any_word(result, monkeypatch, value) -> None:
         ("SERVICE_ACCOUNT", '{\n "type": "service_account"\n}\n'),
     ],
 )
-def test_a_name_that_only_holds_such_a_word_is_plain(result, monkeypatch, name, value) -> None:
+def test_name_that_merely_contains_a_secret_word_is_not_secret(
+    result: RunCheck, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
     assert result(EnvironmentVariable(name)).problem is None
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY_BASE", "LIVE_VIEW_SALT", "APIKEY", "STRIPE_API_KEY", "db_password"])
-def test_a_name_that_ends_like_a_secrets(problem, monkeypatch, name) -> None:
+def test_name_that_ends_like_a_secret_is_a_secret(
+    problem: FindProblem, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv(name, "changeme")
     assert problem(EnvironmentVariable(name)).code == "variable_placeholder"
 
 
 @pytest.mark.parametrize("value", ["sk-ant-api03-x1y2", URL, "a b", "x" * 70, ""])
-def test_a_value_in_the_place_of_the_name_is_not_told(problem, value) -> None:
-    told = problem(EnvironmentVariable(value))
-    assert told.code == "misdeclared"
-    assert not value or value not in repr(told)
+def test_value_instead_of_the_name_is_not_shown(problem: FindProblem, value: str) -> None:
+    found = problem(EnvironmentVariable(value))
+    assert found.code == "invalid_declaration"
+    assert not value or value not in repr(found)
 
 
-def test_a_declared_pattern_outranks_the_guess(result, monkeypatch) -> None:
+def test_value_that_the_pattern_spells_out_is_not_a_placeholder(
+    result: RunCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KEY_MODE", "test")
     assert result(EnvironmentVariable("KEY_MODE", "test|live")).status is Status.HEALTHY
-
-
-def test_a_broken_pattern_is_told(problem, monkeypatch) -> None:
-    monkeypatch.setenv("GUARDED", "x")
-    assert problem(EnvironmentVariable("GUARDED", "(")).code == "misdeclared"
 
 
 @pytest.mark.parametrize(
@@ -115,30 +121,34 @@ def test_a_broken_pattern_is_told(problem, monkeypatch) -> None:
         ("DEMO_TOKEN", r"^a\.test|real$", "a.test", None),
     ],
 )
-def test_a_pattern_excuses_only_what_it_spells_out(result, monkeypatch, name, pattern, value, code) -> None:
+def test_pattern_allows_only_what_it_spells_out(
+    result: RunCheck, monkeypatch: pytest.MonkeyPatch, name: str, pattern: str, value: str, code: str | None
+) -> None:
     monkeypatch.setenv(name, value)
-    told = result(EnvironmentVariable(name, pattern))
-    assert (told.problem and told.problem.code) == code
+    outcome = result(EnvironmentVariable(name, pattern))
+    assert (outcome.problem and outcome.problem.code) == code
 
 
 @pytest.mark.parametrize(("name", "value"), [("hf_home", "/models"), ("gsk_url", "x"), ("EXTRA_OPTIONS", "{}")])
-def test_names_that_begin_like_keys_and_values_that_are_empty_objects(result, monkeypatch, name, value) -> None:
+def test_name_like_the_beginning_of_a_key_and_empty_object_are_healthy(
+    result: RunCheck, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
     assert result(EnvironmentVariable(name)).status is Status.HEALTHY
 
 
-def test_a_pattern_may_be_compiled(result, monkeypatch) -> None:
+def test_a_pattern_may_be_compiled(result: RunCheck, problem: FindProblem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODE", "none")
-    compiled = re.compile("^(none|info)$")
+    compiled: Any = re.compile("^(none|info)$")
     assert result(EnvironmentVariable("MODE", compiled)).status is Status.HEALTHY
     monkeypatch.setenv("MODE", "other")
-    assert result(EnvironmentVariable("MODE", compiled)).problem.code == "variable_mismatch"
+    assert problem(EnvironmentVariable("MODE", compiled)).code == "variable_mismatch"
 
 
 @pytest.mark.parametrize("pattern", ["(", "(" * 5000 + ")" * 5000, "a{99999999999999999999}", 5, ["x"]])
-def test_what_is_no_pattern_is_misdeclared(problem, monkeypatch, pattern) -> None:
+def test_invalid_pattern_is_reported(problem: FindProblem, monkeypatch: pytest.MonkeyPatch, pattern: Any) -> None:
     monkeypatch.setenv("MODE", "x")
-    assert problem(EnvironmentVariable("MODE", pattern)).code == "misdeclared"
+    assert problem(EnvironmentVariable("MODE", pattern)).code == "invalid_declaration"
 
 
 @pytest.mark.parametrize(
@@ -157,45 +167,58 @@ def test_what_is_no_pattern_is_misdeclared(problem, monkeypatch, pattern) -> Non
         ("OUR_API_KEY", r"", "changeme", "variable_placeholder"),
     ],
 )
-def test_a_pattern_excuses_a_placeholder_that_it_spells_out(result, monkeypatch, name, pattern, value, code) -> None:
-    """A pattern that fits nothing but the value excuses it, in whatever way it is written; a wider one does not."""
+def test_pattern_allows_a_placeholder_that_it_spells_out(
+    result: RunCheck, monkeypatch: pytest.MonkeyPatch, name: str, pattern: Any, value: str, code: str | None
+) -> None:
+    """A pattern that matches only the value allows it, in any spelling. A more general pattern does not."""
     monkeypatch.setenv(name, value)
-    told = result(EnvironmentVariable(name, pattern))
-    assert (told.problem and told.problem.code) == code
-    assert value not in repr(told)
+    outcome = result(EnvironmentVariable(name, pattern))
+    assert (outcome.problem and outcome.problem.code) == code
+    assert value not in repr(outcome)
 
 
 @pytest.mark.parametrize("value", ["changeme", "$DATABASE_URL", "op://vault/item", "postgres", "none", " padded ", ""])
 @pytest.mark.parametrize("collection", [list, tuple, set, frozenset])
-def test_allowed_value_is_healthy(result, monkeypatch, value, collection) -> None:
-    """A value that the declaration allows is meant, whatever it looks like."""
+def test_allowed_value_is_healthy(
+    result: RunCheck,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str,
+    collection: Callable[[list[str]], Collection[str]],
+) -> None:
+    """A value that the declaration allows is intended, even if it is short or empty or a placeholder."""
     monkeypatch.setenv("DB_PASSWORD", value)
-    told = result(EnvironmentVariable("DB_PASSWORD", min_bytes=100, allow=collection([value, "other"])))
-    assert told.status is Status.HEALTHY
+    outcome = result(EnvironmentVariable("DB_PASSWORD", min_bytes=100, allow=collection([value, "other"])))
+    assert outcome.status is Status.HEALTHY
 
 
-def test_value_that_is_not_allowed_is_judged_and_neither_is_shown(problem, monkeypatch) -> None:
-    """The message names neither the value nor those that are allowed."""
+def test_neither_a_placeholder_nor_the_allowed_values_are_shown(
+    problem: FindProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that is not one of the allowed ones is checked as usual."""
     monkeypatch.setenv("OUR_API_KEY", "your-api-key-here")
     check = EnvironmentVariable("OUR_API_KEY", allow=["our-local-key-of-words"])
-    told = problem(check)
-    assert told.code == "variable_placeholder"
-    assert "allow" in told.hint
-    assert "your-api-key-here" not in repr(told) + repr(check)
-    assert "our-local-key-of-words" not in repr(told) + repr(check) + repr(check.labels)
+    found = problem(check)
+    assert found.code == "variable_placeholder"
+    assert "allow" in found.hint
+    assert "your-api-key-here" not in repr(found) + repr(check)
+    assert "our-local-key-of-words" not in repr(found) + repr(check) + repr(check.labels)
 
 
 @pytest.mark.parametrize("allow", ["changeme", b"changeme", ["a", 5], {"a": "b"}, None, 5])
-def test_allow_that_is_not_a_list_of_texts_is_misdeclared(problem, monkeypatch, allow) -> None:
-    """A text alone would allow each of its parts."""
+def test_allow_that_is_not_a_list_of_texts_is_reported(
+    problem: FindProblem, monkeypatch: pytest.MonkeyPatch, allow: Any
+) -> None:
+    """A single text is invalid because it would allow each of its parts."""
     monkeypatch.setenv("OUR_API_KEY", "x")
-    told = problem(EnvironmentVariable("OUR_API_KEY", allow=allow))
-    assert told.code == "misdeclared"
-    assert "changeme" not in repr(told)
+    found = problem(EnvironmentVariable("OUR_API_KEY", allow=allow))
+    assert found.code == "invalid_declaration"
+    assert "changeme" not in repr(found)
 
 
-def test_well_known_password_of_another_form_is_a_mismatch(problem, monkeypatch) -> None:
-    """What makes the variable unhealthy comes before what is only degraded."""
+def test_unhealthy_problem_outranks_a_well_known_password(
+    problem: FindProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unhealthy problem takes precedence over one that is only degraded."""
     monkeypatch.setenv("DB_PASSWORD", "postgres")
     assert problem(EnvironmentVariable("DB_PASSWORD", "^x")).code == "variable_mismatch"
     assert problem(EnvironmentVariable("DB_PASSWORD", min_bytes=20)).code == "variable_too_short"
@@ -205,7 +228,8 @@ def test_well_known_password_of_another_form_is_a_mismatch(problem, monkeypatch)
 @pytest.mark.parametrize(
     "name", ["PGPASSWORD", "DB_PASS", "MYSQL_PWD", "AUTHTOKEN", "APP_CLIENT_SECRET", "LICENSE_KEY"]
 )
-def test_other_names_that_end_like_a_secrets(problem, monkeypatch, name) -> None:
-    """The usual abbreviations are names of secrets, too."""
+def test_usual_abbreviation_is_the_name_of_a_secret(
+    problem: FindProblem, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv(name, "your-secret-here")
     assert problem(EnvironmentVariable(name)).code == "variable_placeholder"

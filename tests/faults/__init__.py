@@ -1,1 +1,1 @@
-"""Real faults, played against real servers: what a pod answers meanwhile, and that it heals by itself."""
+"""Real faults on real servers: the responses of the pods during a fault, and their recovery after it."""

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that a test can stop, freeze, fill and lock out of. It listens on TCP and asks for a password."""
+"""A PostgreSQL server that a test can stop, freeze and fill. It listens on TCP and requires a password."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from example_project.deployment import free_port
+from example_project.ports import free_port
 from example_project.postgres import Installed
 
 USER, PASSWORD, DATABASE = "app", "f4ults-pass", "shop"
@@ -20,10 +20,10 @@ _ACCESS = "host all,replication postgres 127.0.0.1/32 trust\nhost all all 127.0.
 
 
 class Cluster:
-    """A server of its own, from the wheel."""
+    """A PostgreSQL server from the wheel, with a database for the application."""
 
     def __init__(self) -> None:
-        # Not in a folder of pytest's, to which it gives its owner alone the rights: as root the server is another user.
+        # Not in a folder of pytest, which only its owner may enter: as root, the server runs as another user.
         self._folder = tempfile.TemporaryDirectory(prefix="healthguard-pg-")
         self._installed = Installed(Path(self._folder.name))
         self._data = self._installed.initialize("data")
@@ -35,16 +35,16 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """The database of the application, for its user."""
+        """The URL of the application's database, for the application's user."""
         return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{DATABASE}"
 
     def start(self) -> None:
-        """Start it."""
+        """Start the server."""
         self._start(self._data, self.port)
 
     @contextlib.contextmanager
     def standby(self) -> Iterator[str]:
-        """A second server that follows this one: the URL of the application's database there."""
+        """Run a standby of this server, and yield the URL of the application's database there."""
         data, port = self._data.parent / "standby", free_port()
         data.mkdir(mode=0o700)
         owner = self._data.stat()
@@ -63,17 +63,17 @@ class Cluster:
         self._installed.start(data, options)
 
     def stop(self) -> None:
-        """Stop it at once, whoever is connected."""
+        """Stop the server at once, even if clients are connected."""
         self._installed.stop(self._data)
 
     def remove(self) -> None:
-        """Stop it for good."""
+        """Stop the server and delete its data."""
         self.stop()
         self._folder.cleanup()
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """All its processes are stopped where they are: the kernel still accepts connections for them."""
+        """Suspend all processes of the server. The kernel still accepts connections for them."""
         postmaster = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
         processes = [postmaster, *postmaster.children(recursive=True)]
         for process in processes:
@@ -87,18 +87,18 @@ class Cluster:
 
     @contextlib.contextmanager
     def session(self, database: str = DATABASE) -> Iterator[psycopg.Connection]:
-        """A connection of the superuser, for whom there is always a place."""
+        """Connect as the superuser, for whom PostgreSQL reserves connections."""
         url = f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
         with psycopg.connect(url, autocommit=True) as connection:
             yield connection
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        """Run a statement as the superuser; the rows, where there are any."""
+        """Run a statement as the superuser, and return its rows; an empty list if it returns none."""
         with self.session(database) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
     def connections(self) -> int:
-        """How many connections the application's user has, as the server counts them."""
+        """Return the number of connections of the application's user, as the server counts them."""
         ((count,),) = self.execute(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}'")
         return int(str(count))

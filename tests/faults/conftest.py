@@ -1,12 +1,11 @@
-"""The fleet that faults are played against, and what it depends on: started once, for all of them."""
+"""The fleet that the faults affect, and the services that it depends on. They are started once for all tests."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import pytest
@@ -15,65 +14,51 @@ import trustme
 from example_project.deployment import anthropic_key, openai_key
 from tests.faults import pods
 from tests.faults.cluster import Cluster
+from tests.faults.fixture_types import Dependencies, RunFault, SetBehavior, SetFault
 from tests.faults.outcomes import WRITE, Outcome, clear, slowest, worst
-from tests.faults.pods import GENEROUS, SLACK, TIMEOUT, TTL, Answer, Fleet, Pod, is_well
-from tests.faults.provider import Provider, healthy
-from tests.links import Link
+from tests.faults.pods import RESPONSE_LIMIT, SLACK, TIMEOUT, TTL, Fleet, Pod, ProbeResponse, is_healthy
+from tests.faults.provider import Behavior, Provider, healthy
+from tests.support.amounts import TRIES_ALL
+from tests.support.links import Link
 
 HOLD = 1.0
-"""How long a fault is watched after it was told (seconds)."""
-
-
-@dataclasses.dataclass
-class Surroundings:
-    """What the pods depend on.
-
-    Args:
-        cluster: the database.
-        link: the way to it.
-        anthropic: a provider, over HTTP.
-        openai: a provider, over TLS.
-        authority: whom the pods trust to certify the second.
-    """
-
-    cluster: Cluster
-    link: Link
-    anthropic: Provider
-    openai: Provider
-    authority: trustme.CA
+"""The time for which a fault is observed after it was reported (seconds)."""
 
 
 @pytest.fixture(scope="session", autouse=True)
-def page(request: pytest.FixtureRequest) -> None:
-    """Where all of it is written anew, it begins empty."""
+def cleared_page(request: pytest.FixtureRequest) -> None:
+    """Remove all rows of the page before a run of all tests writes it."""
     options = request.config.option
     if os.environ.get(WRITE) and not (options.keyword or options.markexpr):
         clear()
 
 
 @pytest.fixture(scope="session")
-def surroundings() -> Iterator[Surroundings]:
+def dependencies() -> Iterator[Dependencies]:
+    """The services that the pods depend on."""
     cluster = Cluster()
     authority = trustme.CA()
     link = Link(cluster.url)
-    yield Surroundings(cluster, link, Provider(), Provider(pods.certified(authority, "127.0.0.1")), authority)
+    openai = Provider(pods.server_context(authority, "127.0.0.1"))
+    yield Dependencies(cluster, link, Provider(), openai, authority)
     link.down()
     cluster.remove()
 
 
 @pytest.fixture(scope="session")
-def fleet(surroundings: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(dependencies: Dependencies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The pods."""
     trusted = tmp_path_factory.mktemp("trusted") / "ca.pem"
-    surroundings.authority.cert_pem.write_to_path(str(trusted))
+    dependencies.authority.cert_pem.write_to_path(str(trusted))
     environment = {
-        "DATABASE_URL": surroundings.link.url,
+        "DATABASE_URL": dependencies.link.url,
         "ANTHROPIC_API_KEY": anthropic_key(),
-        "ANTHROPIC_BASE_URL": surroundings.anthropic.url,
+        "ANTHROPIC_BASE_URL": dependencies.anthropic.url,
         "OPENAI_API_KEY": openai_key(),
-        "OPENAI_BASE_URL": surroundings.openai.url,
+        "OPENAI_BASE_URL": dependencies.openai.url,
         "SSL_CERT_FILE": str(trusted),
     }
-    for provider, name in ((surroundings.anthropic, "ANTHROPIC_API_KEY"), (surroundings.openai, "OPENAI_API_KEY")):
+    for provider, name in ((dependencies.anthropic, "ANTHROPIC_API_KEY"), (dependencies.openai, "OPENAI_API_KEY")):
         provider.keys = (environment[name],)
     fleet = Fleet(Pod(name, tmp_path_factory.mktemp("pod"), environment) for name in pods.KINDS)
     fleet.pods[0].site.migrate()
@@ -85,100 +70,102 @@ def fleet(surroundings: Surroundings, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def well(fleet: Fleet) -> Fleet:
-    """The fleet, with all well and every pod ready."""
+def healthy_fleet(fleet: Fleet) -> Fleet:
+    """The pods, once all services of all pods are healthy and every pod is ready."""
     for pod in fleet:
-        answers = pod.watch(SLACK, is_well)
-        assert is_well(answers[-1]), (pod.name, answers[-1].reply.json, pod.server.log[-2000:])
-        assert pod.ask("/ready").reply.status == 200
+        responses = pod.watch(SLACK, is_healthy)
+        assert is_healthy(responses[-1]), (pod.name, responses[-1].reply.json, pod.server.log[-2000:])
+        assert pod.get("/ready").reply.status == 200
     return fleet
 
 
 @pytest.fixture
-def play(well: Fleet, surroundings: Surroundings) -> Callable[..., Outcome]:
-    """Play a fault against the whole fleet, judge every answer, and publish what came of it.
+def run_fault(healthy_fleet: Fleet, dependencies: Dependencies) -> RunFault:
+    """Return a function that runs a fault against the whole fleet, checks all responses, and publishes the outcome.
 
-    ``play(section, fault, service, told, played)``: ``told`` is the status and the code that the service must tell, as
-    in ``"unhealthy database_full"``; ``played`` is the fault itself, for as long as it is entered, and
-    ``threads_of_its_own`` those that it starts in a pod.
+    ``run_fault(section, fault, service, expected, injected)``: ``expected`` is the status and the code that the service
+    must report, as in ``"unhealthy database_connections_exhausted"``. ``injected`` is the fault, which lasts as long as
+    this context manager is entered. ``extra_threads`` is the number of threads that the fault itself starts in a pod.
     """
 
-    def play(
+    def run_fault(
         section: str,
         fault: str,
         service: str,
-        told: str,
-        played: AbstractContextManager[object],
+        expected: str,
+        injected: AbstractContextManager[object],
         *,
         also: tuple[str, ...] = (),
         counts_connections: bool = False,
-        threads_of_its_own: int = 0,
+        extra_threads: int = 0,
     ) -> Outcome:
-        status, _, code = told.partition(" ")
+        status, _, code = expected.partition(" ")
         concerned = {service, *also}
         most = len(concerned) + 2
-        before, open_before = well.threads(), surroundings.cluster.connections()
-        with played:
+        before, open_before = healthy_fleet.threads(), dependencies.cluster.connections()
+        with injected:
 
-            def is_told(answer: Answer) -> bool:
-                return answer.services[service] == status
+            def is_reported(response: ProbeResponse) -> bool:
+                return response.services[service] == status
 
-            # Until a fault is noticed, the last result is what is known: for as long as it is fresh, and while the
-            # run that will notice is within its timeout.
-            noticed = well.each(lambda pod: pod.watch(TTL + TIMEOUT + SLACK, is_told))
-            held = well.each(lambda pod: pod.watch(HOLD))
-            for pod, first, then in zip(well, noticed, held, strict=True):
-                assert is_told(first[-1]), (pod.name, first[-1].reply.json)
-                for answer in then:
-                    assert answer.path != "" or is_told(answer), (pod.name, answer.reply.json)
-                problem = pod.problem(service)
-                assert problem.get("code", "") == code, (pod.name, problem)
-                for name, known in pod.ask().services.items():
-                    assert name in concerned or known == "healthy", (pod.name, name)
-            threads = _standing_threads(well, before, most + threads_of_its_own) - threads_of_its_own
-            connections = surroundings.cluster.connections() - open_before if counts_connections else None
+            # Until a fault is noticed, the last result is reported: while it is fresh, and while the run that will
+            # notice the fault is within its timeout.
+            noticed = healthy_fleet.each(lambda pod: pod.watch(TTL + TIMEOUT + SLACK, is_reported))
+            held = healthy_fleet.each(lambda pod: pod.watch(HOLD))
+            for pod, first, then in zip(healthy_fleet, noticed, held, strict=True):
+                assert is_reported(first[-1]), (pod.name, first[-1].reply.json)
+                for response in then:
+                    assert response.path != "" or is_reported(response), (pod.name, response.reply.json)
+                found = pod.first_problem(service)
+                assert found.get("code", "") == code, (pod.name, found)
+                for name, reported in pod.get().services.items():
+                    assert name in concerned or reported == "healthy", (pod.name, name)
+            threads = _additional_threads(healthy_fleet, before, most + extra_threads) - extra_threads
+            connections = dependencies.cluster.connections() - open_before if counts_connections else None
         ended = time.monotonic()
-        healing = well.each(lambda pod: pod.watch(TTL + TIMEOUT + SLACK, is_well))
-        for pod, answers in zip(well, healing, strict=True):
-            assert is_well(answers[-1]), (pod.name, answers[-1].reply.json)
-        every = [[*first, *then, *last] for first, then, last in zip(noticed, held, healing, strict=True)]
-        steady = [answer for answers in held for answer in answers]
+        recovery = healthy_fleet.each(lambda pod: pod.watch(TTL + TIMEOUT + SLACK, is_healthy))
+        for pod, responses in zip(healthy_fleet, recovery, strict=True):
+            assert is_healthy(responses[-1]), (pod.name, responses[-1].reply.json)
+        every = [[*first, *then, *last] for first, then, last in zip(noticed, held, recovery, strict=True)]
+        steady = [response for responses in held for response in responses]
         outcome = Outcome(
             section=section,
             fault=fault,
-            told=" ".join([status, f"`{code}`"] if code else [status]),
-            codes={path: {a.reply.status for a in steady if a.path == path} for path in Pod.PATHS},
+            reported=" ".join([status, f"`{code}`"] if code else [status]),
+            codes={path: {response.reply.status for response in steady if response.path == path} for path in Pod.PATHS},
             others={
-                known
-                for answer in steady
-                if answer.path == ""
-                for name, known in answer.services.items()
+                reported
+                for response in steady
+                if response.path == ""
+                for name, reported in response.services.items()
                 if name not in concerned
             },
-            slowest=worst([slowest(answers) for answers in every]),
+            slowest=worst([slowest(responses) for responses in every]),
             threads=threads,
             connections=connections,
-            healed=max(answers[-1].at for answers in healing) - ended,
+            recovered_after=max(responses[-1].at for responses in recovery) - ended,
         )
         assert outcome.codes["/live"] == {200}
         assert outcome.codes["/ready"] == {200}
         assert outcome.codes[""] == ({200} if status in ("healthy", "degraded") else {503})
-        assert max(outcome.slowest.values()) < GENEROUS, outcome.slowest
+        assert max(outcome.slowest.values()) < RESPONSE_LIMIT, outcome.slowest
         assert threads <= most
         outcome.publish()
         return outcome
 
-    return play
+    return run_fault
 
 
 @pytest.fixture
-def set_fault(fleet: Fleet) -> Callable[[str], AbstractContextManager[None]]:
-    """Let the faulty checks of all pods go wrong in one way."""
+def set_fault(fleet: Fleet) -> SetFault:
+    """Return a function that lets the faulty checks of all pods fail in one way."""
 
     @contextlib.contextmanager
     def set_fault(name: str) -> Iterator[None]:
         for pod in fleet:
-            pod.fault.write_text(name)
+            # Four endless computations would take both cores from every other test.
+            is_spared = name == "spin" and not TRIES_ALL and pod.name in ("gunicorn sync", "gunicorn --preload")
+            pod.fault.write_text("sleep" if is_spared else name)
         try:
             yield
         finally:
@@ -189,28 +176,28 @@ def set_fault(fleet: Fleet) -> Callable[[str], AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def behave(surroundings: Surroundings) -> Callable[..., AbstractContextManager[None]]:
-    """Let the providers behave in one way."""
+def set_behavior(dependencies: Dependencies) -> SetBehavior:
+    """Return a function that changes the behavior of providers."""
 
     @contextlib.contextmanager
-    def behave(behaviour: object, *providers: Provider) -> Iterator[None]:
+    def set_behavior(behavior: Behavior, *providers: Provider) -> Iterator[None]:
         for provider in providers:
-            provider.behaviour = behaviour  # type: ignore[assignment]
+            provider.behavior = behavior
         try:
             yield
         finally:
             for provider in providers:
-                provider.behaviour = healthy
+                provider.behavior = healthy
 
-    return behave
+    return set_behavior
 
 
-def _standing_threads(well: Fleet, before: Sequence[int], allowed: int) -> int:
-    """How many more there are than before, of those that stay: where all is slow, others run too."""
-    counts = []
+def _additional_threads(fleet: Fleet, before: Sequence[int], allowed: int) -> int:
+    """Return the smallest number of additional threads of the worst pod, because many threads end after a moment."""
+    counts: list[int] = []
     ends = time.monotonic() + SLACK
-    # On a busy machine a thread that has done its work takes a while to end.
+    # On a busy machine, a thread that has done its work takes a while to end.
     while len(counts) < 10 or (min(counts) > allowed and time.monotonic() < ends):
-        counts.append(max(now - then for now, then in zip(well.threads(), before, strict=True)))
+        counts.append(max(now - then for now, then in zip(fleet.threads(), before, strict=True)))
         time.sleep(0.05)
     return min(counts)

@@ -1,7 +1,9 @@
-"""Checks that go wrong as the file named by FAULT tells them, until it tells otherwise.
+"""Checks that fail in the way that the file named by FAULT contains, until it contains something else.
 
-The text of this file becomes a module of the pods' project: it imports nothing of the tests.
+The text of this file becomes a module of the pods' project, so it imports nothing from the tests.
 """
+
+from __future__ import annotations
 
 import asyncio
 import os
@@ -14,12 +16,13 @@ from health_check.exceptions import ServiceUnavailable
 
 
 def fault() -> str:
+    """Return the current fault; empty if the checks must be healthy."""
     with open(os.environ["FAULT"]) as file:
         return file.read()
 
 
-def last(name: str) -> None:
-    """Hang until the fault is another."""
+def hang(name: str) -> None:
+    """Hang until another fault is set."""
     while fault() == name:
         time.sleep(0.05)
 
@@ -50,15 +53,15 @@ class Faulty(HealthCheck):
         name = fault()
         if name in RAISES:
             raise RAISES[name](name)
-        return getattr(self, f"_{name}", self._fine)()
+        return getattr(self, f"_{name}", self._succeed)()
 
-    def _fine(self) -> None: ...
+    def _succeed(self) -> None: ...
 
     def _sleep(self) -> None:
-        last("sleep")
+        hang("sleep")
 
     def _spin(self) -> None:
-        """Python code that never waits: the interpreter takes the GIL from it every few milliseconds."""
+        """Compute without waiting. The interpreter releases the GIL every few milliseconds."""
         ends = time.monotonic() + 1
         while time.monotonic() < ends or fault() == "spin":
             ends = max(ends, time.monotonic() + 0.2)
@@ -73,7 +76,7 @@ class Faulty(HealthCheck):
 
     def _coroutine(self) -> object:
         async def inner() -> None:
-            raise ServiceUnavailable("told only if it is awaited")
+            raise ServiceUnavailable("raised only if it is awaited")
 
         return inner()
 
@@ -83,12 +86,12 @@ class FaultyAsync(HealthCheck):
         name = fault()
         if name in RAISES:
             raise RAISES[name](name)
-        await getattr(self, f"_{name}", self._fine)()
+        await getattr(self, f"_{name}", self._succeed)()
 
-    async def _fine(self) -> None: ...
+    async def _succeed(self) -> None: ...
 
     async def _block_loop(self) -> None:
-        last("block_loop")
+        hang("block_loop")
 
     async def _ignore_cancel(self) -> None:
         while fault() == "ignore_cancel":
@@ -101,14 +104,14 @@ class FaultyAsync(HealthCheck):
         await asyncio.sleep(3600)
 
     async def _sync_to_async(self) -> None:
-        await sync_to_async(last)("sync_to_async")
+        await sync_to_async(hang)("sync_to_async")
 
     async def _executor(self) -> None:
-        await asyncio.to_thread(last, "executor")
+        await asyncio.to_thread(hang, "executor")
 
 
 class Twin(HealthCheck):
-    """Two with one repr, of which the second fails."""
+    """Two checks with the same repr, of which the second fails."""
 
     made = 0
 
@@ -125,7 +128,7 @@ class Twin(HealthCheck):
 
 
 class ReadsRows(HealthCheck):
-    """A check that reads a table, and so waits for its lock."""
+    """A check that reads a table, and therefore waits for its lock."""
 
     def run(self) -> None:
         with connection.cursor() as cursor:

@@ -15,7 +15,7 @@ import django
 from django.conf import settings
 
 LIMIT = 60.0
-"""The timeout of one run (seconds), far above what a run takes on a busy machine."""
+"""The timeout of one run (seconds), far above the duration of a run on a busy machine."""
 PAUSE = 0.5
 """The seconds between two runs of one process."""
 
@@ -28,20 +28,20 @@ def main() -> None:
         CACHES={"shared": {"BACKEND": os.environ["CACHE_BACKEND"], "LOCATION": os.environ["CACHE_LOCATION"]}},
     )
     django.setup()
-    # Import and load once, before the fork: forty times it takes seconds of both cores.
+    # Import and load once, before the fork: doing it forty times would take seconds of both cores.
     import anyio._backends._asyncio  # noqa: F401
     import httpcore  # noqa: F401
     import redis  # noqa: F401
 
-    from healthguard.calling.network import certificates
     from healthguard.checks import AIProviderKey
-    from healthguard.execution import result_of
-    from healthguard.providers import sharing
+    from healthguard.http_client.network import certificates
+    from healthguard.providers import shared_cache
+    from healthguard.runner.execution import result_of
     from healthguard.service import source_of
 
     certificates()
     if len(sys.argv) > 3:
-        sharing.CACHE_SECONDS = float(sys.argv[3])
+        shared_cache.CACHE_SECONDS = float(sys.argv[3])
     source = source_of(AIProviderKey("anthropic", share="shared", ttl=ttl))
     children = []
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Many probes at once, from connections that are kept for as long as the server keeps them."""
+"""Many probes at once, over connections that are kept open for as long as the server keeps them open."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _CLOSE = re.compile(rb"connection: *close", re.IGNORECASE)
 
 @dataclasses.dataclass
 class Load:
-    """What came of it.
+    """The responses to many probes.
 
     Args:
-        answers: how often which status and body came.
-        seconds: how long each answer took.
+        responses: the number of responses by status and body.
+        seconds: the duration of each response.
     """
 
-    answers: Counter[tuple[int, bytes]] = dataclasses.field(default_factory=Counter)
+    responses: Counter[tuple[int, bytes]] = dataclasses.field(default_factory=Counter)
     seconds: list[float] = dataclasses.field(default_factory=list)
 
     @property
@@ -35,23 +35,23 @@ class Load:
 
 
 def probe(port: int, path: str, probes: int, connections: int) -> Load:
-    """Send so many probes from so many connections."""
+    """Send ``probes`` requests over ``connections`` connections."""
     load = Load()
     request = f"GET {path} HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\n\r\n".encode()
-    # Not asyncio's streams: most of the time would be this client's.
+    # Not the streams of asyncio, because this client would then take most of the time.
     with selectors.DefaultSelector() as selector:
         for _ in range(connections):
             _Client(selector, port, request, probes // connections).send()
         while selector.get_map():
             ready = selector.select(timeout=60)
-            assert ready, "no answer in 60 s"
+            assert ready, "no response within 60 s"
             for key, _ in ready:
                 key.data.receive(load)
     return load
 
 
 class _Client:
-    """One of the connections, made anew whenever the server closes it."""
+    """One of the connections, which is opened again whenever the server closes it."""
 
     def __init__(self, selector: selectors.BaseSelector, port: int, request: bytes, left: int) -> None:
         self._selector = selector
@@ -70,10 +70,10 @@ class _Client:
         self._socket.sendall(self._request)
 
     def receive(self, load: Load) -> None:
-        """Read what has come; if it is the whole answer, note it and send the next request."""
+        """Read the available bytes; if the response is complete, record it and send the next request."""
         assert self._socket is not None
         chunk = self._socket.recv(65536)
-        assert chunk, f"closed in the middle of an answer: {self._received!r}"
+        assert chunk, f"closed in the middle of a response: {self._received!r}"
         self._received += chunk
         head, separator, body = self._received.partition(b"\r\n\r\n")
         if not separator:
@@ -82,7 +82,7 @@ class _Client:
         assert length is not None, head
         if len(body) < int(length[1]):
             return
-        load.answers[int(head.split(None, 2)[1]), body] += 1
+        load.responses[int(head.split(None, 2)[1]), body] += 1
         load.seconds.append(time.monotonic() - self._began)
         self._left -= 1
         if not self._left or _CLOSE.search(head):

@@ -1,4 +1,4 @@
-"""What a fault came to: what must be told, what was measured, and the row of both in docs/reliability.md."""
+"""The outcomes of faults: the reports and measurements, and their rows in docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Sequence
 
-from tests.faults.pods import Answer, Pod
-from tests.sites import REPOSITORY
+from tests.faults.pods import Pod, ProbeResponse
+from tests.support.sites import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "reliability.md"
 WRITE = "HEALTHGUARD_WRITE_RELIABILITY"
-"""The variable with which the suite writes the page instead of comparing itself with it."""
+"""The environment variable with which the suite writes the page instead of comparing its results with it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Table:
     """A table of the page.
 
     Args:
-        section: what it is called there.
-        columns: its head.
-        stable: how many of the columns must be the same every time; the others are measurements.
-        name: how many of the columns name the row.
-        command: the command that writes it.
+        section: the name in the markers around the table.
+        columns: the headings.
+        stable: the number of columns that must be the same in every run; the others are measurements.
+        name: the number of columns that identify a row.
+        command: the command that writes the table.
     """
 
     section: str
@@ -34,12 +34,14 @@ class Table:
     command: str = "make reliability"
 
     def publish(self, row: tuple[str, ...]) -> None:
-        """Write the row into the page, or see that it stands there as it came out."""
+        """Write the row into the page if WRITE is set; otherwise assert that the page has it."""
         if os.environ.get(WRITE):
             PAGE.write_text(self._with_row(PAGE.read_text(), row))
             return
-        kept = [known[: self.stable] for known in self._rows(PAGE.read_text())]
-        assert row[: self.stable] in kept, f"{row} does not stand in {PAGE.name}: write it anew with '{self.command}'"
+        documented = [documented_row[: self.stable] for documented_row in self._rows(PAGE.read_text())]
+        assert row[: self.stable] in documented, (
+            f"The row {row} is not in {PAGE.name}. If the change is intended, run '{self.command}' and commit the page."
+        )
 
     def names(self) -> set[str]:
         """Return the first cell of every row of the page."""
@@ -55,11 +57,11 @@ class Table:
         return [tuple(re.split(r"\s*\|\s*", line.strip("| "))) for line in lines if line]
 
     def _with_row(self, page: str, row: tuple[str, ...]) -> str:
-        """``page`` with ``row`` in place of the one of the same name, or behind the others."""
+        """Return ``page`` with ``row`` replacing the row of the same name, or added at the end of the table."""
         start, end = self._markers
         before, found, rest = page.partition(start)
-        assert found, f"{PAGE.name} has no place for {self.section}"
-        rows = {known[: self.name]: known for known in self._rows(page)} | {row[: self.name]: row}
+        assert found, f"{PAGE.name} has no marker {start.strip()}"
+        rows = {old[: self.name]: old for old in self._rows(page)} | {row[: self.name]: row}
         table = [self.columns, ("---",) * len(self.columns), *rows.values()]
         lines = "".join(f"| {' | '.join(cells)} |\n" for cells in table)
         return f"{before}{start}{lines}{end}{rest.partition(end)[2]}"
@@ -70,70 +72,71 @@ SECTIONS = ("database", "provider", "check", "load")
 
 
 def clear() -> None:
-    """Take all its rows from the page, for those of today: one whose fault is played no more must not stay."""
+    """Remove all rows of the fault suite from the page, so that the row of a removed fault does not stay there."""
     sections = "|".join(SECTIONS)
     page = re.sub(rf"(?s)(<!-- ({sections}) -->\n).*?(<!-- end of \2 -->\n)", r"\1\3", PAGE.read_text())
     PAGE.write_text(page)
 
 
 FAULT_COLUMNS = (
-    *("fault", "what the service tells", "answers", "other services"),
-    *("slowest", "threads", "connections", "healed in"),
+    *("fault", "reported by the service", "answers", "other services"),
+    *("slowest", "threads", "connections", "recovered after"),
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What all pods answered under one fault, at their worst.
+    """The worst responses of all pods under one fault.
 
     Args:
-        section: the table it belongs to.
-        fault: what was done.
-        told: what the service that it concerns said: its status and the code.
-        codes: the HTTP statuses that each path answered once the fault was told.
+        section: the table that the outcome belongs to.
+        fault: the fault.
+        reported: the status and the problem code that the concerned service reported.
+        codes: the HTTP status codes of each path after the fault was reported.
         others: the statuses of all other services.
-        slowest: the slowest answer of each path (seconds).
-        threads: how many threads a pod had more than before, at most.
-        connections: how many connections more than before the server counted, for all pods; None where it could not
-            be asked.
-        healed: how long after the end of the fault the last pod was well again (seconds).
+        slowest: the slowest response of each path (seconds).
+        threads: the largest number of additional threads of a pod.
+        connections: the number of additional connections that the server counted for all pods; None if it could not be
+            queried.
+        recovered_after: the time from the end of the fault until the last pod was healthy again (seconds).
     """
 
     section: str
     fault: str
-    told: str
+    reported: str
     codes: dict[str, set[int]]
     others: set[str]
     slowest: dict[str, float]
     threads: int
     connections: int | None
-    healed: float
+    recovered_after: float
 
     def publish(self) -> None:
-        """See that it stands in the page as it came out."""
+        """Write the row of the outcome, or compare it with the page."""
         codes = " / ".join(", ".join(map(str, sorted(self.codes[path]))) for path in Pod.PATHS)
         slowest = " / ".join(milliseconds(self.slowest[path]) for path in Pod.PATHS)
         connections = "–" if self.connections is None else f"+{self.connections}"
         Table(self.section, FAULT_COLUMNS, stable=4).publish(
             (
-                *(self.fault, self.told, codes, ", ".join(sorted(self.others))),
-                *(slowest, f"+{max(self.threads, 0)}", connections, f"{self.healed:.1f} s"),
+                *(self.fault, self.reported, codes, ", ".join(sorted(self.others))),
+                *(slowest, f"+{max(self.threads, 0)}", connections, f"{self.recovered_after:.1f} s"),
             )
         )
 
 
 def milliseconds(seconds: float) -> str:
+    """Return ``seconds`` as text, in milliseconds."""
     return f"{seconds * 1000:.0f} ms"
 
 
-def slowest(answers: Sequence[Answer]) -> dict[str, float]:
-    """The slowest answer of each path (seconds)."""
+def slowest(responses: Sequence[ProbeResponse]) -> dict[str, float]:
+    """Return the duration of the slowest response of each path (seconds)."""
     return {
-        path: max((answer.reply.seconds for answer in answers if answer.path == path), default=0.0)
+        path: max((response.reply.seconds for response in responses if response.path == path), default=0.0)
         for path in Pod.PATHS
     }
 
 
 def worst(measured: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The worst of several pods."""
+    """Return the largest value of each path over several pods."""
     return {path: max(one[path] for one in measured) for path in measured[0]}

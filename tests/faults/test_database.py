@@ -1,4 +1,4 @@
-"""A database in every kind of trouble: the truth is told in time, by everybody, and heals by itself."""
+"""Faults of the database are reported in time by all pods, and are over as soon as the database works again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from collections.abc import Iterator
 import psycopg
 
 from tests.faults.cluster import DATABASE, PASSWORD, USER, Cluster
-from tests.links import Link
-from tests.sites import wait_until
+from tests.faults.fixture_types import Dependencies, RunFault
+from tests.faults.pods import Fleet
+from tests.support.links import Link
+from tests.support.sites import wait_until
 
 SECTION = "database"
 ALL = ("pooled", "rows")
+"""The other services that use the same database."""
 
 
 @contextlib.contextmanager
 def stopped(cluster: Cluster) -> Iterator[None]:
+    """Stop the server, and start it again afterwards."""
     cluster.stop()
     try:
         yield
@@ -25,8 +29,9 @@ def stopped(cluster: Cluster) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def on(link: Link, trouble: str) -> Iterator[None]:
-    getattr(link, trouble)()
+def interrupted(link: Link, method: str) -> Iterator[None]:
+    """Call this method of the link, and open the link again afterwards."""
+    getattr(link, method)()
     try:
         yield
     finally:
@@ -35,7 +40,7 @@ def on(link: Link, trouble: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def full(cluster: Cluster) -> Iterator[None]:
-    """Somebody else has taken every connection there is."""
+    """Take all connections of the server."""
     with contextlib.ExitStack() as taken:
         with contextlib.suppress(psycopg.OperationalError):
             while True:
@@ -45,14 +50,15 @@ def full(cluster: Cluster) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(cluster: Cluster) -> Iterator[None]:
-    """A migration has altered a table and does not commit."""
+    """Alter a table without committing, as a slow migration does."""
     with cluster.session() as session, session.transaction(force_rollback=True):
         session.execute("ALTER TABLE customers ADD COLUMN extra integer")
         yield
 
 
 @contextlib.contextmanager
-def altered(cluster: Cluster, broken: str, mended: str) -> Iterator[None]:
+def altered(cluster: Cluster, broken: str, fixed: str) -> Iterator[None]:
+    """Run the statement ``broken``, and ``fixed`` afterwards."""
     with cluster.session() as session:
         session.execute("SET default_transaction_read_only = off")
         session.execute(broken.encode())
@@ -60,104 +66,111 @@ def altered(cluster: Cluster, broken: str, mended: str) -> Iterator[None]:
         try:
             yield
         finally:
-            session.execute(mended.encode())
+            session.execute(fixed.encode())
             session.execute("SELECT pg_reload_conf()")
 
 
-def test_stopped(play, surroundings) -> None:
-    told = "unhealthy database_unreachable"
-    play(SECTION, "the server is stopped", "database", told, stopped(surroundings.cluster), also=ALL)
+def test_stopped_server_is_unreachable(run_fault: RunFault, dependencies: Dependencies) -> None:
+    expected = "unhealthy database_unreachable"
+    run_fault(SECTION, "the server is stopped", "database", expected, stopped(dependencies.cluster), also=ALL)
 
 
-def test_refusing(play, surroundings) -> None:
-    told = "unhealthy database_unreachable"
-    play(SECTION, "nothing listens on its port", "database", told, on(surroundings.link, "down"), also=ALL)
+def test_closed_port_is_unreachable(run_fault: RunFault, dependencies: Dependencies) -> None:
+    expected = "unhealthy database_unreachable"
+    injected = interrupted(dependencies.link, "down")
+    run_fault(SECTION, "nothing listens on its port", "database", expected, injected, also=ALL)
 
 
-def test_frozen(play, surroundings) -> None:
+def test_frozen_server_is_a_timeout(run_fault: RunFault, dependencies: Dependencies) -> None:
     fault = "the server's processes are frozen (SIGSTOP)"
-    play(SECTION, fault, "database", "unhealthy database_timeout", surroundings.cluster.frozen(), also=ALL)
+    injected = dependencies.cluster.frozen()
+    run_fault(SECTION, fault, "database", "unhealthy database_timeout", injected, also=ALL)
 
 
-def test_accepting_but_silent(play, surroundings) -> None:
-    fault = "its port accepts and never answers"
-    played = on(surroundings.link, "silence")
-    play(SECTION, fault, "database", "unhealthy database_timeout", played, also=ALL)
+def test_silent_server_is_a_timeout(run_fault: RunFault, dependencies: Dependencies) -> None:
+    fault = "its port accepts connections and never answers"
+    injected = interrupted(dependencies.link, "silence")
+    run_fault(SECTION, fault, "database", "unhealthy database_timeout", injected, also=ALL)
 
 
-def test_silent_in_the_middle_of_a_run(play, surroundings) -> None:
-    """What has gone silent stays so, also when new connections are served again: the run must not wait for it."""
-    fault = "it falls silent after the login, for good"
-    played = on(surroundings.link, "silence_after_login")
-    play(SECTION, fault, "database", "unhealthy timeout", played, also=ALL)
+def test_server_that_falls_silent_after_the_login_is_a_timeout(run_fault: RunFault, dependencies: Dependencies) -> None:
+    """A run ends although its connection stays silent permanently, also after new connections work again."""
+    fault = "it stops responding after the login, permanently"
+    injected = interrupted(dependencies.link, "silence_after_login")
+    run_fault(SECTION, fault, "database", "unhealthy timeout", injected, also=ALL)
 
 
-def test_blackholed(play, surroundings) -> None:
+def test_dropped_packets_are_a_timeout(run_fault: RunFault, dependencies: Dependencies) -> None:
     fault = "a firewall drops every packet"
-    played = on(surroundings.link, "blackhole")
-    play(SECTION, fault, "database", "unhealthy database_timeout", played, also=ALL)
+    injected = interrupted(dependencies.link, "blackhole")
+    run_fault(SECTION, fault, "database", "unhealthy database_timeout", injected, also=ALL)
 
 
-def test_no_connection_left(play, surroundings) -> None:
-    fault = "max_connections is used up"
-    play(SECTION, fault, "database", "unhealthy database_full", full(surroundings.cluster), also=ALL)
+def test_exhausted_connections_are_reported(run_fault: RunFault, dependencies: Dependencies) -> None:
+    fault = "max_connections is exhausted"
+    expected = "unhealthy database_connections_exhausted"
+    run_fault(SECTION, fault, "database", expected, full(dependencies.cluster), also=ALL)
 
 
-def test_locked_tables_delay_no_catalog_query(play, surroundings) -> None:
-    """A check that reads the table itself waits for the lock; its waits do not pile up on the server."""
+def test_locked_tables_delay_no_catalog_query(run_fault: RunFault, dependencies: Dependencies) -> None:
+    """Only a check that reads the table waits for the lock, and its connections do not accumulate on the server."""
     fault = "an uncommitted ALTER TABLE holds its lock: a check that reads the table"
-    played = locked(surroundings.cluster)
-    outcome = play(SECTION, fault, "rows", "unhealthy timeout", played, counts_connections=True)
+    injected = locked(dependencies.cluster)
+    outcome = run_fault(SECTION, fault, "rows", "unhealthy timeout", injected, counts_connections=True)
     assert outcome.connections is not None
-    assert outcome.connections <= 4 * 3, "a pod has no more than a connection a service"
+    assert outcome.connections <= 4 * 3, "a pod has no more than one connection per service"
     fault = "an uncommitted ALTER TABLE holds its lock: all other checks"
-    play(SECTION, fault, "database", "healthy", locked(surroundings.cluster), also=("rows",))
+    run_fault(SECTION, fault, "database", "healthy", locked(dependencies.cluster), also=("rows",))
 
 
-def test_turned_read_only(play, surroundings) -> None:
-    played = altered(
-        surroundings.cluster,
+def test_read_only_server_is_degraded(run_fault: RunFault, dependencies: Dependencies) -> None:
+    injected = altered(
+        dependencies.cluster,
         "ALTER SYSTEM SET default_transaction_read_only = on",
         "ALTER SYSTEM RESET default_transaction_read_only",
     )
-    play(SECTION, "the server turns read-only", "database", "degraded database_read_only", played, also=("pooled",))
+    expected = "degraded database_read_only"
+    run_fault(SECTION, "the server becomes read-only", "database", expected, injected, also=("pooled",))
 
 
-def test_password_changed(play, surroundings) -> None:
-    played = altered(
-        surroundings.cluster, f"ALTER ROLE {USER} PASSWORD 'rotated'", f"ALTER ROLE {USER} PASSWORD '{PASSWORD}'"
+def test_changed_password_is_reported(run_fault: RunFault, dependencies: Dependencies) -> None:
+    injected = altered(
+        dependencies.cluster, f"ALTER ROLE {USER} PASSWORD 'rotated'", f"ALTER ROLE {USER} PASSWORD '{PASSWORD}'"
     )
-    told = "unhealthy database_credentials"
-    play(SECTION, "the password is changed", "database", told, played, also=ALL)
+    expected = "unhealthy database_credentials"
+    run_fault(SECTION, "the password is changed", "database", expected, injected, also=ALL)
 
 
-def test_restarted_between_two_probes(well, surroundings) -> None:
-    """Whoever keeps a connection meets a stale one now; nobody does."""
-    surroundings.cluster.stop()
-    surroundings.cluster.start()
-    for pod in well:
-        answers = [pod.ask() for _ in range(10)]
-        assert {answer.reply.status for answer in answers} == {200}, (pod.name, answers[-1].reply.json)
+def test_restart_between_two_probes_is_not_reported(healthy_fleet: Fleet, dependencies: Dependencies) -> None:
+    """The checks keep no connection between two runs, so none of them uses a stale one."""
+    # A run in flight would find the stopped server.
+    for pod in healthy_fleet:
+        wait_until(pod.has_no_run_in_flight)
+    dependencies.cluster.stop()
+    dependencies.cluster.start()
+    for pod in healthy_fleet:
+        responses = [pod.get() for _ in range(10)]
+        assert {response.reply.status for response in responses} == {200}, (pod.name, responses[-1].reply.json)
 
 
-def test_the_applications_own_pool_is_exhausted(play, well) -> None:
+def test_exhausted_application_pool_affects_no_check(run_fault: RunFault, healthy_fleet: Fleet) -> None:
     @contextlib.contextmanager
-    def hogged() -> Iterator[None]:
-        for pod in well:
-            assert pod.server.get("/hog", host="example.com").body == b"exhausted", pod.server.log
+    def exhausted_pool() -> Iterator[None]:
         try:
+            for pod in healthy_fleet:
+                assert pod.server.get("/hog", host="example.com").body == b"exhausted", pod.server.log
             yield
         finally:
-            for pod in well:
+            for pod in healthy_fleet:
                 assert pod.server.get("/release", host="example.com").status == 200
 
-    fault = "the application has used up its own connection pool"
+    fault = "the application's own connection pool is exhausted"
     # psycopg_pool has a scheduler and three workers.
-    play(SECTION, fault, "pooled", "healthy", hogged(), threads_of_its_own=4)
+    run_fault(SECTION, fault, "pooled", "healthy", exhausted_pool(), extra_threads=4)
 
 
-def test_no_connection_is_left_behind(well, surroundings) -> None:
-    for pod in well:
+def test_no_connection_is_left_behind(healthy_fleet: Fleet, dependencies: Dependencies) -> None:
+    for pod in healthy_fleet:
         pod.watch(2)
     left = f"SELECT * FROM pg_stat_activity WHERE datname = '{DATABASE}' AND state_change < now() - interval '3 s'"
-    wait_until(lambda: not surroundings.cluster.execute(left), lambda: surroundings.cluster.execute(left))
+    wait_until(lambda: not dependencies.cluster.execute(left), lambda: dependencies.cluster.execute(left))

@@ -1,4 +1,4 @@
-"""A real load balancer in front of two instances: who is taken out of rotation, and who stays in."""
+"""HAProxy in front of two instances takes an unhealthy instance out of balanced, and only such an instance."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from example_project.deployment import free_port
-from tests.sites import PATIENCE, Server, Site
+from example_project.ports import free_port
+from tests.support.links import Link
+from tests.support.sites import PATIENCE, Server, Site
 
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="no haproxy here: apt-get install haproxy")
@@ -63,8 +64,16 @@ urlpatterns = [path("", name), path("api/health", include("healthguard.urls"))]
 
 
 @dataclasses.dataclass
-class Rotation:
-    """Two instances behind a load balancer."""
+class BalancedSites:
+    """Two instances behind a load balancer.
+
+    Args:
+        sites: the sites by instance.
+        servers: the running servers by instance.
+        ports: the ports by instance.
+        port: the port of the load balancer.
+        socket: the socket for commands to the load balancer.
+    """
 
     sites: dict[str, Site]
     servers: dict[str, Server]
@@ -73,38 +82,39 @@ class Rotation:
     socket: Path
 
     def deploy(self, name: str, key: str) -> None:
-        """Start an instance anew, in the place of the one before, with ``key`` in its environment."""
+        """Start an instance with ``key`` in its environment, instead of the running one."""
         if name in self.servers:
             self.servers[name].stop()
         self.sites[name].environment["SHOP_KEY"] = key
         self.servers[name] = self.sites[name].serve("gunicorn-gthread", port=self.ports[name])
 
     def rows(self) -> list[dict[str, str]]:
-        """What the load balancer has found, a row per instance that it has checked."""
+        """Return the statistics of the load balancer, one row for each instance that it has checked."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.socket))
             connection.sendall(b"show stat\n")
-            told = b"".join(iter(lambda: connection.recv(65536), b"")).decode().removeprefix("# ")
-        # It takes for up what it has not asked yet.
-        return [row for row in csv.DictReader(io.StringIO(told)) if row["check_status"] not in ("INI", "")]
+            report = b"".join(iter(lambda: connection.recv(65536), b"")).decode().removeprefix("# ")
+        # HAProxy reports an instance as up until it has checked it.
+        return [row for row in csv.DictReader(io.StringIO(report)) if row["check_status"] not in ("INI", "")]
 
     def explain(self) -> str:
-        """Why it thinks so."""
+        """Return the last checks of the load balancer as text."""
         shown = ("svname", "status", "check_status", "check_code", "check_duration", "last_chk")
         return "\n".join(" ".join(row[name] for name in shown) for row in self.rows())
 
     def states(self) -> dict[str, str]:
-        """What the load balancer thinks of each."""
+        """Return the state of each instance in the load balancer, ``UP`` or ``DOWN``."""
         return {row["svname"]: row["status"].split()[0] for row in self.rows()}
 
-    def until(self, **wanted: str) -> None:
+    def wait_for_states(self, **wanted: str) -> None:
+        """Wait until the instances have these states."""
         ends = time.monotonic() + PATIENCE
         while self.states() != wanted:
             assert time.monotonic() < ends, (self.explain(), wanted)
             time.sleep(0.1)
 
     def visit(self, times: int = 20) -> set[str]:
-        """Who answers, through the load balancer."""
+        """Return the names of the instances that answer through the load balancer, or the status codes of errors."""
         seen = set()
         for _ in range(times):
             try:
@@ -117,39 +127,42 @@ class Rotation:
 
 KEY = secrets.token_urlsafe(24)
 
+StartBalancer = Callable[..., BalancedSites]
+
 
 @pytest.fixture
-def balance(tmp_path, link) -> Iterator[Callable[..., Rotation]]:
-    """Start it: ``balance(check="OPTIONS /api/health/ready", ready="startup")``."""
+def start_balancer(tmp_path: Path, link: Link) -> Iterator[StartBalancer]:
+    """Yield ``start_balancer(check="OPTIONS /api/health/ready", ready="startup")``, which starts everything."""
     balancers: list[subprocess.Popen[bytes]] = []
     sites: dict[str, Site] = {}
 
-    def balance(check: str = "OPTIONS /api/health/ready", ready: str = "startup") -> Rotation:
+    def start_balancer(check: str = "OPTIONS /api/health/ready", ready: str = "startup") -> BalancedSites:
         for name in ("a", "b"):
             (tmp_path / name).mkdir()
             sites[name] = Site(tmp_path / name)
             sites[name].environment |= {"DATABASE_URL": link.url, "INSTANCE": name}
             sites[name].write(SETTINGS.format(ready=ready), URLS, "middleware")
-        rotation = Rotation(sites, {}, {name: free_port() for name in sites}, free_port(), tmp_path / "stats")
+        ports = {name: free_port() for name in sites}
+        balanced = BalancedSites(sites, {}, ports, free_port(), tmp_path / "stats")
         for name in sites:
-            rotation.deploy(name, KEY)
-            # The load balancer takes for up also what has failed its first check, and that only once.
-            assert rotation.servers[name].until("/api/health/ready", 200).status == 200
+            balanced.deploy(name, KEY)
+            # HAProxy also reports an instance as up if only its first check has failed.
+            assert balanced.servers[name].until("/api/health/ready", 200).status == 200
         configuration = tmp_path / "haproxy.cfg"
         configuration.write_text(
-            CONFIGURATION.format(socket=rotation.socket, port=rotation.port, check=check, **rotation.ports)
+            CONFIGURATION.format(socket=balanced.socket, port=balanced.port, check=check, **balanced.ports)
         )
         with (tmp_path / "haproxy.log").open("wb") as log:
             balancers.append(subprocess.Popen([str(HAPROXY), "-db", "-f", str(configuration)], stdout=log, stderr=log))
         ends = time.monotonic() + PATIENCE
-        while not rotation.socket.exists():
+        while not balanced.socket.exists():
             assert balancers[-1].poll() is None, (tmp_path / "haproxy.log").read_text()
             assert time.monotonic() < ends
             time.sleep(0.05)
-        rotation.until(a="UP", b="UP")
-        return rotation
+        balanced.wait_for_states(a="UP", b="UP")
+        return balanced
 
-    yield balance
+    yield start_balancer
     for balancer in balancers:
         balancer.terminate()
         balancer.wait(10)
@@ -158,37 +171,37 @@ def balance(tmp_path, link) -> Iterator[Callable[..., Rotation]]:
 
 
 @pytest.mark.parametrize("check", ["OPTIONS /api/health/ready", "GET /api/health/ready", "HEAD /api/health/ready"])
-def test_one_instance_is_deployed_into_a_broken_environment(balance, check) -> None:
-    rotation = balance(check)
-    assert rotation.visit() == {"a", "b"}
-    rotation.deploy("b", "")
-    rotation.until(a="UP", b="DOWN")
-    assert rotation.visit() == {"a"}, "no customer meets the broken one"
-    rotation.deploy("b", KEY)
-    rotation.until(a="UP", b="UP")
-    assert rotation.visit() == {"a", "b"}
+def test_broken_instance_receives_no_requests(start_balancer: StartBalancer, check: str) -> None:
+    balanced = start_balancer(check)
+    assert balanced.visit() == {"a", "b"}
+    balanced.deploy("b", "")
+    balanced.wait_for_states(a="UP", b="DOWN")
+    assert balanced.visit() == {"a"}, "no customer is sent to the broken instance"
+    balanced.deploy("b", KEY)
+    balanced.wait_for_states(a="UP", b="UP")
+    assert balanced.visit() == {"a", "b"}
 
 
-def test_the_shared_database_stops_and_both_stay_in(balance, link) -> None:
-    """To take both out would make of a page that fails a shop that is gone."""
-    rotation = balance()
+def test_stopped_database_takes_no_instance_out(start_balancer: StartBalancer, link: Link) -> None:
+    """If both instances were taken out, pages that need no database would fail too."""
+    balanced = start_balancer()
     link.down()
-    for server in rotation.servers.values():
+    for server in balanced.servers.values():
         assert server.until("/api/health", 503).json["services"]["database"] == "unhealthy"
     ends = time.monotonic() + 3
     while time.monotonic() < ends:
-        assert rotation.states() == {"a": "UP", "b": "UP"}, rotation.explain()
-        assert rotation.visit(4) == {"a", "b"}
+        assert balanced.states() == {"a": "UP", "b": "UP"}, balanced.explain()
+        assert balanced.visit(4) == {"a", "b"}
     link.up()
-    for server in rotation.servers.values():
+    for server in balanced.servers.values():
         assert server.until("/api/health", 200).status == 200
 
 
-def test_what_must_always_hold_takes_them_out(balance, link) -> None:
-    rotation = balance(ready="always")
+def test_service_that_is_always_required_takes_instances_out(start_balancer: StartBalancer, link: Link) -> None:
+    balanced = start_balancer(ready="always")
     link.down()
-    rotation.until(a="DOWN", b="DOWN")
-    assert rotation.visit(3) == {"503"}
+    balanced.wait_for_states(a="DOWN", b="DOWN")
+    assert balanced.visit(3) == {"503"}
     link.up()
-    rotation.until(a="UP", b="UP")
-    assert rotation.visit() == {"a", "b"}
+    balanced.wait_for_states(a="UP", b="UP")
+    assert balanced.visit() == {"a", "b"}

@@ -1,4 +1,7 @@
-"""Behind PgBouncer in transaction mode a server's connection passes from client to client: nothing may stay on it."""
+"""PgBouncer in transaction mode gives a connection of the server to one client after another.
+
+Therefore the checks must not leave a setting on it.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from example_project.deployment import free_port
+from example_project.ports import free_port
 from tests.faults.cluster import DATABASE, PASSWORD, USER, Cluster
-from tests.sites import PATIENCE
+from tests.support.sites import PATIENCE, Reply, Server, Site
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="no pgbouncer here: apt-get install pgbouncer")
@@ -59,14 +62,14 @@ HEALTHGUARD = {
 
 @pytest.fixture(scope="module")
 def bouncer(public_folder: Path) -> Iterator[str]:
-    """The URL of the database behind it, with one connection to the server for all clients."""
+    """The URL of the database behind PgBouncer, which has one connection to the server for all clients."""
     cluster = Cluster()
     port = free_port()
     configuration = public_folder / "pgbouncer.ini"
     configuration.write_text(
         CONFIGURATION.format(database=DATABASE, server=cluster.port, user=USER, password=PASSWORD, port=port)
     )
-    # It does not run as root.
+    # PgBouncer refuses to run as root.
     rights = ["--user", "nobody"] if os.geteuid() == 0 else []
     with (public_folder / "pgbouncer.log").open("wb") as log:
         process = subprocess.Popen([str(PGBOUNCER), *rights, str(configuration)], stdout=log, stderr=log)
@@ -87,19 +90,20 @@ def bouncer(public_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def server(site, bouncer):
+def server(site: Site, bouncer: str) -> Server:
+    """The server of a site whose database is behind PgBouncer."""
     site.environment["DATABASE_URL"] = bouncer
     site.write(SETTINGS, adaptor="middleware").migrate()
     return site.serve()
 
 
 def client(url: str) -> psycopg.Connection:
-    """Somebody else's connection through the same PgBouncer."""
+    """Open the connection of another client through the same PgBouncer."""
     return psycopg.connect(url, autocommit=True, prepare_threshold=None)
 
 
-def test_no_setting_reaches_another_client(server, bouncer) -> None:
-    # PgBouncer itself hands each client the values of these; see its track_extra_parameters.
+def test_no_setting_reaches_another_client(server: Server, bouncer: str) -> None:
+    # PgBouncer itself sets these to the values of each client; see its option track_extra_parameters.
     tracked = {"client_encoding", "DateStyle", "TimeZone", "standard_conforming_strings", "application_name"}
     with client(bouncer) as other:
         settings = "SELECT name, setting FROM pg_settings WHERE source = 'session'"
@@ -107,41 +111,40 @@ def test_no_setting_reaches_another_client(server, bouncer) -> None:
         for _ in range(20):
             reply = server.until("/api/health", 200)
             assert (reply.status, set(reply.json["services"].values())) == (200, {"healthy"}), server.log
-            (limit,) = other.execute("SHOW statement_timeout").fetchone()
+            ((limit,),) = other.execute("SHOW statement_timeout").fetchall()
             assert limit == "0"
             left = {name: value for name, value in other.execute(settings).fetchall() if name not in tracked}
             assert left == {name: value for name, value in before if name not in tracked}
             time.sleep(0.1)
 
 
-def test_the_limit_holds_for_the_query_it_is_sent_with(server, bouncer) -> None:
-    """Of one message of two statements the first must bind the second, also here."""
+def test_time_limit_applies_to_the_query_in_the_same_message(server: Server, bouncer: str) -> None:
+    """The first statement of a message sets the limit of the second, also through PgBouncer."""
     with client(bouncer) as other, pytest.raises(psycopg.errors.QueryCanceled):
         other.execute("SET LOCAL statement_timeout = 50; SELECT pg_sleep(5)")
 
 
-def test_all_connections_to_the_server_are_taken(server, bouncer) -> None:
-    """Nobody is served, and the queue stays short."""
+def test_exhausted_pool_is_reported_and_its_queue_stays_short(server: Server, bouncer: str) -> None:
     assert server.until("/api/health", 200).status == 200
     admin = urlsplit(bouncer)
     with client(bouncer) as other:
         with other.transaction():
             other.execute("SELECT 1")
-            replies = []
+            replies: list[Reply] = []
             began = time.monotonic()
             taken = {"database": "unhealthy", "theirs": "unhealthy"}
             while time.monotonic() - began < 8 or replies[-1].json["services"] != taken:
                 replies.append(server.get(timeout=30))
                 assert server.get("/api/health/live").status == 200
                 time.sleep(0.05)
-            # They wait in its queue for as long as the transaction lasts: who waits for it fails here.
+            # Queries stay in the queue of PgBouncer while the transaction lasts. No response may wait for them.
             assert max(reply.seconds for reply in replies) < 6
             console = f"host=127.0.0.1 port={admin.port} dbname=pgbouncer user=admin"
             with psycopg.connect(console, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
                 cursor = connection.execute("SHOW POOLS")
-                names = [column.name for column in cursor.description]
+                names = [column.name for column in cursor.description or []]
                 pools = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
             (waiting,) = [pool["cl_waiting"] for pool in pools if pool["database"] == DATABASE]
-            # PgBouncer does not see that somebody in its queue has hung up, so who has given up still counts.
-            assert waiting <= 2 * 4, "at most a few for each of the two services, for they give up ever more rarely"
+            # PgBouncer does not notice that a client in its queue has disconnected, so such clients still count.
+            assert waiting <= 2 * 4, "at most a few for each of the two services, which abort ever more rarely"
         assert server.until("/api/health", 200).status == 200

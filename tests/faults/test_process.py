@@ -1,8 +1,9 @@
-"""What happens to a process: a fork, an end, a clock that is set back, a full disk, and hurried changes."""
+"""Faults of a process: a fork, a shutdown, a clock that is set back, a full disk, and quick changes."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
@@ -13,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from example_project.postgres import Postgres
+from example_project.provider_simulator import Simulator
 from tests.faults.pods import FAULTY
-from tests.links import Link
-from tests.sites import Site, wait_until
+from tests.support.amounts import pairs
+from tests.support.links import Link
+from tests.support.sites import SERVERS, Server, Site, wait_until
 
-WELL_BEFORE_KILLED = 15
-"""Within how many seconds a worker must end: before ``Server.stop`` kills it, and gunicorn after 30 s."""
+SHUTDOWN_LIMIT = 15
+"""The longest duration of a shutdown (seconds). ``Server.stop`` kills a worker after 20 s, and gunicorn after 30 s."""
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 
 HANGING = """
@@ -28,7 +32,7 @@ HEALTHGUARD = {"SERVICES": {
     "sync": "faulty.Faulty",
     "async": "faulty.FaultyAsync",
     "database": Service(RequiredTables(["pg_class"]), ttl=0.2),
-    "fine": Service("tests.strange_checks.Fine", ttl=0.2),
+    "fine": Service("tests.support.strange_checks.Fine", ttl=0.2),
 }, "DEADLINE": 0.3}
 """
 SWITCHED = """
@@ -44,7 +48,7 @@ DETAILS = {"Authorization": "Bearer process-token-0123456789"}
 
 @pytest.fixture
 def fault(site: Site) -> Path:
-    """The file that tells the faulty checks how to go wrong."""
+    """The file that contains the fault of the faulty checks."""
     path = site.folder / "fault"
     path.write_text("")
     site.environment["FAULT"] = str(path)
@@ -52,37 +56,41 @@ def fault(site: Site) -> Path:
 
 
 @pytest.fixture
-def silent(postgres) -> Iterator[Link]:
-    """A database that lets in and then says nothing."""
+def silent_link(postgres: Postgres) -> Iterator[Link]:
+    """A link to a database that falls silent after the login."""
     link = Link(postgres.url)
     link.silence_after_login()
     yield link
     link.down()
 
 
-@pytest.mark.parametrize("kind", ["gunicorn-sync", "gunicorn-gthread", "uvicorn"])
-@pytest.mark.parametrize("name", ["sleep", "spin", "block_loop", "ignore_cancel", "sync_to_async", "executor"])
-def test_a_worker_ends_in_time_whatever_hangs(site, fault, silent, kind, name) -> None:
-    """Kubernetes kills it otherwise, with whatever it was doing; no thread is joined."""
-    site.environment["DATABASE_URL"] = silent.url
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    pairs(SERVERS, ["sleep", "spin", "block_loop", "ignore_cancel", "sync_to_async", "executor"]),
+)
+def test_worker_ends_in_time_while_checks_hang(
+    site: Site, fault: Path, silent_link: Link, kind: str, name: str
+) -> None:
+    """A worker does not wait for hanging checks when it stops. Otherwise Kubernetes would kill it."""
+    site.environment["DATABASE_URL"] = silent_link.url
     server = site.write(HANGING, adaptor="middleware", faulty=FAULTY).serve(kind)
     fault.write_text(name)
     services = server.get().json["services"]
     hangs = "sync" if name in ("sleep", "spin") else "async"
-    assert (services[hangs], services["database"]) == ("unknown", "unknown"), "they really hang"
+    assert (services[hangs], services["database"]) == ("unknown", "unknown"), "the checks hang"
     assert server.get("/api/health/live").status == 200
-    assert server.stop() < WELL_BEFORE_KILLED
+    assert server.stop() < SHUTDOWN_LIMIT
     assert server.process.returncode in (0, -15), server.log
 
 
-def test_a_fork_while_checks_hang(site, fault, silent) -> None:
-    """What is asked before gunicorn --preload forks leaves threads and locks behind that the workers do not have."""
-    site.environment["DATABASE_URL"] = silent.url
+def test_fork_while_checks_hang_affects_no_worker(site: Site, fault: Path, silent_link: Link) -> None:
+    """A report before gunicorn --preload forks starts threads and takes locks that the workers do not have."""
+    site.environment["DATABASE_URL"] = silent_link.url
     fault.write_text("sleep")
     site.write(HANGING, adaptor="wrapper", faulty=FAULTY)
     with (site.folder / "site_wsgi.py").open("a") as gateway:
         gateway.write(
-            "from healthguard.respond import Request, respond\n"
+            "from healthguard.http.handler import Request, respond\n"
             "first = respond(Request('GET', ''))\n"
             "assert first.status == 503, first\n"
         )
@@ -97,11 +105,9 @@ def test_a_fork_while_checks_hang(site, fault, silent) -> None:
 
 
 @pytest.mark.skipif(FAKETIME is None, reason="no libfaketime here: apt-get install libfaketime")
-def test_a_clock_that_is_set_back_an_hour(site, fault) -> None:
-    """What is fresh, due, late and too old goes by a clock that nobody sets.
-
-    On uvicorn alone: under libfaketime, time.sleep() fails, and gunicorn's master sleeps.
-    """
+def test_clock_set_back_by_an_hour_delays_nothing(site: Site, fault: Path) -> None:
+    """Freshness, due times and timeouts use a monotonic clock, which is never set."""
+    # Only on uvicorn: under libfaketime, time.sleep() fails, and the master of gunicorn sleeps.
     shift = site.folder / "shift"
     shift.write_text("+0")
     site.environment |= {
@@ -120,15 +126,15 @@ def test_a_clock_that_is_set_back_an_hour(site, fault) -> None:
     for name, status in [("Exception", 503), ("", 200)] * 2:
         fault.write_text(name)
         server.until("/api/health", status)
-        assert server.get("/api/health/ready").status == status, "as soon as it is due"
+        assert server.get("/api/health/ready").status == status, "the run starts as soon as it is due"
     fault.write_text("spin")
-    told = server.until("/api/health", 503, headers=DETAILS).json["one"]["checks"][0]
-    assert told["code"] == "timeout", "that still ends it"
+    found = server.until("/api/health", 503, headers=DETAILS).json["one"]["checks"][0]
+    assert found["code"] == "timeout", "the timeout still ends the check"
 
 
 @pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
-def test_psycopg2_and_a_database_that_falls_silent(site, postgres, kind) -> None:
-    """It holds the GIL while it asks a server to cancel: nobody may ask it to, or all would wait for that server."""
+def test_silent_database_does_not_block_a_process_with_psycopg2(site: Site, postgres: Postgres, kind: str) -> None:
+    """psycopg2 holds the GIL while it cancels a query, so healthguard does not cancel queries with it."""
     link = Link(postgres.url)
     site.environment["DATABASE_URL"] = link.url
     site.write(
@@ -149,9 +155,9 @@ def test_psycopg2_and_a_database_that_falls_silent(site, postgres, kind) -> None
     assert server.until("/api/health", 200).json["status"] == "healthy", server.log
     link.silence_after_login()
     began = time.monotonic()
-    # Cuts come after half a second, and then ever more rarely: several of them.
+    # Connections are aborted after half a second, and then ever more rarely. This lasts for several of them.
     while time.monotonic() - began < 4 or server.get().json["services"] != BOTH:
-        # The silence lasts until the test ends it: who waits for it fails here.
+        # The silence lasts until the test ends it. No response may wait for that.
         assert server.get("/api/health/live", timeout=30).status == 200
         server.get(timeout=30)
         time.sleep(0.02)
@@ -160,8 +166,7 @@ def test_psycopg2_and_a_database_that_falls_silent(site, postgres, kind) -> None
     link.down()
 
 
-def test_a_hundred_changes_in_a_hurry(site, fault) -> None:
-    """Each is told by the next answer, and each has its line in the log."""
+def test_each_of_many_quick_changes_is_reported_and_logged(site: Site, fault: Path) -> None:
     settings = SWITCHED.replace("TTL", "0") + 'HEALTHGUARD["DEADLINE"] = 30\n'
     server = site.write(settings, adaptor="middleware", faulty=FAULTY).serve()
     assert server.until("/api/health/ready", 200).status == 200
@@ -171,12 +176,17 @@ def test_a_hundred_changes_in_a_hurry(site, fault) -> None:
         fault.write_text("")
         assert (server.get("/api/health/ready").status, server.get().status) == (200, 200)
     for change in ("one: healthy -> unhealthy", "one: unhealthy -> healthy"):
-        wait_until(lambda change=change: server.log.count(change) >= 100, lambda: server.log)
+        wait_until(functools.partial(is_logged, server, change), lambda: server.log)
         assert server.log.count(change) == 100
 
 
+def is_logged(server: Server, change: str) -> bool:
+    """Return True if the log contains the change a hundred times."""
+    return server.log.count(change) >= 100
+
+
 @pytest.mark.parametrize("adaptor", ["middleware", "wrapper"])
-def test_a_drain_file_that_comes_and_goes(site, fault, adaptor) -> None:
+def test_drain_file_takes_effect_at_once(site: Site, fault: Path, adaptor: str) -> None:
     drain = site.folder / "drain"
     site.environment["DRAIN_FILE"] = str(drain)
     server = site.write(SWITCHED.replace("TTL", "3600"), adaptor=adaptor, faulty=FAULTY).serve("uvicorn")
@@ -191,21 +201,21 @@ def test_a_drain_file_that_comes_and_goes(site, fault, adaptor) -> None:
 
 @contextlib.contextmanager
 def full_disk(folder: Path) -> Iterator[None]:
-    """A file system on which there is no place for one more file."""
+    """Mount a file system that has no space for a file."""
     folder.mkdir()
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if done.returncode:
-        pytest.skip("a file system can be mounted by root alone")
+        pytest.skip("only root can mount a file system")
     try:
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk_under_the_drain_file(site, fault) -> None:
-    """The hook cannot leave its word, and says so; the pod goes on, and its latch too."""
+def test_full_disk_under_the_drain_file_keeps_the_pod_ready(site: Site, fault: Path) -> None:
+    """The preStop hook fails to create the file, and the pod is not draining."""
     full = site.folder / "full"
     with full_disk(full):
         site.environment["DRAIN_FILE"] = str(full / "drain")
@@ -217,11 +227,11 @@ def test_a_full_disk_under_the_drain_file(site, fault) -> None:
         assert server.get("/api/health/startup").status == 200
 
 
-def test_a_thousand_services_of_which_one_hangs(site, fault) -> None:
+def test_hung_check_affects_none_of_a_thousand_services(site: Site, fault: Path) -> None:
     site.write(
         """
         HEALTHGUARD = {"SERVICES": {
-            **{f"s{number}": Service("tests.strange_checks.Fine", ttl=3600) for number in range(1000)},
+            **{f"s{number}": Service("tests.support.strange_checks.Fine", ttl=3600) for number in range(1000)},
             "hangs": Service("faulty.Faulty", ttl=3600, timeout=1),
         }}
         """,
@@ -230,20 +240,20 @@ def test_a_thousand_services_of_which_one_hangs(site, fault) -> None:
     )
     server = site.serve()
     fault.write_text("sleep")
-    # What hangs does so until the test ends it: who waits for it fails here.
+    # The check hangs until the test ends it. No response may wait for that.
     server.get(timeout=60)
     assert server.get("/api/health/live", timeout=60).status == 200
     healthy = {f"s{number}": "healthy" for number in range(1000)}
     wait_until(lambda: server.get().json["services"] == {**healthy, "hangs": "unhealthy"})
-    wait_until(lambda: server.threads() < 20, lambda: "none is left of those that have ended")
+    wait_until(lambda: server.threads() < 20, lambda: "threads of runs that have ended are left")
 
 
 @pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("unshare") is None, reason="names can be faked by root alone, with unshare"
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="only root can fake names, with unshare"
 )
 @pytest.mark.parametrize("kind", ["gunicorn-gthread", "uvicorn"])
-def test_names_that_cannot_be_looked_up(site, simulator, postgres, kind) -> None:
-    """The name server is silent: the slowest of all faults, for nothing can interrupt a look-up."""
+def test_silent_name_server_delays_no_response(site: Site, simulator: Simulator, postgres: Postgres, kind: str) -> None:
+    """A lookup of a name takes 8 s then, and cannot be interrupted."""
     import socket
 
     from example_project.deployment import anthropic_key
@@ -253,7 +263,7 @@ def test_names_that_cannot_be_looked_up(site, simulator, postgres, kind) -> None
     hosts.write_text(known)
     link = Link(postgres.url)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
-        # Any of many, for somebody else's run on this machine needs port 53 too.
+        # A random address, because another run on this machine may use port 53 too.
         address = f"127.53.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
         name_server.bind((address, 53))
         resolver.write_text(f"nameserver {address}\noptions timeout:4 attempts:2\n")
@@ -275,20 +285,20 @@ def test_names_that_cannot_be_looked_up(site, simulator, postgres, kind) -> None
             HEALTHGUARD = {"SERVICES": {
                 "database": Service(RequiredTables(["pg_class"]), ttl=0.5, timeout=2.5),
                 "anthropic": Service(AIProviderKey("anthropic"), ttl=0.5, timeout=2.5),
-                "fine": Service("tests.strange_checks.Fine", ttl=0.5),
+                "fine": Service("tests.support.strange_checks.Fine", ttl=0.5),
             }}
             """,
             adaptor="middleware",
         )
         server = site.serve(kind)
         began = time.monotonic()
-        told = {"database": "unhealthy", "anthropic": "degraded", "fine": "healthy"}
-        # One look-up takes 8 s.
-        while time.monotonic() - began < 6 or server.get().json["services"] != told:
+        expected = {"database": "unhealthy", "anthropic": "degraded", "fine": "healthy"}
+        # A lookup takes 8 s.
+        while time.monotonic() - began < 6 or server.get().json["services"] != expected:
             before = time.monotonic()
             assert server.get("/api/health/live").status == 200
             slowest = max(server.get().seconds, time.monotonic() - before)
-            assert slowest < 5, "of 8 s"
+            assert slowest < 5, "no response waits for a lookup"
             time.sleep(0.05)
         hosts.write_text(known + "127.0.0.1 db.shop.example ai.shop.example\n")
         wait_until(lambda: server.get().json["status"] == "healthy", lambda: server.log)

@@ -1,4 +1,4 @@
-"""A provider in every kind of trouble: degraded at most, unless it says of the key that it is no good."""
+"""Faults of a provider make its service degraded at most, unless the provider rejects the key."""
 
 from __future__ import annotations
 
@@ -6,39 +6,42 @@ import contextlib
 import datetime
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import trustme
 
-from tests.faults import provider as behaviours
-from tests.faults.pods import certified
-from tests.faults.provider import Provider, answer
+from tests.faults import provider as behaviors
+from tests.faults.fixture_types import Dependencies, RunFault, SetBehavior
+from tests.faults.pods import Fleet, server_context
+from tests.faults.provider import Behavior, Provider, respond_with
+from tests.support.amounts import one_of_each
 
 SECTION = "provider"
 ANTHROPIC, OPENAI = "anthropic", "openai"
 
 
-def error(kind: str, message: str = "x") -> dict[str, object]:
-    """A body of Anthropic's."""
+def error(kind: str, message: str = "x") -> dict[str, Any]:
+    """Return the body of an error response of Anthropic."""
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def code(code: str | None, message: str = "x", kind: str = "invalid_request_error") -> dict[str, object]:
-    """A body of OpenAI's."""
+def code(code: str | None, message: str = "x", kind: str = "invalid_request_error") -> dict[str, Any]:
+    """Return the body of an error response of OpenAI."""
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-BEHAVIOURS = {
-    "it resets the connection in the middle of the body": behaviours.resets,
-    "it accepts and never answers": behaviours.silent,
-    "it never ends its header": behaviours.slow_headers,
-    "it sends a byte now and then, for ever": behaviours.a_byte_a_second,
-    "it redirects in a loop": answer(302, b"", "Location: /v1/models"),
+BEHAVIORS: dict[str, Behavior] = {
+    "it resets the connection in the middle of the body": behaviors.reset_connection,
+    "it accepts connections and never answers": behaviors.stay_silent,
+    "it never finishes the response headers": behaviors.drip_headers,
+    "it sends one byte at a time, forever": behaviors.drip_body,
+    "it redirects in a loop": respond_with(302, b"", "Location: /v1/models"),
 }
-DOWN, UNCLEAR = "degraded provider_down", "degraded provider_unclear"
+DOWN, UNCLEAR = "degraded provider_down", "degraded provider_inconclusive"
 
-# What each status means is told with its source in healthguard/providers/catalog.py.
-STATUSES = [
+# The sources of these meanings are cited in healthguard/providers/catalog.py.
+STATUSES: list[tuple[str, int, dict[str, Any] | bytes, str]] = [
     (ANTHROPIC, 200, b"<!doctype html><title>Sign in</title>", UNCLEAR),
     (ANTHROPIC, 301, b"", UNCLEAR),
     (ANTHROPIC, 400, error("invalid_request_error", "Your credit balance is too low"), "degraded key_no_funds"),
@@ -63,6 +66,7 @@ STATUSES = [
 
 @contextlib.contextmanager
 def down(provider: Provider) -> Iterator[None]:
+    """Let a provider refuse connections."""
     provider.down()
     try:
         yield
@@ -71,47 +75,67 @@ def down(provider: Provider) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def proving_itself_with(provider: Provider, context: ssl.SSLContext) -> Iterator[None]:
-    right = provider.context
+def tls_context(provider: Provider, context: ssl.SSLContext) -> Iterator[None]:
+    """Give a provider another TLS context."""
+    before = provider.context
     provider.context = context
     try:
         yield
     finally:
-        provider.context = right
+        provider.context = before
 
 
-def test_down(play, surroundings) -> None:
-    play(SECTION, "nothing listens on its port", ANTHROPIC, DOWN, down(surroundings.anthropic))
+def test_closed_port_is_a_provider_that_is_down(run_fault: RunFault, dependencies: Dependencies) -> None:
+    run_fault(SECTION, "nothing listens on its port", ANTHROPIC, DOWN, down(dependencies.anthropic))
 
 
-@pytest.mark.parametrize("fault", BEHAVIOURS)
-def test_misbehaving(play, surroundings, behave, fault) -> None:
-    told = UNCLEAR if "redirects" in fault else DOWN
-    play(SECTION, fault, ANTHROPIC, told, behave(BEHAVIOURS[fault], surroundings.anthropic))
+@pytest.mark.parametrize("fault", BEHAVIORS)
+def test_misbehaving_provider_is_degraded(
+    run_fault: RunFault, dependencies: Dependencies, set_behavior: SetBehavior, fault: str
+) -> None:
+    expected = UNCLEAR if "redirects" in fault else DOWN
+    run_fault(SECTION, fault, ANTHROPIC, expected, set_behavior(BEHAVIORS[fault], dependencies.anthropic))
 
 
-def test_a_body_of_100_mb(play, surroundings, behave, well) -> None:
-    """No more of it is held than an answer may have."""
-    before = [pod.server.memory() for pod in well]
-    played = behave(behaviours.a_hundred_megabytes, surroundings.anthropic)
-    play(SECTION, "it sends a body of 100 MB", ANTHROPIC, UNCLEAR, played)
-    assert max(pod.server.memory() - then for pod, then in zip(well, before, strict=True)) < 32 * 1024 * 1024
+def test_body_of_100_mb_is_not_held_in_memory(
+    run_fault: RunFault, dependencies: Dependencies, set_behavior: SetBehavior, healthy_fleet: Fleet
+) -> None:
+    before = [pod.server.memory() for pod in healthy_fleet]
+    injected = set_behavior(behaviors.send_100_mb, dependencies.anthropic)
+    run_fault(SECTION, "it sends a body of 100 MB", ANTHROPIC, UNCLEAR, injected)
+    growth = max(pod.server.memory() - then for pod, then in zip(healthy_fleet, before, strict=True))
+    assert growth < 32 * 1024 * 1024
 
 
-@pytest.mark.parametrize(("provider", "status", "body", "told"), STATUSES)
-def test_a_status(play, surroundings, behave, provider, status, body, told) -> None:
-    said = (body["error"].get("code") or body["error"]["type"]) if isinstance(body, dict) else ""
-    fault = f"{provider} answers {status}{f', {said}' if said else ''}; {told.rpartition('_')[2]}"
-    play(SECTION, fault, provider, told, behave(answer(status, body), getattr(surroundings, provider)))
+STATUS_CASES = one_of_each(STATUSES, lambda case: case[-1])
+"""All of them, or one of each kind of problem."""
 
 
-@pytest.mark.parametrize("kind", ["of an authority that nobody trusts", "of another host", "that has expired"])
-def test_a_wrong_certificate(play, surroundings, kind) -> None:
+@pytest.mark.parametrize(("provider", "status", "body", "expected"), STATUS_CASES)
+def test_status_and_body_of_the_response_decide_the_problem(
+    run_fault: RunFault,
+    dependencies: Dependencies,
+    set_behavior: SetBehavior,
+    provider: str,
+    status: int,
+    body: dict[str, Any] | bytes,
+    expected: str,
+) -> None:
+    error_code = (body["error"].get("code") or body["error"]["type"]) if isinstance(body, dict) else ""
+    fault = f"{provider} answers {status}{f' {error_code}' if error_code else ''}: {expected.split()[1]}"
+    injected = set_behavior(respond_with(status, body), getattr(dependencies, provider))
+    run_fault(SECTION, fault, provider, expected, injected)
+
+
+@pytest.mark.parametrize("kind", ["is signed by an untrusted authority", "is for another host", "has expired"])
+def test_invalid_certificate_is_a_provider_that_is_down(
+    run_fault: RunFault, dependencies: Dependencies, kind: str
+) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    context = certified(
-        trustme.CA() if "authority" in kind else surroundings.authority,
+    context = server_context(
+        trustme.CA() if "authority" in kind else dependencies.authority,
         "provider.example" if "host" in kind else "127.0.0.1",
         not_after=now - datetime.timedelta(days=1) if "expired" in kind else None,
     )
-    fault = f"its certificate is one {kind}"
-    play(SECTION, fault, OPENAI, DOWN, proving_itself_with(surroundings.openai, context))
+    fault = f"its certificate {kind}"
+    run_fault(SECTION, fault, OPENAI, DOWN, tls_context(dependencies.openai, context))

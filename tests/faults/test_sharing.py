@@ -1,4 +1,4 @@
-"""One verification a ttl for a whole fleet, through a cache that may go away."""
+"""A fleet verifies a key once per ttl through a shared cache, and works without the cache."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from example_project.deployment import anthropic_key, free_port, is_free
+from example_project.deployment import anthropic_key
+from example_project.ports import free_port, is_free
 from example_project.provider_simulator import Simulator
-from healthguard.freshness import SPREAD
-from tests.sites import REPOSITORY, UNMEASURED, wait_until
+from healthguard.runtime.cache_age import TTL_JITTER
+from tests.support.sites import REPOSITORY, UNMEASURED, wait_until
 
 PROCESSES = 40
+STARTING = 100.0
+"""The time within which all processes have started and verified the key, even on a busy machine (seconds)."""
 TTL = 2.0
-"""How long a verification holds for all processes (seconds)."""
-PATIENT = 20.0
-"""How long a call of the cache may take where the cache works (seconds): on a busy machine, it may take a while."""
+"""The time for which all processes use a verification (seconds)."""
+CACHE_SECONDS = 20.0
+"""The longest duration of a call of a cache that works (seconds). On a busy machine, it may take a while."""
 REDIS = "django.core.cache.backends.redis.RedisCache"
 HEALTHY, REJECTED = "healthy -", "unhealthy key_rejected"
 SERVER = shutil.which("redis-server")
 
 
 class Redis:
-    """A server of its own, that a test can end."""
+    """A Redis server that a test can kill."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -50,14 +54,15 @@ class Redis:
         self._process.kill()
         self._process.wait()
 
-    def ask(self, *command: str) -> bytes:
-        """Return what redis-cli prints."""
+    def run(self, *command: str) -> bytes:
+        """Run a command with redis-cli, and return its output."""
         done = subprocess.run(["redis-cli", "-p", str(self.port), *command], capture_output=True, check=True)
         return done.stdout
 
 
 @pytest.fixture
 def redis() -> Iterator[Redis]:
+    """A Redis server."""
     if SERVER is None:
         pytest.skip("no redis-server here: apt-get install redis-server")
     server = Redis()
@@ -66,35 +71,35 @@ def redis() -> Iterator[Redis]:
 
 
 class KeyFleet:
-    """Running processes that check one key, and the lines they print."""
+    """Running processes that check one key, and the lines that they print."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.lines: list[tuple[int, str]] = []
-        """The number of the process and what it found, in the order in which they were printed."""
+        """The numbers of the processes and their results, in the order in which they were printed."""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            number, _, found = line.strip().partition(" ")
-            self.lines.append((int(number), found))
+            number, _, outcome = line.strip().partition(" ")
+            self.lines.append((int(number), outcome))
 
-    def found(self) -> set[str]:
-        """Return everything that was found so far."""
-        return {found for _, found in list(self.lines)}
+    def outcomes(self) -> set[str]:
+        """Return all results so far."""
+        return {outcome for _, outcome in list(self.lines)}
 
     def numbers(self, wanted: str) -> set[int]:
-        """Return the processes that have found ``wanted``."""
-        return {number for number, found in list(self.lines) if found == wanted}
+        """Return the numbers of the processes that have had the result ``wanted``."""
+        return {number for number, outcome in list(self.lines) if outcome == wanted}
 
     def wait_for_all(self, wanted: str = HEALTHY) -> None:
-        """Wait until every process has found ``wanted``."""
-        wait_for(lambda: len(self.numbers(wanted)) == PROCESSES)
+        """Wait until every process has had the result ``wanted``."""
+        wait_until(lambda: len(self.numbers(wanted)) == PROCESSES, seconds=STARTING)
 
     def stop(self) -> None:
-        """End all processes, and read what they have printed."""
+        """End all processes, and read the rest of their output."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         assert self._process.wait(60) == 0
@@ -103,9 +108,12 @@ class KeyFleet:
         self._process.stdout.close()
 
 
+StartKeyFleet = Callable[..., KeyFleet]
+
+
 @pytest.fixture
-def fleet(simulator, monkeypatch) -> Iterator[Callable[..., KeyFleet]]:
-    """Start the processes with a cache: ``fleet(backend, location, ttl=TTL, cache_seconds=None)``."""
+def start_key_fleet(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartKeyFleet]:
+    """Yield ``start_key_fleet(backend, location, ttl=…, cache_seconds=…)``, which starts the processes with a cache."""
     key = anthropic_key()
     simulator.keys = {key}
     monkeypatch.setenv("ANTHROPIC_API_KEY", key)
@@ -114,7 +122,7 @@ def fleet(simulator, monkeypatch) -> Iterator[Callable[..., KeyFleet]]:
     monkeypatch.setenv("SECRET_KEY", "the-same-for-all-of-them")
     fleets: list[KeyFleet] = []
 
-    def start(backend: str, location: str, ttl: float = TTL, cache_seconds: float | None = PATIENT) -> KeyFleet:
+    def start(backend: str, location: str, ttl: float = TTL, cache_seconds: float | None = CACHE_SECONDS) -> KeyFleet:
         monkeypatch.setenv("CACHE_BACKEND", backend)
         monkeypatch.setenv("CACHE_LOCATION", location)
         limit = [] if cache_seconds is None else [str(cache_seconds)]
@@ -134,92 +142,92 @@ def fleet(simulator, monkeypatch) -> Iterator[Callable[..., KeyFleet]]:
         running.stop()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 100
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-
-
-def asked_about(simulator: Simulator) -> int:
-    """Return how often the key was asked about; the gateway gets a random key, too, and no more often."""
+def verifications(simulator: Simulator) -> int:
+    """Return the number of verifications of the key."""
     (key,) = simulator.keys
-    samples = [received for received in simulator.received if received != key]
-    assert len(samples) <= len(simulator.received) - len(samples)
+    # A gateway also receives a random key, but not more often than the real one.
+    random_keys = [received for received in simulator.received if received != key]
+    assert len(random_keys) <= len(simulator.received) - len(random_keys)
     return simulator.received.count(key)
 
 
 def most_verifications(seconds: float) -> int:
-    """Return how many verifications a fleet needs at most in that time, if it shares them."""
-    return math.ceil(seconds / (TTL * (1 - SPREAD))) + 1
+    """Return the largest number of verifications of a fleet that shares them, in this time."""
+    return math.ceil(seconds / (TTL * (1 - TTL_JITTER))) + 1
 
 
-def test_a_fleet_asks_once_a_ttl(fleet, redis, simulator) -> None:
-    running = fleet(REDIS, redis.url)
-    wait_for(lambda: asked_about(simulator) >= 1)
+def test_fleet_verifies_a_key_once_per_ttl(start_key_fleet: StartKeyFleet, redis: Redis, simulator: Simulator) -> None:
+    running = start_key_fleet(REDIS, redis.url)
+    wait_until(lambda: verifications(simulator) >= 1, seconds=STARTING)
     began = time.monotonic()
-    wait_for(lambda: asked_about(simulator) >= 4)
+    wait_until(lambda: verifications(simulator) >= 4, seconds=STARTING)
     running.wait_for_all()
-    # Each process alone would have asked once a ttl.
-    assert asked_about(simulator) <= most_verifications(time.monotonic() - began)
-    assert running.found() == {HEALTHY}
+    # Without sharing, each process would send one request per ttl.
+    assert verifications(simulator) <= most_verifications(time.monotonic() - began)
+    assert running.outcomes() == {HEALTHY}
 
 
-def test_the_cache_is_killed_in_between(fleet, redis, simulator) -> None:
-    running = fleet(REDIS, redis.url)
-    wait_for(lambda: asked_about(simulator) >= 1)
+def test_killed_cache_lets_each_process_verify_by_itself(
+    start_key_fleet: StartKeyFleet, redis: Redis, simulator: Simulator
+) -> None:
+    running = start_key_fleet(REDIS, redis.url)
+    wait_until(lambda: verifications(simulator) >= 1, seconds=STARTING)
     began = time.monotonic()
     running.wait_for_all()
-    asked = asked_about(simulator)
-    assert asked <= most_verifications(time.monotonic() - began)
+    shared = verifications(simulator)
+    assert shared <= most_verifications(time.monotonic() - began)
     redis.kill()
-    wait_for(lambda: asked_about(simulator) >= asked + PROCESSES)
+    wait_until(lambda: verifications(simulator) >= shared + PROCESSES, seconds=STARTING)
     redis.start()
-    told = len(running.lines)
-    wait_for(lambda: len({number for number, _ in running.lines[told:]}) == PROCESSES)
-    assert running.found() == {HEALTHY}, "each asks for itself"
+    before = len(running.lines)
+    wait_until(lambda: len({number for number, _ in running.lines[before:]}) == PROCESSES, seconds=STARTING)
+    assert running.outcomes() == {HEALTHY}, "each process verifies the key by itself"
 
 
-def test_a_cache_that_says_nothing(fleet, simulator) -> None:
-    """A connection to it is accepted, and never answered."""
+def test_silent_cache_makes_no_process_unhealthy(start_key_fleet: StartKeyFleet, simulator: Simulator) -> None:
+    """The cache accepts connections and never answers."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(1000)
-        running = fleet(REDIS, f"redis://127.0.0.1:{silent.getsockname()[1]}/0", cache_seconds=None)
+        running = start_key_fleet(REDIS, f"redis://127.0.0.1:{silent.getsockname()[1]}/0", cache_seconds=None)
         running.wait_for_all()
-    assert not [found for found in running.found() if found.startswith(("unhealthy", "unknown"))], "nobody turns red"
+    assert not [outcome for outcome in running.outcomes() if outcome.startswith(("unhealthy", "unknown"))]
 
 
-def test_a_cache_in_files(fleet, simulator, tmp_path) -> None:
-    running = fleet("django.core.cache.backends.filebased.FileBasedCache", str(tmp_path))
+def test_fleet_works_with_a_cache_in_files(
+    start_key_fleet: StartKeyFleet, simulator: Simulator, tmp_path: Path
+) -> None:
+    running = start_key_fleet("django.core.cache.backends.filebased.FileBasedCache", str(tmp_path))
     running.wait_for_all()
-    wait_for(lambda: asked_about(simulator) >= 2)
-    assert running.found() == {HEALTHY}
+    wait_until(lambda: verifications(simulator) >= 2, seconds=STARTING)
+    assert running.outcomes() == {HEALTHY}
 
 
-def test_what_is_in_the_cache_tells_nothing_of_the_key(fleet, redis, simulator) -> None:
-    """Neither the names of the entries nor their values hold the key or a part of it."""
+def test_cache_contains_no_part_of_the_key(start_key_fleet: StartKeyFleet, redis: Redis, simulator: Simulator) -> None:
+    """Neither the names nor the values of the entries contain the key or a part of it."""
     # An hour: no entry expires before it is read.
-    fleet(REDIS, redis.url, ttl=3600).wait_for_all()
+    start_key_fleet(REDIS, redis.url, ttl=3600).wait_for_all()
     (key,) = simulator.keys
-    names = redis.ask("--scan").decode().split()
+    names = redis.run("--scan").decode().split()
     assert {name.partition("healthguard:key:")[1] for name in names} == {"healthguard:key:"}
-    assert len(names) == 4, "the finding and the claim, of the key and of a random one"
-    values = [redis.ask("get", name) for name in names]
-    # Redis answers an empty line for an entry that does not exist.
+    assert len(names) == 4, "the verdict and the claim, each for the key and for a random key"
+    values = [redis.run("get", name) for name in names]
+    # Redis returns an empty line for an entry that does not exist.
     assert all(value.strip() for value in values)
     for text in [" ".join(names).encode(), *values]:
         assert not [part for part in (key[at : at + 20].encode() for at in range(len(key) - 20)) if part in text]
 
 
-def test_a_revoked_key_is_told_to_all_within_a_ttl(fleet, redis, simulator) -> None:
-    """What one process finds after the key was revoked is what each process finds in its next run."""
-    running = fleet(REDIS, redis.url)
+def test_revoked_key_is_reported_by_all_processes_within_a_ttl(
+    start_key_fleet: StartKeyFleet, redis: Redis, simulator: Simulator
+) -> None:
+    """After one process has found that the key was revoked, the next run of each process finds it too."""
+    running = start_key_fleet(REDIS, redis.url)
     running.wait_for_all()
     simulator.mode = "reject"
-    wait_for(lambda: REJECTED in running.found())
+    wait_until(lambda: REJECTED in running.outcomes(), seconds=STARTING)
     running.wait_for_all(REJECTED)
-    assert running.found() == {HEALTHY, REJECTED}
-    first = [found for _, found in running.lines].index(REJECTED)
-    late = Counter(number for number, found in running.lines[first:] if found == HEALTHY)
-    assert max(late.values(), default=0) <= 1, "a run that was under way may still tell what it has read"
+    assert running.outcomes() == {HEALTHY, REJECTED}
+    first = [outcome for _, outcome in running.lines].index(REJECTED)
+    late = Counter(number for number, outcome in running.lines[first:] if outcome == HEALTHY)
+    assert max(late.values(), default=0) <= 1, "only a run that was in flight may report the older result"

@@ -1,1 +1,1 @@
-"""The servers that Django is deployed on, each serving a real site: run with ``make servers``."""
+"""Tests of the servers that Django is deployed on, each serving a real site; run them with ``make servers``."""

@@ -1,6 +1,6 @@
-"""Apache with mod_wsgi in daemon mode. The module comes from the package mod_wsgi, built for the tests' own Python.
+"""Apache with mod_wsgi in daemon mode. The module comes from the package mod_wsgi, built for the Python of the tests.
 
-The module that a Linux distribution installs is built for the Python of that distribution.
+The module of a Linux distribution cannot be used, because it is built for the Python of that distribution.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.servers.unprivileged import NOBODY
-from tests.sites import REPOSITORY
+from tests.support.sites import REPOSITORY
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
 
@@ -50,14 +50,14 @@ WSGIDaemonProcess {name} processes=2 threads=4 {options} python-home={home} pyth
 
 @dataclasses.dataclass(frozen=True)
 class VirtualHost:
-    """A site with daemon processes of its own.
+    """A site with its own daemon processes.
 
     Args:
         name: the name of the process group.
         folder: the folder of the site.
         port: the port it listens on.
         callable_name: the name of the WSGI application in ``site_wsgi.py``.
-        options: further options of its processes.
+        options: further options of WSGIDaemonProcess.
     """
 
     name: str
@@ -68,7 +68,7 @@ class VirtualHost:
 
 
 def missing() -> str:
-    """Return what is missing to run Apache, or an empty text."""
+    """Return the reason why Apache cannot be run; empty if it can."""
     if shutil.which("apache2", path=_PATH) is None:
         return "Apache (apache2) is not installed."
     if importlib.util.find_spec("mod_wsgi") is None:
@@ -77,7 +77,7 @@ def missing() -> str:
 
 
 def command(folder: Path, hosts: Sequence[VirtualHost]) -> list[str]:
-    """Write the configuration into ``folder`` and return the command that starts Apache with it."""
+    """Write the configuration to ``folder`` and return the command that starts Apache with it."""
     module = _output(str(Path(sys.executable).with_name("mod_wsgi-express")), "module-location")
     text = _SERVER.format(folder=folder, modules=_output("apxs", "-q", "LIBEXECDIR"), module=module)
     if os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""The site that every server serves, and the record of what the servers did."""
+"""The site that every server serves, and the record of the results."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from example_project.deployment import free_port
+from example_project.ports import free_port
 from tests.faults.pods import FAULTY
-from tests.links import Link
 from tests.servers import unprivileged
 from tests.servers.kinds import Kind
 from tests.servers.probing import wait_for_workers
 from tests.servers.table import Record
-from tests.sites import Server, Site
+from tests.support.links import Link
+from tests.support.sites import Server, Site
 
 # A request waits for a hung check until DEADLINE.
 SETTINGS = """
@@ -25,7 +25,7 @@ HEALTHGUARD = {
     "SERVICES": {
         "database": Service(RequiredTables(["pg_class"]), ttl=0.2, timeout=5),
         "faulty": Service("faulty.Faulty", ttl=0.2, timeout=1),
-        "fine": Service("tests.strange_checks.Fine", ttl=0.2),
+        "fine": Service("tests.support.strange_checks.Fine", ttl=0.2),
     },
     "DEADLINE": 2,
     "DRAIN_FILE": os.environ["DRAIN_FILE"],
@@ -44,7 +44,7 @@ urlpatterns = [path("pid", pid), path("api/health", include("healthguard.urls"))
 
 
 class ServedSite(Site):
-    """A site with a database that a test can close, a check that can hang and a drain file."""
+    """A site with a database that a test can disconnect, a check that can hang, and a drain file."""
 
     def __init__(self, folder: Path, link: Link) -> None:
         super().__init__(folder)
@@ -73,13 +73,13 @@ class ServedSite(Site):
 
 @pytest.fixture(scope="session")
 def record() -> Record:
-    """What the tests of this session found."""
+    """The results of the tests of this session."""
     return Record()
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that every user of this machine may enter."""
+    """Yield a folder that every user of this machine may enter."""
     with tempfile.TemporaryDirectory(prefix="healthguard-servers-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -87,16 +87,17 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def served_site(open_folder: Path, link: Link) -> Iterator[ServedSite]:
+    """The site that the servers serve."""
     site = ServedSite(open_folder, link)
     yield site
-    # What hangs must not outlive the test.
+    # A hung check must end with the test.
     site.fault.write_text("")
     site.stop()
 
 
 @pytest.fixture
 def start(served_site: ServedSite) -> Callable[[Kind], Server]:
-    """Start a server, or skip the test where this machine cannot run it."""
+    """Return a function that starts a server, or skips the test if this machine cannot run it."""
 
     def start(kind: Kind) -> Server:
         kind.skip_if_missing()

@@ -1,4 +1,4 @@
-"""The servers under test, as data: how each is started and how it replaces a worker."""
+"""The servers under test, as data: their start commands and the replacement of their workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import apache
 from tests.servers.unprivileged import NOBODY
-from tests.sites import Server
+from tests.support.sites import Server
 
 UWSGI = (
     *("{bin}/uwsgi", "--master", "--die-on-term", "--need-app", "--enable-threads", "--threads", "2"),
@@ -35,7 +35,7 @@ GRANIAN = (
 
 
 class Replacement(enum.Enum):
-    """What the server does when one of its workers is killed."""
+    """The reaction of a server when one of its workers is killed."""
 
     WORKER = "it starts another worker"
     NOTHING = "it ends"
@@ -48,15 +48,15 @@ class Kind:
 
     Args:
         name: the name of the row in the table.
-        distribution: the package it comes from.
+        distribution: the package that contains the server.
         protocol: ``wsgi`` or ``asgi``.
-        adaptor: how healthguard is installed: ``wrapper`` or ``middleware``.
-        command: the command, with the places ``{python}``, ``{bin}``, ``{port}`` and ``{application}``. Empty for
+        adaptor: the adaptor of healthguard: ``wrapper`` or ``middleware``.
+        command: the command, with the placeholders ``{python}``, ``{bin}``, ``{port}`` and ``{application}``. Empty for
             Apache, which needs a configuration file.
-        workers: the number of processes that answer.
-        worker_name: the text in a worker's command line. Empty where each child of the server is a worker.
-        replacement: what the server does when a worker is killed.
-        is_started_as_root: True if the server is started as root and its workers are another user's.
+        workers: the number of processes that answer requests.
+        worker_name: a text in the command line of a worker. Empty if each child of the server is a worker.
+        replacement: the reaction of the server when a worker is killed.
+        is_started_as_root: True if the server is started as root and its workers run as another user.
     """
 
     name: str
@@ -78,11 +78,11 @@ class Kind:
         return importlib.metadata.version(self.distribution)
 
     def skip_if_missing(self) -> None:
-        """Skip the test where this machine cannot run the server."""
+        """Skip the test if this machine cannot run the server."""
         if self.is_apache and apache.missing():
             pytest.skip(apache.missing())
         if self.is_started_as_root and not self.is_apache and os.geteuid() != 0:
-            pytest.skip("only root can give up its rights on 127.0.0.1: there is nothing to show")
+            pytest.skip("only root can switch to another user on 127.0.0.1: run the tests as root")
 
     def command_for(self, folder: Path, port: int) -> list[str]:
         """Return the command that serves the site in ``folder`` on ``port``."""
@@ -114,7 +114,7 @@ class Kind:
             return False
 
 
-# uvicorn and hypercorn have a child of multiprocessing beside their workers, which tracks resources.
+# uvicorn and hypercorn also have a child of multiprocessing that is not a worker: it tracks resources.
 SPAWNED = "multiprocessing.spawn"
 
 KINDS = [

@@ -1,14 +1,15 @@
-"""The table of servers in docs/reliability.md, and the cells that the tests have recorded for it."""
+"""The table of servers in docs/reliability.md, and the cells that the tests record for it."""
 
 from __future__ import annotations
 
 from tests.faults.outcomes import Table
 from tests.servers.kinds import Kind
 
-CLAIMS = ("probes", "hung check", "draining", "one worker killed", "all workers killed", "refusal")
-"""The columns that must be the same every time."""
+CLAIMS = ("probes", "hung check", "draining", "one worker killed", "all workers killed", "restart")
+"""The columns that must be the same in every run."""
 
-MEASUREMENTS = ("slowest answer", "shutdown")
+MEASUREMENTS = ("slowest response", "shutdown")
+"""The columns with measurements."""
 
 TABLE = Table(
     "servers",
@@ -25,7 +26,7 @@ class Record:
         self._cells: dict[tuple[str, str], str] = {}
 
     def note(self, kind: Kind, column: str, text: str) -> None:
-        """Keep the text of a cell."""
+        """Store the text of a cell."""
         self._cells[kind.name, column] = text
 
     def missing(self, kind: Kind) -> list[str]:

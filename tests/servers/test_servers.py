@@ -1,4 +1,4 @@
-"""Every server keeps the contract of the probes: while all is well, under faults, and when its workers are replaced."""
+"""Probes on every server: without a fault, under faults, and when its workers are replaced."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from tests.servers.conftest import ServedSite
 from tests.servers.kinds import KINDS, Kind, Replacement
 from tests.servers.probing import PATIENCE, pids_that_answer, replies, statuses, wait_for, wait_until_ready
 from tests.servers.table import TABLE, Record
-from tests.sites import Reply, Server
+from tests.support.sites import Reply, Server
 
 PATHS = ("", "/live", "/startup", "/ready")
 METHODS = ("GET", "HEAD", "OPTIONS")
 BOUND = 5.0
-"""The longest that an answer may take while a check hangs (seconds). DEADLINE is 2 s."""
+"""The longest time that a response may take while a check hangs (seconds). DEADLINE is 2 s."""
 GRACE = 25.0
-"""The longest that a shutdown may take (seconds). Kubernetes kills the server after 30 s."""
-WELL = {"database": "healthy", "faulty": "healthy", "fine": "healthy"}
+"""The longest time that a shutdown may take (seconds). Kubernetes kills the server after 30 s."""
+HEALTHY = {"database": "healthy", "faulty": "healthy", "fine": "healthy"}
 
 Start = Callable[[Kind], Server]
 servers = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
 def servers_that(replacement: Replacement) -> pytest.MarkDecorator:
-    """Parametrize a test with the servers that replace a killed worker in this way."""
+    """Parametrize a test with the servers that have this kind of replacement."""
     kinds = [kind for kind in KINDS if kind.replacement is replacement]
     return pytest.mark.parametrize("kind", kinds, ids=lambda kind: kind.name)
 
@@ -37,10 +37,10 @@ def servers_that(replacement: Replacement) -> pytest.MarkDecorator:
 def test_probes_answer_json_to_every_method_and_host(
     kind: Kind, start: Start, served_site: ServedSite, record: Record
 ) -> None:
-    """Kubelet's Host is the address of the pod, which no project allows."""
+    """kubelet sends the address of the pod as Host, which the project does not allow."""
     server = start(kind)
     wait_until_ready(server)
-    wait_for(lambda: statuses(server, "") == {200}, "all is well", server)
+    wait_for(lambda: statuses(server, "") == {200}, "all services are healthy", server)
     expected = {"": 200, "/live": 200, "/startup": 200, "/ready": 200}
     assert {path: codes(server, path) for path in PATHS} == {path: {code} for path, code in expected.items()}
     served_site.link.down()
@@ -52,7 +52,7 @@ def test_probes_answer_json_to_every_method_and_host(
 
 
 def codes(server: Server, path: str) -> set[int]:
-    """Return the status codes of a path, for every method and two Hosts; each answer must be JSON."""
+    """Return the status codes of a path, with every method and two Hosts; each response must be JSON."""
     found = set()
     for method in METHODS:
         for host in (None, "10.20.30.40:8000"):
@@ -65,10 +65,12 @@ def codes(server: Server, path: str) -> set[int]:
 
 @servers
 def test_hung_check_delays_no_other_answer(kind: Kind, start: Start, served_site: ServedSite, record: Record) -> None:
-    """A check that never ends is a timeout of its own service, and of nothing else."""
+    """A check that never ends is a timeout of its own service, and affects no other service."""
     server = start(kind)
     wait_until_ready(server)
-    wait_for(lambda: all(r.json["services"] == WELL for r in replies(server, "", 20)), "all is well", server)
+    wait_for(
+        lambda: all(r.json["services"] == HEALTHY for r in replies(server, "", 20)), "all services are healthy", server
+    )
     served_site.fault.write_text("sleep")
     answers: list[Reply] = []
 
@@ -80,14 +82,18 @@ def test_hung_check_delays_no_other_answer(kind: Kind, start: Start, served_site
     wait_for(is_reported, "the hung check is reported", server)
     live, ready = replies(server, "/live", 20), replies(server, "/ready", 20)
     assert {reply.status for reply in live} == {200}
-    assert {reply.status for reply in ready} == {200}, "it has been ready once"
+    assert {reply.status for reply in ready} == {200}, "the server has been ready once"
     assert {(r.json["services"]["database"], r.json["services"]["fine"]) for r in answers} == {("healthy", "healthy")}
     slowest = max(reply.seconds for reply in [*answers, *live, *ready])
     assert slowest < BOUND
     served_site.fault.write_text("")
-    wait_for(lambda: all(r.json["services"] == WELL for r in replies(server, "", 20)), "all is well again", server)
+    wait_for(
+        lambda: all(r.json["services"] == HEALTHY for r in replies(server, "", 20)),
+        "all services are healthy again",
+        server,
+    )
     record.note(kind, "hung check", "others healthy, `/live` 200")
-    record.note(kind, "slowest answer", milliseconds(slowest))
+    record.note(kind, "slowest response", milliseconds(slowest))
 
 
 @servers
@@ -109,7 +115,7 @@ def test_draining_server_is_not_ready_until_the_file_disappears(
 def test_replaced_worker_is_ready_while_the_database_is_down(
     kind: Kind, killed: str, start: Start, served_site: ServedSite, record: Record
 ) -> None:
-    """The server has been ready once, and "once" belongs to the server."""
+    """The server has been ready once, and its workers share the startup latch."""
     server = start(kind)
     wait_until_ready(server)
     served_site.link.down()
@@ -135,7 +141,7 @@ def test_replaced_worker_is_ready_while_the_database_is_down(
 @pytest.mark.parametrize("killed", ["one worker killed", "all workers killed"])
 @servers_that(Replacement.NOTHING)
 def test_killed_worker_ends_the_server(kind: Kind, killed: str, start: Start, record: Record) -> None:
-    """Whatever started the server starts a new one, which has not been ready."""
+    """The supervisor starts a new server, which has not been ready."""
     server = start(kind)
     wait_until_ready(server)
     workers = kind.worker_processes(server)
@@ -150,7 +156,7 @@ def test_killed_worker_ends_the_server(kind: Kind, killed: str, start: Start, re
 
 @servers_that(Replacement.NO_WORKERS)
 def test_server_without_workers_is_one_process(kind: Kind, start: Start, record: Record) -> None:
-    """There is no worker that could be replaced."""
+    """The server has no worker that it could replace."""
     server = start(kind)
     assert pids_that_answer(server) == {server.process.pid}
     assert psutil.Process(server.process.pid).children() == []
@@ -162,7 +168,7 @@ def test_server_without_workers_is_one_process(kind: Kind, start: Start, record:
 def test_fresh_server_is_not_ready_until_the_database_is_up(
     kind: Kind, start: Start, served_site: ServedSite, record: Record
 ) -> None:
-    """A server that is started again does not inherit that the one before it was ready."""
+    """A restarted server does not inherit the startup latch of the one before it."""
     first = start(kind)
     wait_until_ready(first)
     first.stop()
@@ -173,7 +179,7 @@ def test_fresh_server_is_not_ready_until_the_database_is_up(
     served_site.link.up()
     wait_until_ready(server)
     assert {path: statuses(server, path) for path in ("/ready", "/startup")} == {"/ready": {200}, "/startup": {200}}
-    record.note(kind, "refusal", "503 until the database is up")
+    record.note(kind, "restart", "503 until the database is up")
 
 
 @servers
@@ -195,13 +201,13 @@ def test_shutdown_ends_in_time_while_a_check_hangs(
 
 
 @servers
-def test_row_stands_in_the_page(kind: Kind, record: Record) -> None:
-    """What the tests above found is what docs/reliability.md tells."""
+def test_row_is_in_the_page(kind: Kind, record: Record) -> None:
+    """docs/reliability.md documents the results of the tests above."""
     kind.skip_if_missing()
-    assert not record.missing(kind), "these tests have failed or were not run"
+    assert not record.missing(kind), "the tests of these columns have failed or were not run"
     TABLE.publish(record.row(kind))
 
 
-def test_page_has_rows_of_these_servers_alone() -> None:
-    """The row of a server that is judged no more must be removed."""
+def test_page_has_only_rows_of_these_servers() -> None:
+    """The row of a server that is no longer tested is removed."""
     assert TABLE.names() <= {kind.name for kind in KINDS}

@@ -1,4 +1,4 @@
-"""Two sites that one Apache serves for the same user keep what they know apart."""
+"""Two sites that one Apache serves as the same user do not share the startup latch."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from example_project.deployment import free_port
+from example_project.ports import free_port
 from tests.servers import apache, unprivileged
-from tests.sites import Server, Site
+from tests.support.sites import Server, Site
 
-ALL_WELL = 'HEALTHGUARD = {"SERVICES": {"one": "tests.strange_checks.Fine"}}'
+HEALTHY = 'HEALTHGUARD = {"SERVICES": {"one": "tests.support.strange_checks.Fine"}}'
 BROKEN = 'HEALTHGUARD = {"SERVICES": {"one": EnvironmentVariable("HEALTHGUARD_TEST_NOT_SET")}}'
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that Apache's user may enter."""
+    """Yield a folder that Apache's user may enter."""
     with tempfile.TemporaryDirectory(prefix="healthguard-servers-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -31,10 +31,10 @@ def write_site(folder: Path, settings: str) -> Site:
 
 @pytest.mark.parametrize("options", ["", "display-name=%{GROUP}"], ids=["no display-name", "display-name"])
 def test_site_that_was_never_ready_is_not_ready_beside_one_that_was(folder: Path, options: str) -> None:
-    """Case S3: a site's latch belongs to the site, not to Apache."""
+    """The startup latch belongs to a site, not to Apache (case S3)."""
     if apache.missing():
         pytest.skip(apache.missing())
-    ready, broken = write_site(folder / "ready", ALL_WELL), write_site(folder / "broken", BROKEN)
+    ready, broken = write_site(folder / "ready", HEALTHY), write_site(folder / "broken", BROKEN)
     port, other_port = free_port(), free_port()
     hosts = [
         apache.VirtualHost("ready", ready.folder, port, "wrapped", options),

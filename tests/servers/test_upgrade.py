@@ -1,4 +1,4 @@
-"""gunicorn, upgraded in place: USR2 starts a new server beside the old one, which then ends."""
+"""An upgrade of gunicorn in place: USR2 starts a new server beside the old one, which then ends."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from example_project.deployment import free_port
+from example_project.ports import free_port
 from tests.servers import unprivileged
 from tests.servers.conftest import ServedSite
 from tests.servers.probing import PATIENCE, statuses, wait_for, wait_until_ready
-from tests.sites import Server
+from tests.support.sites import Server
 
-ALL_WELL = 'HEALTHGUARD = {"SERVICES": {"one": "tests.strange_checks.Fine"}}'
+HEALTHY = 'HEALTHGUARD = {"SERVICES": {"one": "tests.support.strange_checks.Fine"}}'
 BROKEN = 'HEALTHGUARD = {"SERVICES": {"one": EnvironmentVariable("HEALTHGUARD_TEST_NOT_SET")}}'
 
 
 def start_gunicorn(site: ServedSite, *options: str) -> Server:
+    """Start gunicorn with a PID file, which shows the upgrade."""
     port = free_port()
     gunicorn = str(Path(sys.executable).with_name("gunicorn"))
     command = [gunicorn, "--no-control-socket", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
@@ -34,7 +35,7 @@ class Upgrade:
     """A running upgrade.
 
     Args:
-        site: the site that is served.
+        site: the served site.
         server: the old server.
     """
 
@@ -46,9 +47,9 @@ class Upgrade:
         self._new: psutil.Process | None = None
 
     def start_new_server(self) -> None:
-        """Start the new server from the code as it is now, and let it alone answer.
+        """Start the new server from the current code, and stop the workers of the old server.
 
-        The old server is held: only with ``--daemon`` does gunicorn end its workers on request (WINCH).
+        The old server is suspended, because gunicorn stops its workers on request (WINCH) only with ``--daemon``.
         """
         workers = self._old.children()
         self._old.send_signal(signal.SIGUSR2)
@@ -64,14 +65,14 @@ class Upgrade:
         wait_for(lambda: is_answered(self.server), "the server answers", self.server)
 
     def end_old_server(self) -> None:
-        """End the old server for good."""
+        """Stop the old server permanently."""
         self._old.send_signal(signal.SIGQUIT)
         self._old.resume()
         self.server.process.wait(PATIENCE)
         wait_for(lambda: is_answered(self.server), "the server answers", self.server)
 
     def clean_up(self) -> None:
-        """End what is still running."""
+        """Stop all processes that are still running."""
         if self.server.process.poll() is None:
             self._old.resume()
         self.site.stop()
@@ -86,7 +87,7 @@ class Upgrade:
 
 @pytest.fixture
 def upgrade(served_site: ServedSite) -> Iterator[Callable[[Server], Upgrade]]:
-    """Make the upgrade of a server; what it started is ended after the test."""
+    """Yield a function that prepares the upgrade of a server. Its processes are stopped after the test."""
     upgrades: list[Upgrade] = []
 
     def upgrade(server: Server) -> Upgrade:
@@ -99,6 +100,7 @@ def upgrade(served_site: ServedSite) -> Iterator[Callable[[Server], Upgrade]]:
 
 
 def is_answered(server: Server) -> bool:
+    """Return True if the server answers ``/live``."""
     try:
         return server.get("/api/health/live").status == 200
     except OSError:
@@ -107,20 +109,20 @@ def is_answered(server: Server) -> bool:
 
 @pytest.fixture(params=["the same user", "another user"])
 def options(request: pytest.FixtureRequest, served_site: ServedSite) -> tuple[str, ...]:
-    """The options of gunicorn with which its workers run as that user."""
+    """Return the options of gunicorn that make its workers run as that user."""
     if request.param == "the same user":
         return ()
     if os.geteuid() != 0:
-        pytest.skip("only root can give up its rights on 127.0.0.1: there is nothing to show")
+        pytest.skip("only root can switch to another user on 127.0.0.1: run the tests as root")
     served_site.launcher = unprivileged.launcher(served_site.folder)
     return ("--user", str(unprivileged.NOBODY), "--group", str(unprivileged.NOBODY))
 
 
-def test_broken_code_is_not_ready_where_the_old_code_was(
+def test_broken_code_is_not_ready_after_an_upgrade(
     served_site: ServedSite, options: tuple[str, ...], upgrade: Callable[[Server], Upgrade]
 ) -> None:
-    """Case S4: the new server is a child of the old one, and still another server."""
-    served_site.write(ALL_WELL, adaptor="wrapper")
+    """The new server does not inherit the startup latch, although it is a child of the old one (case S4)."""
+    served_site.write(HEALTHY, adaptor="wrapper")
     server = start_gunicorn(served_site, *options)
     wait_until_ready(server)
     served_site.write(BROKEN, adaptor="wrapper")
@@ -138,7 +140,7 @@ def test_new_code_becomes_ready_by_itself(
     served_site.write(BROKEN, adaptor="wrapper")
     server = start_gunicorn(served_site, *options)
     assert statuses(server, "/ready") == {503}
-    served_site.write(ALL_WELL, adaptor="wrapper")
+    served_site.write(HEALTHY, adaptor="wrapper")
     upgrading = upgrade(server)
     upgrading.start_new_server()
     wait_until_ready(server)

@@ -1,4 +1,4 @@
-"""Servers that start as root and switch to another user, who must be able to run the tests' interpreter."""
+"""Servers that start as root and switch to another user, who must be able to run the interpreter of the tests."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ exec "$@"
 
 
 def launcher(folder: Path) -> list[str]:
-    """Return the command that opens the way to the interpreter for every user, for one server alone.
+    """Return the command prefix with which one server makes the interpreter accessible to every user.
 
-    An interpreter in root's home directory is closed to everybody else. The server gets a mount namespace in which
-    the closed directory holds nothing but the interpreter.
+    Other users cannot enter root's home directory, so they cannot run an interpreter there. The server gets a mount
+    namespace in which that directory contains nothing but the interpreter.
 
     Args:
         folder: a folder of the test.

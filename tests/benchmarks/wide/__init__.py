@@ -1,1 +1,1 @@
-"""An app of as many models as WIDE_MODELS says, with 20 columns each."""
+"""An app with WIDE_MODELS models of 20 columns each."""

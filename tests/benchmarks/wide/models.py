@@ -1,4 +1,4 @@
-"""The models, all alike, made as the app is loaded."""
+"""The models, which are identical and created when the app is loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import uuid
 from django.db import models
 
 
-def _model(number: int) -> type[models.Model]:
+def _define_model(number: int) -> None:
+    """Define a model, which Django registers in its app."""
     fields = {
         "name": models.CharField(max_length=100),
         "title": models.CharField(max_length=255, null=True),
@@ -30,8 +31,8 @@ def _model(number: int) -> type[models.Model]:
         "data": models.JSONField(default=dict),
         "parent": models.ForeignKey("self", models.CASCADE, null=True),
     }
-    return type(f"Wide{number}", (models.Model,), {"__module__": __name__, **fields})
+    type(f"Wide{number}", (models.Model,), {"__module__": __name__, **fields})
 
 
 for _number in range(int(os.environ["WIDE_MODELS"])):
-    _model(_number)
+    _define_model(_number)

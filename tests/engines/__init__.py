@@ -1,1 +1,0 @@
-"""Engines for Django, as other packages write them."""

@@ -1,0 +1,114 @@
+"""The request of an endpoint call: method, body, path and headers."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from pytest_httpserver import HTTPServer
+
+from healthguard import __version__
+from healthguard.checks import HTTPEndpoint
+from healthguard.http_client import Headers
+from healthguard.runtime.deadline import deadline_after
+from healthguard.status import Fault, Status
+from tests.support.fixture_types import FindProblem, RunCheck
+
+pytestmark = pytest.mark.usefixtures("endpoint_urls")
+
+
+def test_request_in_process_has_the_declared_parts(result: RunCheck, endpoint_protocol: str) -> None:
+    check = HTTPEndpoint(
+        "/echo?q=1",
+        "POST",
+        headers={"x-api-key": lambda: "key"},
+        json={"providers": ["anthropic"]},
+        expect={
+            "method": "POST",
+            "host": "testserver",
+            "secure": "false",
+            "agent": f"healthguard/{__version__}",
+            "type": "application/json",
+            "key": "key",
+            "query": "1",
+            "body": r'\{"providers": \["anthropic"\]\}',
+            "path": "/echo",
+        },
+    )
+    assert result(check).problem is None
+
+
+def test_request_over_the_network_has_the_declared_parts(result: RunCheck, endpoint_server: HTTPServer) -> None:
+    url = endpoint_server.url_for("/things?q=1").replace("://", "://us%40er:pa%3Ass@")
+    headers: Headers = {"X-Api-Key": lambda: "key", "user-agent": "mine"}
+    assert result(HTTPEndpoint(url, "PUT", headers=headers, json=[])).problem is None
+    (request, _), *rest = endpoint_server.log
+    assert not rest
+    assert (request.method, request.query_string, request.get_data()) == ("PUT", b"q=1", b"[]")
+    assert (request.headers["x-api-key"], request.headers["user-agent"]) == ("key", "mine")
+    authorization: Any = request.authorization
+    assert (authorization.username, authorization.password) == ("us@er", "pa:ss")
+
+
+def test_request_without_json_has_no_body(result: RunCheck) -> None:
+    expect = {"body": "", "method": "GET"}
+    assert result(HTTPEndpoint("/echo", expect=expect)).problem is None
+
+
+def test_path_with_non_ascii_characters_is_called(result: RunCheck, endpoint_protocol: str) -> None:
+    for url in ("/things/grün", "/things/gr%C3%BCn"):
+        assert result(HTTPEndpoint(url, expect={"path": "/things/grün"})).problem is None
+
+
+# Headers.
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (lambda: os.environ["HEALTHGUARD_NO_SUCH"], "(KeyError)"),
+        (lambda: None, "is not a string"),
+        (lambda: "s3cret\n", "line break"),
+        (lambda: "s3cret\r\nX-More: 1", "line break"),
+        (lambda: "s3crét", "ASCII"),
+    ],
+)
+def test_header_without_a_usable_value_is_reported(
+    problem: FindProblem, endpoint_url: str, value: Callable[[], str], why: str
+) -> None:
+    found = problem(HTTPEndpoint(endpoint_url, headers={"x-api-key": value}))
+    assert (found.code, found.fault) == ("endpoint_header", Fault.CONFIG)
+    assert why in found.message
+    assert "x-api-key" in found.message
+    assert "s3cr" not in repr(found)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_async", [False, True])
+def test_header_function_may_query_the_database(result: RunCheck, is_async: bool) -> None:
+    Group.objects.create(name="k3y")
+
+    async def query_async() -> str:
+        return (await Group.objects.aget()).name
+
+    def query() -> str:
+        return Group.objects.get().name
+
+    headers: Headers = {"x-api-key": query_async if is_async else query}
+    assert result(HTTPEndpoint("/echo", headers=headers, expect={"key": "k3y"})).status is Status.HEALTHY
+
+
+def test_header_function_that_takes_too_long_is_reported(problem: FindProblem) -> None:
+    def slow_value() -> str:
+        time.sleep(4)
+        return "x"
+
+    with deadline_after(1):
+        found = problem(HTTPEndpoint("/things", headers={"x-api-key": slow_value}))
+    assert found.code == "endpoint_header"
+    assert re.search(r"could not be obtained within 0\.[78] s", found.message)

@@ -1,0 +1,183 @@
+"""The processes of a fleet share one verification of a key through a cache of Django."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from healthguard.checks import AIProviderKey
+from healthguard.providers import Verdict, Verification
+from healthguard.providers.routed_key import RoutedKey
+from healthguard.providers.verdict_cache import _cache
+from healthguard.status import CheckResult, Status
+from tests.support.claude import CLAUDE, NO_MODELS, run_cached
+from tests.support.results import problem_of
+
+
+@pytest.fixture
+def fleet_cache(settings: Any) -> Iterator[BaseCache]:
+    """The cache that the fleet shares."""
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": backend}, "fleet": {"BACKEND": backend, "LOCATION": "fleet"}}
+    yield caches["fleet"]
+    caches["fleet"].clear()
+
+
+def run_in_another_process(check: AIProviderKey) -> CheckResult:
+    """Run a check as another process of the fleet does, which has not cached a verdict."""
+    _cache.clear()
+    return run_cached(check)
+
+
+@pytest.mark.usefixtures("fleet_cache")
+def test_expired_entry_does_not_hide_a_revoked_key(claude_server: HTTPServer) -> None:
+    """An entry is not used after its ttl, even while one process waits for a response and the others wait for it."""
+    responses = [Response('{"data": []}', 200), Response('{"error": {"type": "authentication_error"}}', 401)]
+
+    def respond(request: object) -> Response:
+        time.sleep(0.0 if len(responses) == 2 else 0.8)
+        return responses.pop(0)
+
+    claude_server.expect_request("/v1/models").respond_with_handler(respond)
+    check = AIProviderKey(CLAUDE, share="fleet", ttl=3)
+    assert run_in_another_process(check).status is Status.HEALTHY
+    time.sleep(3.2)
+    _cache.clear()
+    outcomes: list[CheckResult] = []
+    threads = [threading.Thread(target=lambda: outcomes.append(run_cached(check))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert [outcome.problem and outcome.problem.code for outcome in outcomes] == ["key_rejected"] * 3
+    assert not responses
+
+
+@pytest.mark.usefixtures("fleet_cache")
+def test_fleet_sends_no_request_before_retry_after(claude_server: HTTPServer) -> None:
+    claude_server.expect_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": "60"})
+    check = AIProviderKey(CLAUDE, share="fleet", ttl=1)
+    for _ in range(4):
+        assert problem_of(run_in_another_process(check)).code == "provider_rate_limited"
+        time.sleep(0.4)
+    assert len(claude_server.log) == 1
+
+
+@pytest.mark.usefixtures("fleet_cache")
+def test_fleet_sends_one_request_to_a_slow_provider(claude_server: HTTPServer) -> None:
+    def respond(request: object) -> Response:
+        time.sleep(2)
+        return Response('{"data": []}')
+
+    claude_server.expect_request("/v1/models").respond_with_handler(respond)
+    outcomes: list[CheckResult] = []
+    checks = [AIProviderKey(CLAUDE, share="fleet") for _ in range(6)]
+    threads = [threading.Thread(target=lambda check=check: outcomes.append(run_cached(check))) for check in checks]
+    for thread in threads:
+        thread.start()
+        _cache.clear()
+    for thread in threads:
+        thread.join()
+    assert [outcome.status for outcome in outcomes] == [Status.HEALTHY] * 6
+    assert len(claude_server.log) == 1
+
+
+@pytest.mark.usefixtures("fleet_cache")
+def test_time_of_the_last_verification_is_shared(claude_server: HTTPServer) -> None:
+    claude_server.expect_ordered_request("/v1/models").respond_with_json(NO_MODELS)
+    claude_server.expect_ordered_request("/v1/models").respond_with_data("", 500)
+    check = AIProviderKey(CLAUDE, share="fleet", ttl=3)
+    assert run_cached(check).status is Status.HEALTHY
+    time.sleep(3.1)
+    assert "last_verified_at" in problem_of(run_cached(check)).evidence
+    assert "last_verified_at" in problem_of(run_in_another_process(check)).evidence
+    assert len(claude_server.log) == 2
+
+
+class RaisesOnAccess:
+    """An entry that raises when a field is read."""
+
+    def __getitem__(self, name: str) -> object:
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"last_verified_at": 1e20},
+        {"last_verified_at": float("inf")},
+        {"last_verified_at": 10**400},
+        {"last_verified_at": "soon"},
+        {"last_verified_at": time.time() + 400 * 86400},
+        {"reason": "x" * 80_000},
+        {"reason": 5},
+        {"host": None},
+        {"http_status": "200"},
+        {"verdict": "splendid"},
+        {"verdict": ["valid"]},
+        None,
+        "valid",
+        b"valid",
+        [],
+        RaisesOnAccess(),
+    ],
+)
+def test_invalid_entry_is_ignored(claude_server: HTTPServer, fleet_cache: BaseCache, change: Any) -> None:
+    """Other programs may write into the cache. The check sends its own request and is not unhealthy."""
+    claude_server.expect_request("/v1/models").respond_with_data("", 500)
+    name = RoutedKey(CLAUDE, os.environ["ANTHROPIC_API_KEY"], CLAUDE.resolve_endpoint(), None).verification_id
+    entry = dataclasses.asdict(Verification(Verdict.VALID, "HTTP 200", "there", 200)) | {"last_verified_at": None}
+    fleet_cache.set(f"healthguard:key:{name}", entry | change if isinstance(change, dict) else change)
+    # The entry is read while another process seems to send the request.
+    fleet_cache.set(f"healthguard:key:{name}:claim", 1, timeout=1)
+    outcome = run_in_another_process(AIProviderKey(CLAUDE, share="fleet"))
+    assert (outcome.status, problem_of(outcome).code) == (Status.DEGRADED, "provider_down")
+    assert "last_verified_at" not in problem_of(outcome).evidence
+    assert len(claude_server.log) == 1
+
+
+@pytest.mark.usefixtures("fleet_cache")
+def test_broken_cache_is_reported_in_the_evidence(claude_server: HTTPServer, settings: Any) -> None:
+    claude_server.expect_request("/v1/models").respond_with_json(NO_MODELS)
+    assert run_cached(AIProviderKey(CLAUDE, share="fleet")).evidence["shared"] is True
+    settings.CACHES = {**settings.CACHES, "fleet": {"BACKEND": "tests.providers.test_shared_cache.BrokenCache"}}
+    outcome = run_in_another_process(AIProviderKey(CLAUDE, share="fleet"))
+    assert (outcome.status, outcome.evidence["shared"]) == (Status.HEALTHY, False)
+
+
+class BrokenCache(LocMemCache):
+    """A cache whose ``add()`` raises SystemExit."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__("broken", {})
+
+    def add(self, *args: object, **options: object) -> bool:
+        raise SystemExit("s3cret")
+
+
+def test_entry_expires_with_the_verification_that_it_contains(
+    claude_server: HTTPServer, fleet_cache: BaseCache
+) -> None:
+    """A process that gets the claim may store its cached verdict, which is valid only for the rest of the ttl."""
+    claude_server.expect_ordered_request("/v1/models").respond_with_json(NO_MODELS)
+    claude_server.expect_ordered_request("/v1/models").respond_with_data("", 402)
+    check = AIProviderKey(CLAUDE, share="fleet", ttl=5)
+    assert run_cached(check).status is Status.HEALTHY
+    fleet_cache.clear()
+    time.sleep(1.5)
+    assert run_cached(check).status is Status.HEALTHY, "the verdict that this process has cached"
+    # The entry is valid for the rest of the ttl, rounded up to whole seconds for Redis.
+    time.sleep(4.1)
+    assert problem_of(run_in_another_process(check)).code == "key_no_funds"

@@ -1,0 +1,1 @@
+"""Database engines for Django, like those in other packages."""

@@ -1,0 +1,125 @@
+"""References to keys, tokens and secrets that were not replaced by the value."""
+
+from __future__ import annotations
+
+REFERENCES: dict[str, list[str]] = {
+    "compose and shells": [
+        *(
+            "${API_KEY}",
+            "${API_KEY:-changeme}",
+            "${API_KEY:?err}",
+            "${API_KEY:?API_KEY is required}",
+            "${API_KEY-default}",
+        ),
+        *("$API_KEY", "$SECRET", "$$API_KEY", "$db_password", "%API_KEY%", "$env:API_KEY", "$(cat /run/secrets/key)"),
+        *("$(openssl rand -hex 32)", "$(API_KEY)", "`cat key.txt`", "${!NAME}", "$ENV{API_KEY}", "!API_KEY!"),
+        *("$(aws secretsmanager get-secret-value --secret-id x)", "openssl rand -base64 32", "${env:API_KEY}"),
+    ],
+    "templates": [
+        *("{{ .Values.x }}", "{{ .Values.secret.apiKey | quote }}", "{{ vault_x }}", "{{ vault_api_key }}", "{{key}}"),
+        *('{{ lookup("env", "KEY") }}', "${var.x}", "${var.api_key}", "${random_password.db.result}", "var.api_key"),
+        *(
+            "${{ secrets.X }}",
+            "${{ secrets.API_KEY }}",
+            "#{X}#",
+            "#{API_KEY}#",
+            "#{ApiKey}",
+            "__API_KEY__",
+            "@@API_KEY@@",
+        ),
+        *("@API_KEY@", "<%= ENV['KEY'] %>", "<%= key %>", "%(api_key)s", "%{api_key}", "[[ .Key ]]", "((api-key))"),
+        *("{api_key}", "{{.Key}}", "{% env KEY %}", "[YOUR-API-KEY]", "[your api key]", "<your-api-key>", "<API_KEY>"),
+        *(
+            "<insert key here>",
+            "<<API_KEY>>",
+            "<key>",
+            "«key»",
+            "{your_key}",
+            "(your key here)",
+            "|API_KEY|",
+            "~API_KEY~",
+        ),
+        *("process.env.API_KEY", "os.environ['API_KEY']", 'os.getenv("API_KEY")', "env('API_KEY')", "secrets.API_KEY"),
+        *(
+            "{{resolve:secretsmanager:x:SecretString:y}}",
+            "${ssm:/app/key}",
+            "${file(./secrets.yml):key}",
+            "$[variables.key]",
+        ),
+        *(
+            "data.aws_secretsmanager_secret_version.x.secret_string",
+            'System.getenv("KEY")',
+            "ENV['KEY']",
+            "%%API_KEY%%",
+        ),
+    ],
+    "vaults": [
+        *("op://vault/item", "op://Private/Stripe/credential", "vault:secret/data/app#key", "vault://secret/app/key"),
+        *("ref+vault://secret/app#/key", "ref+awssecrets://app/key", "ref+sops://file.yaml#/key", "awssm://app/key"),
+        *("aws-sm://app/key", "ssm:/prod/app/key", "ssm:///prod/app/key", "gcpsm://p/k", "sm://project/secret"),
+        *("arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf", "arn:aws:ssm:us-east-1:1:parameter/key"),
+        *("projects/p/secrets/k", "projects/p/secrets/k/versions/latest", "gsm://p/k", "berglas://bucket/key"),
+        *(
+            "@Microsoft.KeyVault(SecretUri=https://x.vault.azure.net/secrets/k)",
+            "@Microsoft.KeyVault(VaultName=x;SecretName=k)",
+        ),
+        *(
+            "https://x.vault.azure.net/secrets/k/123",
+            "azurekeyvault://x/k",
+            "akv://x/k",
+            "keyvault:x/k",
+            "secret/data/app#key",
+        ),
+        *(
+            "ENC[AES256_GCM,data:abc=,iv:def=,tag:ghi=,type:str]",
+            "ENC(h7b3xk2==)",
+            "ENC[PKCS7,MIIBabc]",
+            "{cipher}a1b2c3d4",
+        ),
+        *(
+            "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132",
+            "$ANSIBLE_VAULT;1.1;AES256\n3132",
+            "!secret api_key",
+            "vault:v1:abc+d=",
+        ),
+        *(
+            "!Ref ApiKey",
+            "!Sub '${ApiKey}'",
+            "doppler://project/config/KEY",
+            "infisical://p/dev/KEY",
+            "keeper://x/field/password",
+        ),
+        *(
+            "secretref:api-key",
+            "kms://projects/x",
+            "EJ[1:abc=:def=:ghi=]",
+            "AgBy" + "3k9Q" * 120,
+            "bws://1234",
+            "conjur:prod/db",
+        ),
+        *(
+            "secret://app/key",
+            "ejson:key",
+            "encrypted:BDqDBibm4wsYqMpCjTQ6BsDHmMadg9K3",
+            "lockbox://x/y",
+            "resolve:ssm:/key:1",
+        ),
+    ],
+    "paths": [
+        *(
+            "/run/secrets/x",
+            "/run/secrets/api_key",
+            "/var/run/secrets/app/key",
+            "/etc/secrets/key",
+            "/mnt/secrets-store/key",
+        ),
+        *(
+            "./secrets/api_key.txt",
+            "secrets/api_key.txt",
+            "~/.config/app/key",
+            "/vault/secrets/key",
+            "file:///run/secrets/x",
+        ),
+        *("file:/run/secrets/x", "C:\\ProgramData\\secrets\\key", "../key.txt", "/home/app/key.txt", "/secrets/key"),
+    ],
+}

@@ -1,0 +1,116 @@
+# pyright: strict, reportMissingTypeStubs=false
+"""A project that uses every public name. Type checkers accept it; it is never run.
+
+mypy reads the types with Django's stubs, and pyright reads them as an editor does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any, assert_type
+
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.urls import include, path
+from health_check.base import HealthCheck
+
+import healthguard.asgi
+import healthguard.wsgi
+from healthguard import Degraded, Fault, Problem, Service, Status, Unhealthy, __version__
+from healthguard.checks import (
+    AIProviderKey,
+    AppliedMigrations,
+    CredentialExchange,
+    DatabaseName,
+    EnvironmentVariable,
+    HTTPEndpoint,
+    ModelSchema,
+    RequiredColumns,
+    RequiredTables,
+    SecretKey,
+)
+from healthguard.middleware import HealthGuardMiddleware
+from healthguard.providers import Provider, ResponseRule, Switch, Verdict, VerificationRequest
+
+
+@dataclasses.dataclass
+class QueueLength(HealthCheck):
+    """A check of the project's own."""
+
+    queue: str
+    limit: int = 100
+
+    async def run(self) -> None:
+        length = len(self.queue)
+        if length > self.limit:
+            raise Unhealthy(
+                "queue_full",
+                f"{self.queue} has {length} jobs.",
+                fault=Fault.OUTAGE,
+                hint="Start more workers.",
+                evidence={"length": length},
+            )
+        if length > self.limit // 2:
+            raise Degraded("queue_long", "Many jobs wait.", fault=Fault.OUTAGE, hint="Check the workers.")
+
+
+def key_from_the_vault() -> str:
+    return "key"
+
+
+async def key_from_the_database() -> str | None:
+    return None
+
+
+GATEWAY = Provider(
+    name="gateway",
+    variables=("GATEWAY_KEY",),
+    base_url="https://llm.example.com/v1",
+    is_gateway=True,
+    request=VerificationRequest(path="/models"),
+    response_rules=(ResponseRule(Verdict.NO_FUNDS, 402),),
+    switches=(Switch("USE_OTHER"),),
+)
+
+HEALTHGUARD = {
+    "SERVICES": {
+        "database": Service(
+            DatabaseName("shop"),
+            [RequiredTables(["shop_order"]), RequiredColumns("shop_order", {"id": "bigint"})],
+            AppliedMigrations(),
+            ModelSchema(),
+            ready="always",
+            ttl=15,
+            stale_for=30,
+            timeout=2.5,
+        ),
+        "config": Service([SecretKey(), EnvironmentVariable("STRIPE_KEY", pattern="^sk_")], critical=False),
+        "ai": {
+            "anthropic": AIProviderKey("anthropic", key=key_from_the_vault, share="default"),
+            "openai": Service(AIProviderKey("openai", key=key_from_the_database), ready="never"),
+            "gateway": AIProviderKey(GATEWAY),
+            "exchange": CredentialExchange("/api/exchange", ["anthropic"], headers={"x-api-key": key_from_the_vault}),
+        },
+        "orders": HTTPEndpoint("/api/orders", expect={"status": "ok"}),
+        "queue": QueueLength("jobs"),
+        "cache": ("health_check.checks.Cache", {"alias": "default"}),
+        "mail": "health_check.checks.Mail",
+    },
+}
+
+urlpatterns = [path("api/health", include("healthguard.urls"))]
+wsgi_application = healthguard.wsgi.guard(get_wsgi_application())
+asgi_application = healthguard.asgi.guard(get_asgi_application())
+asgi_callable: Callable[[Any, Any, Any], Awaitable[None]] = asgi_application
+middleware: type[HealthGuardMiddleware] = HealthGuardMiddleware
+
+
+def read(problem: Problem) -> tuple[str, Fault]:
+    """Return typed members, which editors complete."""
+    assert_type(problem.message, str)
+    assert_type(problem.fault, Fault)
+    assert_type(Status.HEALTHY.is_serving, bool)
+    version: str = __version__
+    assert_type(problem.hint + version, str)
+    return problem.code, problem.fault
