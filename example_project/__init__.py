@@ -1,1 +1,1 @@
-"""The service of the story: it vends credentials of AI providers to customers, and healthguard guards it."""
+"""The example project: a service that vends credentials of AI providers to customers, checked by healthguard."""

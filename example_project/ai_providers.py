@@ -1,4 +1,4 @@
-"""The AI providers that the example checks beside its own two: those that the environment has a key for."""
+"""Checks for further AI providers: those whose key is in the environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from healthguard.providers import PROVIDERS, Provider
 
 
 def more_ai_providers(*declared: str) -> dict[str, AIProviderKey]:
-    """A check for each provider whose key is in the environment, without those already ``declared``."""
+    """Return a check for each provider whose key is in the environment and that is not yet ``declared``."""
     return {
         name: AIProviderKey(_simulated(provider))
         for name, provider in PROVIDERS.items()
@@ -20,7 +20,10 @@ def more_ai_providers(*declared: str) -> dict[str, AIProviderKey]:
 
 
 def _simulated(provider: Provider) -> Provider:
-    """``provider``, at the simulator that make demo names: not every provider's address can be set by a variable."""
+    """Return ``provider`` with the base URL of the simulator that ``make demo`` started, if there is one.
+
+    Not every provider has a variable for its base URL, so the base URL itself is replaced.
+    """
     root = os.environ.get("PROVIDER_SIMULATOR")
     if root is None:
         return provider

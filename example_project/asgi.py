@@ -1,4 +1,4 @@
-"""The ASGI application, with healthguard around it."""
+"""The ASGI application, wrapped by healthguard."""
 
 import os
 

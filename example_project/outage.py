@@ -1,7 +1,8 @@
-"""``make outage``: the four root causes of the outage, one after the other, against the running example.
+"""``make outage``: a replay of the four root causes of the outage against the running example project.
 
-Each is played as it happened: a deploy into a broken environment. For each it is told what /api/health and /ready said
-before, during and after, and what was wrong. It exits with 1 if anything is not told as it must be.
+Each cause is replayed as it happened: as a deployment into a broken environment. The responses of /api/health and
+/ready before, during and after it are printed, with the reported problems. The exit code is 1 if a response is not the
+expected one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from example_project.deployment import Server, free_port, healthy_environment, manage, provider_keys
+from example_project.deployment import Server, healthy_environment, manage, provider_keys
+from example_project.ports import free_port
 from example_project.postgres import Postgres, postgres
 from example_project.provider_simulator import Simulator
 
@@ -22,6 +24,7 @@ LANDING = "rsolv_landing_prod"
 SAVED = "rsolv_platform_prod_saved"
 TABLES = ("api_keys", "customers", "analytics_events", "fun_with_flags_toggles")
 SETTLE_SECONDS = 10.0
+"""The longest time to wait for the first runs of the checks (seconds)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,20 +32,20 @@ class Cause:
     """A root cause.
 
     Args:
-        title: what went wrong.
-        told: the services that must tell it, each with the code it must be told with.
-        environment: what of the environment is broken; None for a variable that is not set.
-        statement: what is done to the database.
+        title: a description of the cause.
+        codes: the expected problem code of each service that must report the cause.
+        environment: the broken environment variables; None for one that is not set.
+        statement: the SQL statement that breaks the database.
     """
 
     title: str
-    told: dict[str, str]
+    codes: dict[str, str]
     environment: dict[str, str | None] = dataclasses.field(default_factory=dict)
     statement: str = ""
 
 
 def causes(server: Postgres) -> Iterator[Cause]:
-    """The root causes, in the order of the post-mortem."""
+    """Yield the root causes, in the order of the post-mortem."""
     yield Cause(
         "1. The AI keys are not mounted: customers get mock keys",
         {"ai_providers.anthropic": "key_missing", "credentials": "key_placeholder"},
@@ -67,10 +70,10 @@ def causes(server: Postgres) -> Iterator[Cause]:
 
 
 class Replay:
-    """The example, deployed anew for each moment.
+    """A replay of root causes, with a new deployment of the example project for each step.
 
     Args:
-        server: where the databases are.
+        server: the server of the databases.
         environment: the healthy environment.
     """
 
@@ -81,11 +84,11 @@ class Replay:
         self._running: Server | None = None
 
     def play(self, cause: Cause) -> None:
-        """Break and deploy, repair and deploy; tell what is said before, during and after."""
+        """Deploy with the cause, then without it, and print the responses before, during and after."""
         print(f"\n{cause.title}\n{'-' * len(cause.title)}")
         if self._running is None:
             self._deploy(self.environment)
-        self._tell("before", _is_healthy)
+        self._report("before", _is_healthy)
         broken = {**self.environment, **{name: value for name, value in cause.environment.items() if value is not None}}
         for name in [name for name, value in cause.environment.items() if value is None]:
             del broken[name]
@@ -94,16 +97,16 @@ class Replay:
             self.server.create(SAVED, template=PLATFORM)
             self.server.execute(cause.statement, PLATFORM)
         self._deploy(broken)
-        self._tell("during", lambda answer: _tells(answer, cause))
+        self._report("during", lambda health: _reports(health, cause))
         if cause.statement:
             self.stop()
             self.server.create(PLATFORM, template=SAVED)
             self.server.drop(SAVED)
         self._deploy(self.environment)
-        self._tell("after", _is_healthy)
+        self._report("after", _is_healthy)
 
     def stop(self) -> None:
-        """End what runs."""
+        """Stop the running server, if there is one."""
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -113,19 +116,19 @@ class Replay:
         self._running = Server(free_port(), environment, is_quiet=True)
         self._running.wait_until_live()
 
-    def _tell(self, when: str, is_right: Callable[[dict[str, Any]], bool]) -> None:
+    def _report(self, when: str, is_expected: Callable[[dict[str, Any]], bool]) -> None:
         server = self._running
         assert server is not None
-        status, answer = _settled(server, self.environment["HEALTHGUARD_TOKEN"])
+        status, health = _settled(server, self.environment["HEALTHGUARD_TOKEN"])
         ready = server.get("/api/health/ready")[0]
-        told = is_right(answer) and status == ready == (503 if when == "during" else 200)
-        self.failures += not told
-        print(f"  {when:<7} /api/health {status} {answer['status']:<10} /ready {ready}   {self._vended(server)}")
-        for path, check in _failing(answer):
+        has_passed = is_expected(health) and status == ready == (503 if when == "during" else 200)
+        self.failures += not has_passed
+        print(f"  {when:<7} /api/health {status} {health['status']:<10} /ready {ready}   {self._vended(server)}")
+        for path, check in _failing(health):
             print(f"          {path}: {check['message']}")
             print(f"          -> {check['hint']}  [{check['code']}, {check['fault']}]")
-        if not told:
-            print("          !! This is not what must be said.")
+        if not has_passed:
+            print("          !! This is not the expected response.")
         sys.stdout.flush()
 
     def _vended(self, server: Server) -> str:
@@ -133,50 +136,51 @@ class Replay:
         headers = {"x-api-key": self.environment["EXCHANGE_API_KEY"], "Content-Type": "application/json"}
         status, content = server.get("/api/v1/credentials/exchange", headers, body)
         if status != 200:
-            return f"a customer gets: HTTP {status}"
+            return f"a customer receives: HTTP {status}"
         key = json.loads(content)["credentials"]["anthropic"]["api_key"]
-        return "a customer gets: a MOCK key" if key.startswith("mock") else "a customer gets: a real key"
+        return f"a customer receives: {'a MOCK key' if key.startswith('mock') else 'a real key'}"
 
 
 def _settled(server: Server, token: str) -> tuple[int, dict[str, Any]]:
-    """The answer with details, once no first run is under way any more."""
+    """Return the response with details, as soon as no first run is in flight."""
     ends = time.monotonic() + SETTLE_SECONDS
     while True:
         status, content = server.get("/api/health", {"Authorization": f"Bearer {token}"})
-        answer: dict[str, Any] = json.loads(content)
-        pending = any(check.get("code") == "pending" for _, check in _failing(answer))
-        if not pending or time.monotonic() > ends:
-            return status, answer
+        health: dict[str, Any] = json.loads(content)
+        is_pending = any(check.get("code") == "pending" for _, check in _failing(health))
+        if not is_pending or time.monotonic() > ends:
+            return status, health
         time.sleep(0.1)
 
 
-def _failing(answer: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, section in answer.items():
+def _failing(health: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the path of the service and the result of each check that is not healthy."""
+    for name, section in health.items():
         if isinstance(section, dict) and name != "services":
             here = f"{path}.{name}" if path else name
             yield from ((here, check) for check in section.get("checks", ()) if check["status"] != "healthy")
             yield from _failing(section, here)
 
 
-def _is_healthy(answer: dict[str, Any]) -> bool:
-    return bool(answer["status"] == "healthy")
+def _is_healthy(health: dict[str, Any]) -> bool:
+    return bool(health["status"] == "healthy")
 
 
-def _tells(answer: dict[str, Any], cause: Cause) -> bool:
-    told = {(path, check["code"], check["fault"]) for path, check in _failing(answer)}
-    wanted = {(service, code, "config") for service, code in cause.told.items()}
-    return answer["status"] == "unhealthy" and wanted <= told
+def _reports(health: dict[str, Any], cause: Cause) -> bool:
+    reported = {(path, check["code"], check["fault"]) for path, check in _failing(health)}
+    expected = {(service, code, "config") for service, code in cause.codes.items()}
+    return health["status"] == "unhealthy" and expected <= reported
 
 
 def main() -> int:
-    """Play them all."""
+    """Replay all root causes and return the exit code."""
     simulator = Simulator()
     with postgres() as server:
         existing = {row[0] for row in server.execute("SELECT datname FROM pg_database")} & {PLATFORM, LANDING, SAVED}
         if existing:
             sys.exit(
-                f"The server of DATABASE_URL already has {', '.join(sorted(map(str, existing)))}: not touching them. "
-                "Name another server, or none."
+                f"The server of DATABASE_URL already has these databases: {', '.join(sorted(map(str, existing)))}. "
+                "They are left unchanged. Set DATABASE_URL to another server, or unset it."
             )
         try:
             environment = healthy_environment(simulator.base_urls, server.create(PLATFORM))
@@ -196,8 +200,10 @@ def main() -> int:
             for database in (PLATFORM, LANDING, SAVED):
                 server.drop(database)
             simulator.stop()
-    told = "All of it was told." if not replay.failures else f"{replay.failures} moments were not told as they must be."
-    print(f"\n{told}")
+    summary = "Every fault was detected and explained."
+    if replay.failures:
+        summary = f"{replay.failures} responses were not as expected; see the lines with !! above."
+    print(f"\n{summary}")
     return 1 if replay.failures else 0
 
 

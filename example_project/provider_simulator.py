@@ -1,15 +1,15 @@
-"""A SIMULATOR of the AI providers: a small HTTP server that answers about keys as they do.
+"""A SIMULATOR of the AI providers: a small HTTP server that responds to keys as the providers do.
 
-It knows the keys it is given and rejects any other, with the bodies of the real providers. It is no provider: it
-exists so that the example project is green without internet, and so that its troubles can be played.
+It accepts the keys in its configuration and rejects all others, with the response bodies of the real providers. It is
+not a provider: with it, the example project is healthy without internet, and failures of providers can be simulated.
 
     python -m example_project.provider_simulator --port 8799 --key sk-ant-… --key sk-proj-…
 
-Each provider answers below its name: /anthropic/v1/models, /mistral/v1/models. Variables that point clients there are
-printed at the start; PROVIDER_SIMULATOR is for the example's settings, which send all of their checks there.
-POST /simulate {"mode": "429"} makes it answer that way from then on; the modes are in MODES. ``make demo`` starts it
-with the keys of its environment: MISTRAL_API_KEY=… make demo shows Mistral's as well. With --open it is a gateway that
-checks no keys, and answers about any key as about a real one.
+Each provider has a path with its name: /anthropic/v1/models, /mistral/v1/models. The environment variables that direct
+clients there are printed at the start. PROVIDER_SIMULATOR is read by the settings of the example project, which send
+all of their checks there. POST /simulate {"mode": "429"} selects the response to all further requests; the modes are in
+MODES. ``make demo`` starts the simulator with the keys of its environment: MISTRAL_API_KEY=… make demo checks Mistral's
+key as well. With --open the simulator is a gateway that accepts every key.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ from typing import Any
 MODES = ("ok", "reject", "500", "429", "silent", "garbage", "redirect", "no-funds")
 LABEL = "healthguard example provider SIMULATOR"
 SILENCE_SECONDS = 60
+"""The time that a request waits in the mode "silent" (seconds)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """How a provider answers.
+    """The responses of a provider.
 
     Args:
-        base: what its clients' base URLs end in.
-        path: what is asked for, below that.
-        real: the body of the answer about a key it knows.
-        rejection: the body of the answer about another.
-        status: the status of that.
-        header: where it looks for the key, if not in Authorization.
-        variable: the environment variable that tells its clients another base URL.
+        base: the path at the end of its base URL.
+        path: the requested path, below the base URL.
+        real: the response body for a valid key.
+        rejection: the response body for an invalid key.
+        status: the HTTP status for an invalid key.
+        header: the header that contains the key, if not Authorization.
+        variable: the environment variable that sets the base URL of its clients.
     """
 
     base: str
@@ -190,16 +191,16 @@ SHAPES = {
 
 
 class Simulator(ThreadingHTTPServer):
-    """The server.
+    """The HTTP server of the simulator.
 
     Args:
-        port: where to listen on 127.0.0.1; 0 for any free port.
-        keys: the keys it takes for real.
-        is_open: True to take any key for real, as a gateway does that checks none.
+        port: the port on 127.0.0.1 to listen on; 0 for any free port.
+        keys: the valid keys.
+        is_open: True to accept every key, like a gateway that checks no keys.
     """
 
     daemon_threads = True
-    # Many processes may connect at once; the kernel makes those wait that find the queue full.
+    # Many processes may connect at the same time. If the queue is full, the kernel makes further clients wait.
     request_queue_size = 128
 
     def __init__(self, port: int = 0, keys: tuple[str, ...] = (), *, is_open: bool = False) -> None:
@@ -211,30 +212,30 @@ class Simulator(ThreadingHTTPServer):
 
     @property
     def asked(self) -> int:
-        """The number of requests."""
+        """The number of requests received."""
         return len(self.received)
 
     @property
     def base_urls(self) -> dict[str, str]:
-        """The environment variables that point the providers' clients, and the example's checks, here."""
+        """The environment variables that direct the clients of providers, and the example's checks, to this server."""
         root = f"http://127.0.0.1:{self.server_port}"
         urls = {shape.variable: base_url(root, name) for name, shape in SHAPES.items() if shape.variable is not None}
         return {**urls, "PROVIDER_SIMULATOR": root}
 
     def start(self) -> Simulator:
-        """Serve from a thread."""
-        # It looks this often (seconds) whether it should stop.
+        """Serve requests on a background thread and return this server."""
+        # The argument is the interval (seconds) at which the server checks for a shutdown.
         threading.Thread(target=self.serve_forever, args=(0.02,), name="provider-simulator", daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """End, and free the port."""
+        """Stop the server and free the port."""
         self.shutdown()
         self.server_close()
 
 
 def base_url(root: str, name: str) -> str:
-    """Where a simulator at ``root`` answers for the provider ``name``."""
+    """Return the base URL of the provider ``name`` on a simulator at ``root``."""
     return f"{root}/{name}{SHAPES[name].base}"
 
 
@@ -248,8 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
         shape = SHAPES.get(name)
         self.server.received.append(self._key(shape))
         if shape is None or path != f"/{name}{shape.base}{shape.path}":
-            self._send(404, {"error": {"type": "not_found_error", "message": f"{LABEL}: no such path"}})
-        elif not self._in_trouble():
+            self._send(404, {"error": {"type": "not_found_error", "message": f"{LABEL}: unknown path"}})
+        elif not self._sent_failure():
             self._answer(shape)
 
     def do_POST(self) -> None:
@@ -262,12 +263,13 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, KeyError, TypeError):
             mode = None
         if mode not in MODES:
-            self._send(400, {"error": f"POST /simulate with a mode of {MODES}"})
+            self._send(400, {"error": f'Send {{"mode": …}} with one of these modes: {", ".join(MODES)}.'})
             return
         self.server.mode = mode
         self._send(200, {"mode": mode})
 
-    def _in_trouble(self) -> bool:
+    def _sent_failure(self) -> bool:
+        """Send the failure of the current mode, if it has one, and return True if a response was sent."""
         match self.server.mode:
             case "500":
                 self._send(500, {"type": "error", "error": {"type": "api_error", "message": "Internal server error"}})
@@ -291,8 +293,8 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _key(self, shape: Shape | None) -> str:
-        # Anthropic takes a token of the other kind as well.
-        key = self.headers.get(shape.header if shape else "authorization") or self.headers.get("authorization", "")
+        # Anthropic also accepts a bearer token.
+        key = self.headers.get(shape.header if shape else "authorization") or self.headers.get("authorization") or ""
         return key.removeprefix("Bearer ")
 
     def _answer(self, shape: Shape) -> None:
@@ -311,18 +313,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: the demo's terminal belongs to the demo."""
+        """Log nothing, so that the terminal shows only the output of the demo."""
 
 
 def main() -> None:
-    """Serve until interrupted."""
+    """Run the simulator until it is interrupted."""
     parser = argparse.ArgumentParser(
-        description=f"{LABEL}, of {', '.join(SHAPES)}.",
-        epilog=f'Modes: {", ".join(MODES)}. Choose one with: curl 127.0.0.1:PORT/simulate -d \'{{"mode": "429"}}\'',
+        description=f"{LABEL}. Providers: {', '.join(SHAPES)}.",
+        epilog=f'Modes: {", ".join(MODES)}. Select one with: curl 127.0.0.1:PORT/simulate -d \'{{"mode": "429"}}\'',
     )
-    parser.add_argument("--port", type=int, default=8799, help="where to listen on 127.0.0.1 (default: 8799)")
-    parser.add_argument("--key", action="append", default=[], help="a key that it takes for real; any number of them")
-    parser.add_argument("--open", action="store_true", help="take any key for real, as a gateway that checks none")
+    parser.add_argument("--port", type=int, default=8799, help="the port on 127.0.0.1 to listen on (default: 8799)")
+    parser.add_argument("--key", action="append", default=[], help="a valid key; can be repeated")
+    parser.add_argument("--open", action="store_true", help="accept every key, like a gateway that checks no keys")
     options = parser.parse_args()
     simulator = Simulator(options.port, tuple(options.key), is_open=options.open)
     for name, url in simulator.base_urls.items():

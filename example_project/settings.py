@@ -1,7 +1,7 @@
-"""Settings as a deployment has them: what differs between environments comes from the environment.
+"""Settings of the example project. Values that differ between deployments come from environment variables.
 
-They let a missing or an empty value through on purpose, as the settings of the story did. To say so is healthguard's
-job, see HEALTHGUARD at the end.
+Missing and empty values are accepted on purpose, as in the settings of the service that had the outage. healthguard
+reports them; see HEALTHGUARD at the end.
 """
 
 import os
@@ -58,7 +58,7 @@ USE_TZ = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": "example_project.log.UTCFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {"healthguard": {"handlers": ["stderr"], "level": "INFO"}},
 }
@@ -86,7 +86,7 @@ HEALTHGUARD: dict[str, Any] = {
         },
         "django_config": Service(SecretKey(min_bytes=64), EnvironmentVariable("SECRET_KEY")),
         "analytics": RequiredTables(["analytics_events"]),
-        # As a customer does, with a customer's key. Each time it is asked it writes a row into analytics_events.
+        # A request like a customer's, with a customer's key. Each run adds a row to analytics_events.
         "credentials": CredentialExchange(
             "/api/v1/credentials/exchange",
             ["anthropic", "openai"],

@@ -1,4 +1,4 @@
-"""The API, and its health."""
+"""The URLs of the API and of the health check."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""The WSGI application, with healthguard around it."""
+"""The WSGI application, wrapped by healthguard."""
 
 import os
 

@@ -1,10 +1,10 @@
-"""The Django app."""
+"""The configuration of the app."""
 
 from django.apps import AppConfig
 
 
 class VendingConfig(AppConfig):
-    """See the models."""
+    """The app that vends credentials."""
 
     name = "example_project.vending"
     label = "vending"

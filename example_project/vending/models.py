@@ -1,4 +1,4 @@
-"""Customers and what belongs to them, in the tables of the story."""
+"""Customers and their data, in the tables that were missing in the outage."""
 
 import hashlib
 import secrets
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Customer(models.Model):
-    """Who may exchange."""
+    """A customer who may exchange an API key for credentials."""
 
     name = models.CharField(max_length=200)
     admin_level = models.CharField(max_length=20, default="none")
@@ -23,7 +23,7 @@ class Customer(models.Model):
 
 
 class ApiKey(models.Model):
-    """A customer's key for this service. Only its hash is kept."""
+    """A customer's key for this service. Only its hash is stored."""
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="api_keys")
     digest = models.CharField(max_length=64, unique=True)
@@ -37,18 +37,19 @@ class ApiKey(models.Model):
 
     @staticmethod
     def digest_of(key: str) -> str:
+        """Return the hash that is stored for ``key``."""
         return hashlib.sha256(key.encode()).hexdigest()
 
     @classmethod
     def issue(cls, customer: Customer) -> str:
-        """Make a key and return it; it cannot be read again."""
+        """Create a key and return it. Only its hash is stored, so it cannot be read again."""
         key = f"vend_{secrets.token_urlsafe(32)}"
         cls.objects.create(customer=customer, digest=cls.digest_of(key))
         return key
 
 
 class AnalyticsEvent(models.Model):
-    """What happened."""
+    """An event in the use of this service."""
 
     customer = models.ForeignKey(Customer, null=True, on_delete=models.SET_NULL, related_name="events")
     name = models.CharField(max_length=100)
@@ -63,7 +64,7 @@ class AnalyticsEvent(models.Model):
 
 
 class FeatureToggle(models.Model):
-    """Whether a feature is on, and for whom."""
+    """A feature switch and its target."""
 
     flag_name = models.CharField(max_length=100)
     gate_type = models.CharField(max_length=20, default="boolean")

@@ -1,4 +1,4 @@
-"""A customer to try the API with."""
+"""The command that creates a demo customer."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from example_project.vending.models import ApiKey, Customer
 
 
 class Command(BaseCommand):
-    """Prints a new API key of the demo customer, and nothing else."""
+    """A command that prints a new API key of the demo customer, and nothing else."""
 
-    help = __doc__ or ""
+    help = "Create the demo customer if there is none, and print a new API key for it."
 
     def handle(self, *args: Any, **options: Any) -> None:
         customer, _ = Customer.objects.get_or_create(name="Demo customer")
