@@ -1,4 +1,4 @@
-# Everything here works from a bare checkout with Python 3.11 or newer and make.
+# Every target works from a bare checkout. Required: make, and Python 3.11 or newer.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,17 +7,19 @@ PROJECTS_VENV ?= .venv-projects
 SERVERS_VENV ?= .venv-servers
 PORT ?= 8000
 COVERAGE ?= $(CI)
-# The tests wait more than they compute, and what waits longest begins first.
+# The tests wait more than they compute, so there are more processes than cores. The slowest tests start first; see
+# tests/conftest.py.
 IN_PARALLEL := --numprocesses 6 --dist loadfile --no-loadscope-reorder
-UNITS ?= tests/checks tests/test_values.py tests/test_runner.py tests/test_declaration.py tests/test_docs.py
+UNITS ?= tests/checks tests/http_client tests/providers tests/runner tests/secret_values tests/service tests/system_checks/test_checks.py \
+    tests/repository/test_docs.py
 BIN := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test reliability servers unit bench projects lint docs build clean
+.PHONY: help demo outage test reliability oracle servers unit bench projects lint docs build clean
 
-help: ## What there is
+help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -31,34 +33,37 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed ## Run the example project on SQLite (PORT=8000)
 	$(BIN)/python -m example_project.demo --port $(PORT)
 
-outage: $(VENV)/installed ## Replay the four root causes of the outage, on PostgreSQL
+outage: $(VENV)/installed ## Replay the four root causes of the outage on PostgreSQL
 	$(BIN)/python -m example_project.outage
 
-# To note each line takes as long again, so it is done in CI, or with COVERAGE=1.
-test: $(VENV)/installed ## Run the tests, with a real PostgreSQL
+# Measuring coverage doubles the duration, so it is done only in CI, or with COVERAGE=1.
+test: $(VENV)/installed ## Run all tests, with a real PostgreSQL
 ifeq ($(COVERAGE),)
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 else
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(IN_PARALLEL) $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python -m coverage report
+	$(BIN)/python -m coverage report $(if $(ARGS),--fail-under=0)
 endif
 
-reliability: $(VENV)/installed ## Play all faults, and write docs/reliability.md
+reliability: $(VENV)/installed ## Run the fault suite and write docs/reliability.md
 	HEALTHGUARD_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
-unit: $(VENV)/installed ## Run the tests of single parts, on others: make unit PYTHON=python3.13 DJANGO=django~=6.0.0 VENV=.venv-6.0
+oracle: $(VENV)/installed ## Compare the schema checks with the ORM: make oracle CHANGES=10000 SEED=1
+	CHANGES=$(or $(CHANGES),10000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest --numprocesses 2 --dist load tests/oracle $(ARGS)
+
+unit: $(VENV)/installed ## Run the unit tests on another Python or Django: make unit PYTHON=python3.13 DJANGO=django~=6.0.0 VENV=.venv-6.0
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(UNITS) $(ARGS)
 
-# Apart from the tests' packages: uvicorn runs differently as soon as httptools and uvloop are there.
+# A separate environment: uvicorn behaves differently as soon as httptools and uvloop are installed.
 $(BENCH_VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BENCH_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[postgresql]" --group bench
 	touch $@
 
-bench: $(BENCH_VENV)/installed ## Measure what it costs, and write docs/performance.md (needs wrk)
+bench: $(BENCH_VENV)/installed ## Run the benchmarks and write docs/performance.md (needs wrk)
 	$(BENCH_VENV)/bin/python -m tests.benchmarks --write docs/performance.md $(ARGS)
 
 $(PROJECTS_VENV)/installed: pyproject.toml constraints.txt
@@ -67,10 +72,10 @@ $(PROJECTS_VENV)/installed: pyproject.toml constraints.txt
 	$(PROJECTS_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group projects
 	touch $@
 
-projects: $(PROJECTS_VENV)/installed ## Ask the defaults on the databases of projects that others wrote: make projects ARGS="wagtail django-cms"
+projects: $(PROJECTS_VENV)/installed ## Run the default checks against third-party projects: make projects ARGS="wagtail django-cms"
 	$(PROJECTS_VENV)/bin/python -m tests.projects $(ARGS)
 
-# uWSGI and mod_wsgi are compiled here, mod_wsgi only where Apache's headers are.
+# uWSGI and mod_wsgi are compiled; mod_wsgi only if Apache's headers are installed.
 $(SERVERS_VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(SERVERS_VENV)
 	$(SERVERS_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
@@ -78,13 +83,14 @@ $(SERVERS_VENV)/installed: pyproject.toml constraints.txt
 	    $$(command -v apxs >/dev/null && echo --group apache)
 	touch $@
 
-servers: $(SERVERS_VENV)/installed ## Judge the servers that Django is deployed on, and write their table (needs a C compiler)
+servers: $(SERVERS_VENV)/installed ## Test the servers that Django is deployed on and write their table (needs a C compiler)
 	HEALTHGUARD_WRITE_RELIABILITY=$(if $(CI),,1) $(SERVERS_VENV)/bin/python -m pytest tests/servers $(ARGS)
 
-lint: $(VENV)/installed ## Style, types and import layers
+lint: $(VENV)/installed ## Check style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python tests/typing/public_api.py
 	$(BIN)/lint-imports
 
 docs: $(VENV)/installed ## Build the documentation into docs/_build
@@ -94,5 +100,5 @@ build: $(VENV)/installed ## Build the package into dist/
 	rm -rf dist
 	$(BIN)/python -m build --quiet
 
-clean: ## Remove what the other targets made
+clean: ## Remove everything that the other targets created
 	rm -rf $(VENV) $(BENCH_VENV) $(PROJECTS_VENV) $(SERVERS_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -2,7 +2,7 @@
 
 python -I smoke.py FOLDER     (an empty folder, in which the project is made)
 
-Only README.md and the module that pastes its blocks come from this checkout; the package must be the installed one.
+Only README.md and what pastes its blocks come from this checkout; the package must be the installed one.
 """
 
 import subprocess
@@ -14,9 +14,9 @@ import healthguard
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DISTRIBUTION = "django-healthguard"
-sys.path.append(str(CHECKOUT / "tests"))
+sys.path.append(str(CHECKOUT))
 
-from documentation_pages import DocumentedProject, Page  # noqa: E402
+from tests.repository.documentation_pages import DocumentedProject, Page  # noqa: E402
 
 
 def main() -> None:
