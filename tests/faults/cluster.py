@@ -75,10 +75,15 @@ class Cluster:
     def frozen(self) -> Iterator[None]:
         """Suspend all processes of the server. The kernel still accepts connections for them."""
         postmaster = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
-        processes = [postmaster, *postmaster.children(recursive=True)]
-        for process in processes:
-            process.suspend()
+        processes = [postmaster]
         try:
+            # First, because it starts the others.
+            postmaster.suspend()
+            processes += postmaster.children(recursive=True)
+            for process in processes:
+                # The process of a connection that was closed may end at any moment.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.suspend()
             yield
         finally:
             for process in processes:
