@@ -53,8 +53,9 @@ reliability: $(VENV)/installed ## Run the fault suite and write docs/reliability
 oracle: $(VENV)/installed ## Compare the schema checks with the ORM: make oracle CHANGES=10000 SEED=1
 	CHANGES=$(or $(CHANGES),10000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest --numprocesses 2 --dist load tests/oracle $(ARGS)
 
+# Without the tests that need the group "formats", a secret scanner of 36 MB.
 unit: $(VENV)/installed ## Run the unit tests on another Python or Django: make unit PYTHON=python3.13 DJANGO=django~=6.0.0 VENV=.venv-6.0
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(UNITS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --ignore tests/providers/test_independent_formats.py $(UNITS) $(ARGS)
 
 # A separate environment: uvicorn behaves differently as soon as httptools and uvloop are installed.
 $(BENCH_VENV)/installed: pyproject.toml constraints.txt
