@@ -114,6 +114,17 @@ def test_every_mount_is_answered(served: Serve, urlconf: MakeURLconf, name: str)
         )
 
 
+@pytest.mark.parametrize("served", [name for name in adaptors.NAMES if name != "urls"], indirect=True)
+@pytest.mark.parametrize("name", [name for name in MOUNTS if name.endswith("slash")])
+def test_mount_with_a_slash_is_answered_without_it(served: Serve, urlconf: MakeURLconf, name: str) -> None:
+    """A monitor gets its answer and not a redirect."""
+    patterns, prefixes = MOUNTS[name]
+    send = served(urlconf(*patterns))
+    for prefix in prefixes:
+        reply = send(prefix)
+        assert (reply.status, reply.is_json) == (200, True), (prefix, reply)
+
+
 @pytest.mark.parametrize("name", [name for name in MOUNTS if name not in ("the view alone", "at the root")])
 def test_unknown_name_below_a_mount_is_404_in_json(served: Serve, urlconf: MakeURLconf, name: str) -> None:
     """The response for an undeclared name is healthguard's, and not a page of the project."""

@@ -82,6 +82,16 @@ def test_folder_that_others_may_enter_is_ignored(place: Path, mode: int) -> None
     assert not is_found()
 
 
+def test_folder_that_is_not_used_is_closed(place: Path) -> None:
+    """A worker that looks for the folder with each probe does not run out of file descriptors."""
+    create_folder()
+    (place / FOLDER).chmod(0o755)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        assert not is_found()
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+
+
 def _as_folder_behind_a_link(place: Path) -> None:
     (place / "elsewhere").mkdir(0o700)
     (place / "elsewhere" / "ready").touch()
