@@ -18,6 +18,16 @@ from example_project.postgres import Postgres
 from example_project.provider_simulator import Simulator
 from tests.support.sites import PATIENCE, UNMEASURED, WITHOUT_REDIS
 
+PATIENT = """
+from example_project.settings import *
+from healthguard import Service
+PROVIDERS = HEALTHGUARD["SERVICES"]["ai_providers"]
+HEALTHGUARD["SERVICES"]["ai_providers"] = {name: Service(check, timeout=10) for name, check in PROVIDERS.items()}
+"""
+"""The settings of the example project, with more time to report that a provider is silent on a busy machine.
+
+A check waits for a response for 80% of its timeout, and a request for fresh results waits for 10 s.
+"""
 EXPECTED = f"healthguard_platform_{os.getpid()}"
 LANDING = f"healthguard_landing_{os.getpid()}"
 SERVICES = {
@@ -125,11 +135,18 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def healthy(postgres: Postgres) -> Iterator[Deployment]:
+def healthy(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The example project with a migrated database and a customer."""
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "patient_settings.py").write_text(PATIENT)
     simulator = Simulator().start()
     environment = healthy_environment(simulator.base_urls, postgres.create(EXPECTED))
-    environment |= {"EXPECTED_DATABASE": EXPECTED, "PYTHONPATH": WITHOUT_REDIS, **UNMEASURED}
+    environment |= {
+        "EXPECTED_DATABASE": EXPECTED,
+        "DJANGO_SETTINGS_MODULE": "patient_settings",
+        "PYTHONPATH": os.pathsep.join([str(folder), WITHOUT_REDIS]),
+        **UNMEASURED,
+    }
     simulator.keys = provider_keys(environment)
     manage(environment, "migrate", "--verbosity=0")
     environment["EXCHANGE_API_KEY"] = manage(environment, "seed_demo")

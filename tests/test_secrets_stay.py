@@ -39,7 +39,7 @@ HEALTHGUARD = {
         "secret": SecretKey(min_bytes=64),
         "environment": [EnvironmentVariable("OTHER_SECRET"), EnvironmentVariable("DB_PASSWORD", "never"),
                         EnvironmentVariable("DB_PASSWORD", min_bytes=500)],
-        "ai": {"anthropic": AIProviderKey("anthropic"), "openai": AIProviderKey("openai")},
+        "ai": {name: Service(AIProviderKey(name), timeout=60) for name in ("anthropic", "openai")},
         "names": {alias: [DatabaseName("pl4nted_wrong_name", alias)] for alias in ("down", "refusing", "odd")},
         "tables": {alias: RequiredTables(["t"], alias) for alias in ("down", "refusing", "odd")},
         "columns": RequiredColumns("t", {"c": "text"}, "down"),

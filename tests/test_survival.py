@@ -21,6 +21,7 @@ SWITCHED = f"""
 HEALTHGUARD = {{
     "SERVICES": {{"one": Service("switched.Switched", ttl=0)}},
     "DETAILS_TOKENS": [{TOKEN!r}],
+    "DEADLINE": 30,
 }}
 """
 SWITCH = """

@@ -20,6 +20,7 @@ from tests.faults.pods import RESPONSE_LIMIT, SLACK, TIMEOUT, TTL, Fleet, Pod, P
 from tests.faults.provider import Behavior, Provider, healthy
 from tests.support.amounts import TRIES_ALL
 from tests.support.links import Link
+from tests.support.sites import wait_until
 
 HOLD = 1.0
 """The time for which a fault is observed after it was reported (seconds)."""
@@ -111,6 +112,14 @@ def run_fault(healthy_fleet: Fleet, dependencies: Dependencies) -> RunFault:
             # Until a fault is noticed, the last result is reported: while it is fresh, and while the run that will
             # notice the fault is within its timeout.
             noticed = healthy_fleet.each(lambda pod: pod.watch(TTL + TIMEOUT + SLACK, is_reported))
+
+            def has_its_code(pod: Pod) -> bool:
+                return is_reported(pod.get()) and pod.first_problem(service).get("code", "") == code
+
+            # A run that was in flight when the fault began may have noticed it in another way.
+            healthy_fleet.each(
+                lambda pod: wait_until(lambda: has_its_code(pod), lambda: (pod.name, pod.first_problem(service)))
+            )
             held = healthy_fleet.each(lambda pod: pod.watch(HOLD))
             for pod, first, then in zip(healthy_fleet, noticed, held, strict=True):
                 assert is_reported(first[-1]), (pod.name, first[-1].reply.json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import selectors
@@ -67,13 +68,22 @@ class _Client:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
             self._selector.register(self._socket, selectors.EVENT_READ, self)
-        self._socket.sendall(self._request)
+        # If the server has closed the idle connection meanwhile, receive() notices it.
+        with contextlib.suppress(ConnectionError):
+            self._socket.sendall(self._request)
 
     def receive(self, load: Load) -> None:
         """Read the available bytes; if the response is complete, record it and send the next request."""
         assert self._socket is not None
-        chunk = self._socket.recv(65536)
-        assert chunk, f"closed in the middle of a response: {self._received!r}"
+        try:
+            chunk = self._socket.recv(65536)
+        except ConnectionError:
+            chunk = b""
+        if not chunk:
+            assert not self._received, f"closed in the middle of a response: {self._received!r}"
+            self._close()
+            self.send()
+            return
         self._received += chunk
         head, separator, body = self._received.partition(b"\r\n\r\n")
         if not separator:
@@ -86,8 +96,12 @@ class _Client:
         load.seconds.append(time.monotonic() - self._began)
         self._left -= 1
         if not self._left or _CLOSE.search(head):
-            self._selector.unregister(self._socket)
-            self._socket.close()
-            self._socket = None
+            self._close()
         if self._left:
             self.send()
+
+    def _close(self) -> None:
+        assert self._socket is not None
+        self._selector.unregister(self._socket)
+        self._socket.close()
+        self._socket = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from tests.faults.cluster import DATABASE, PASSWORD, USER, Cluster
+from tests.faults.cluster import DATABASE, MAX_CONNECTIONS, PASSWORD, RESERVED_CONNECTIONS, USER, Cluster
 from tests.faults.fixture_types import Dependencies, RunFault
 from tests.faults.pods import Fleet
 from tests.support.links import Link
@@ -41,10 +41,17 @@ def interrupted(link: Link, method: str) -> Iterator[None]:
 @contextlib.contextmanager
 def full(cluster: Cluster) -> Iterator[None]:
     """Take all connections of the server."""
-    with contextlib.ExitStack() as taken:
-        with contextlib.suppress(psycopg.OperationalError):
-            while True:
-                taken.enter_context(psycopg.connect(cluster.url))
+    with contextlib.ExitStack() as stack:
+        taken: list[psycopg.Connection] = []
+
+        def is_full() -> bool:
+            # A connection of somebody else may end after the first refusal.
+            with contextlib.suppress(psycopg.OperationalError):
+                while True:
+                    taken.append(stack.enter_context(psycopg.connect(cluster.url)))
+            return len(taken) == MAX_CONNECTIONS - RESERVED_CONNECTIONS
+
+        wait_until(is_full, lambda: len(taken))
         yield
 
 

@@ -100,7 +100,7 @@ def test_fork_while_checks_hang_affects_no_worker(site: Site, fault: Path, silen
     for _ in range(10):
         services = server.until("/api/health/fine", 200).json
         assert services["status"] == "healthy"
-    assert server.get("/api/health/sync").status == 200
+    assert server.until("/api/health/sync", 200).status == 200
     assert server.get("/api/health/database").status == 503
 
 
@@ -167,7 +167,7 @@ def test_silent_database_does_not_block_a_process_with_psycopg2(site: Site, post
 
 
 def test_each_of_many_quick_changes_is_reported_and_logged(site: Site, fault: Path) -> None:
-    settings = SWITCHED.replace("TTL", "0") + 'HEALTHGUARD["DEADLINE"] = 30\n'
+    settings = SWITCHED.replace("TTL", "0").replace("timeout=2", "timeout=60") + 'HEALTHGUARD["DEADLINE"] = 30\n'
     server = site.write(settings, adaptor="middleware", faulty=FAULTY).serve()
     assert server.until("/api/health/ready", 200).status == 200
     for _ in range(100):
@@ -231,7 +231,10 @@ def test_hung_check_affects_none_of_a_thousand_services(site: Site, fault: Path)
     site.write(
         """
         HEALTHGUARD = {"SERVICES": {
-            **{f"s{number}": Service("tests.support.strange_checks.Fine", ttl=3600) for number in range(1000)},
+            **{
+                f"s{number}": Service("tests.support.strange_checks.Fine", ttl=3600, timeout=60)
+                for number in range(1000)
+            },
             "hangs": Service("faulty.Faulty", ttl=3600, timeout=1),
         }}
         """,
@@ -266,7 +269,7 @@ def test_silent_name_server_delays_no_response(site: Site, simulator: Simulator,
         # A random address, because another run on this machine may use port 53 too.
         address = f"127.53.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
         name_server.bind((address, 53))
-        resolver.write_text(f"nameserver {address}\noptions timeout:4 attempts:2\n")
+        resolver.write_text(f"nameserver {address}\noptions timeout:8 attempts:2\n")
         key = anthropic_key()
         simulator.keys = {key}
         site.environment |= {
@@ -293,12 +296,12 @@ def test_silent_name_server_delays_no_response(site: Site, simulator: Simulator,
         server = site.serve(kind)
         began = time.monotonic()
         expected = {"database": "unhealthy", "anthropic": "degraded", "fine": "healthy"}
-        # A lookup takes 8 s.
+        # A lookup takes 16 s.
         while time.monotonic() - began < 6 or server.get().json["services"] != expected:
             before = time.monotonic()
             assert server.get("/api/health/live").status == 200
             slowest = max(server.get().seconds, time.monotonic() - before)
-            assert slowest < 5, "no response waits for a lookup"
+            assert slowest < 15, "no response waits for a lookup"
             time.sleep(0.05)
         hosts.write_text(known + "127.0.0.1 db.shop.example ai.shop.example\n")
         wait_until(lambda: server.get().json["status"] == "healthy", lambda: server.log)

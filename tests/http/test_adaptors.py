@@ -17,13 +17,15 @@ from tests.support.amounts import pairs
 from tests.support.sites import ADAPTORS, PATIENCE, SERVERS, URLS, Reply, Server, Site
 
 TOKEN = "details-token-0123456789"
+FINE = 'Service("tests.support.strange_checks.Fine", timeout=60)'
+"""A service whose first run may take long: it imports the database drivers."""
 DECLARATION = f"""
 DETAILS = {TOKEN!r}
 HEALTHGUARD = {{
     "SERVICES": {{
-        "fine": "tests.support.strange_checks.Fine",
-        "ai": {{"one": "tests.support.strange_checks.Fine", "two": "tests.support.strange_checks.Fine"}},
-        "database": Service(("health_check.checks.Database", {{"alias": "down"}}), ttl=3600),
+        "fine": {FINE},
+        "ai": {{"one": {FINE}, "two": {FINE}}},
+        "database": Service(("health_check.checks.Database", {{"alias": "down"}}), ttl=3600, timeout=60),
     }},
     # The first answer must be as complete as the others, also on a busy machine.
     "DEADLINE": 30,

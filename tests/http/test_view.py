@@ -22,7 +22,7 @@ def add(request):
 
 urlpatterns = [path("add", add), path("api/health", include("healthguard.urls"))]
 """
-DECLARATION = 'HEALTHGUARD = {"SERVICES": {"fine": "tests.support.strange_checks.Fine"}}'
+DECLARATION = 'HEALTHGUARD = {"SERVICES": {"fine": "tests.support.strange_checks.Fine"}, "DEADLINE": 30}'
 
 
 @pytest.fixture(scope="module", params=["gunicorn-gthread", "uvicorn"])

@@ -111,4 +111,4 @@ def test_header_function_that_takes_too_long_is_reported(problem: FindProblem) -
     with deadline_after(1):
         found = problem(HTTPEndpoint("/things", headers={"x-api-key": slow_value}))
     assert found.code == "endpoint_header"
-    assert re.search(r"could not be obtained within 0\.[78] s", found.message)
+    assert re.search(r"could not be obtained within 0\.\d s", found.message)

@@ -226,7 +226,7 @@ def test_view_that_takes_too_long_is_reported_and_not_called_again(
     served: Serve, site: Site, kind: str, path: str
 ) -> None:
     """A view that hangs is not called a second time by the next run, because its threads would accumulate."""
-    server = served(kind, f'SERVICES["slow"] = Service(HTTPEndpoint("{path}"), timeout=4, ttl=0.1)')
+    server = served(kind, f'SERVICES["slow"] = Service(HTTPEndpoint("{path}"), timeout=15, ttl=0.1)')
     reply = server.until("/api/health/slow", 503, headers=DETAILS)
     assert reply.seconds < IN_TIME
     codes: set[str] = set()
@@ -355,9 +355,9 @@ def test_under_gevent_many_checks_at_once_leave_nothing_open(
         """
         CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "the_cache"}}
         for number in range(8):
-            SERVICES[f"key{number}"] = AIProviderKey("anthropic", key=f"KEY{number}")
-        SERVICES["shared"] = AIProviderKey("anthropic", key="KEY0", share="default")
-        SERVICES["database"] = HTTPEndpoint("/database")
+            SERVICES[f"key{number}"] = Service(AIProviderKey("anthropic", key=f"KEY{number}"), timeout=60)
+        SERVICES["shared"] = Service(AIProviderKey("anthropic", key="KEY0", share="default"), timeout=60)
+        SERVICES["database"] = Service(HTTPEndpoint("/database"), timeout=60)
         """,
     )
     assert site.manage("createcachetable").returncode == 0
@@ -365,8 +365,13 @@ def test_under_gevent_many_checks_at_once_leave_nothing_open(
     statuses = dict(reply.json["services"])
     assert statuses.pop("database") == "healthy", reply.json
     assert set(statuses.values()) == {"degraded"}, reply.json
-    reply = server.get("/api/health?fresh=1", headers=DETAILS)
-    assert reply.json["shared"]["checks"][0]["evidence"]["shared"] is True, reply.json["shared"]
+
+    def is_shared() -> bool:
+        (check,) = server.get("/api/health?fresh=1", headers=DETAILS).json["shared"]["checks"]
+        return check.get("evidence", {}).get("shared") is True
+
+    # On a busy machine, a call of the cache may exceed its time limit.
+    wait_until(is_shared, lambda: server.get(headers=DETAILS).json["shared"])
     (worker,) = server.workers()
     descriptors = worker.num_fds()
     with ThreadPoolExecutor(4) as pool:

@@ -131,14 +131,14 @@ def test_asgi_application_around_django_is_called(problem: FindProblem, url: str
 
 def test_view_that_takes_too_long_times_out(healthguard_settings: Declare) -> None:
     """The check reports the timeout while the view still runs."""
-    healthguard_settings({"slow": Service(HTTPEndpoint("/slow"), timeout=5, ttl=0)}, DEADLINE=20)
+    healthguard_settings({"slow": Service(HTTPEndpoint("/slow"), timeout=15, ttl=0)}, DEADLINE=30)
     with override_settings(DEBUG=True):
         started = time.monotonic()
         body = json.loads(respond(Request("GET", "")).body)
         assert time.monotonic() - started < HANG / 2
     (check,) = body["slow"]["checks"]
     assert check["code"] == "endpoint_timeout", check
-    assert "no response within 4.0 s" in check["message"]
+    assert re.search(r"no response within (9|1[0-2])\.\d s", check["message"])
 
 
 # Database connections.

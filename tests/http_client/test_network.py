@@ -66,7 +66,7 @@ def test_server_that_is_slow_or_silent_times_out(problem: FindProblem, is_drip: 
             found = problem(HTTPEndpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
     assert time.monotonic() - started < HANG / 2
     assert (found.code, found.fault) == ("endpoint_timeout", Fault.OUTAGE)
-    assert re.search(r"no response within 0\.[78] s", found.message)
+    assert re.search(r"no response within 0\.\d s", found.message)
 
 
 def test_response_that_is_not_http_is_reported(problem: FindProblem) -> None:

@@ -1,4 +1,4 @@
-"""What the health state of a process writes to the log, besides changes of services."""
+"""The log lines of the health state: problems outside all services, and draining."""
 
 from __future__ import annotations
 

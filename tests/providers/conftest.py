@@ -18,6 +18,12 @@ from tests.support.recorders import Recorder, StartRecorder, assert_without
 RNG = random.Random("conftest")
 
 
+@pytest.fixture(autouse=True)
+def patient_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer for a call of a shared cache, because a busy machine may take more than half a second for one."""
+    monkeypatch.setattr("healthguard.providers.shared_cache.CACHE_SECONDS", 30.0)
+
+
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Confirm rejections without a pause, because some hundred responses need a second request."""

@@ -88,7 +88,7 @@ def write(request: pytest.FixtureRequest, settings: Any, name: str) -> Iterator[
         server.set(f"{entry}:claim", 1, px=int(seconds * 1000))
 
     yield write
-    for entry in server.scan_iter(f"{prefix}*"):
+    for entry in server.scan_iter(f"{prefix}:*"):
         server.delete(entry)
     server.close()
 

@@ -148,15 +148,15 @@ def test_random_key_has_only_the_time_that_is_left(
 
     def respond(request: Received) -> Response:
         if is_slow[0]:
-            may_respond.wait(20)
+            may_respond.wait(60)
         return Response(json.dumps(MODELS) if is_open else "{}", 200 if is_open else 401)
 
     openai_gateway(respond)
     is_slow[0] = True
     began = time.monotonic()
-    with deadline_after(2):
+    with deadline_after(8):
         outcome = result(AIProviderKey("openai"))
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 45
     assert (outcome.status, outcome.evidence["verdict"]) == (Status.HEALTHY, "accepted")
     is_slow[0] = False
     may_respond.set()

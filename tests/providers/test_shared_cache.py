@@ -20,6 +20,8 @@ from healthguard.checks import AIProviderKey
 from healthguard.providers import Verdict, Verification
 from healthguard.providers.routed_key import RoutedKey
 from healthguard.providers.verdict_cache import _cache
+from healthguard.runtime.cache_age import max_cache_age
+from healthguard.runtime.deadline import deadline_after
 from healthguard.status import CheckResult, Status
 from tests.support.claude import CLAUDE, NO_MODELS, run_cached
 from tests.support.results import problem_of
@@ -38,6 +40,11 @@ def run_in_another_process(check: AIProviderKey) -> CheckResult:
     """Run a check as another process of the fleet does, which has not cached a verdict."""
     _cache.clear()
     return run_cached(check)
+
+
+def verification_id() -> str:
+    """Return the ID of the verification of the key in the environment."""
+    return RoutedKey(CLAUDE, os.environ["ANTHROPIC_API_KEY"], CLAUDE.resolve_endpoint(), None).verification_id
 
 
 @pytest.mark.usefixtures("fleet_cache")
@@ -83,8 +90,13 @@ def test_fleet_sends_one_request_to_a_slow_provider(claude_server: HTTPServer) -
 
     claude_server.expect_request("/v1/models").respond_with_handler(respond)
     outcomes: list[CheckResult] = []
-    checks = [AIProviderKey(CLAUDE, share="fleet") for _ in range(6)]
-    threads = [threading.Thread(target=lambda check=check: outcomes.append(run_cached(check))) for check in checks]
+
+    def run() -> None:
+        # A process waits for another one for a part of its deadline, which must be far longer than the response takes.
+        with deadline_after(60):
+            outcomes.append(run_cached(AIProviderKey(CLAUDE, share="fleet")))
+
+    threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:
         thread.start()
         _cache.clear()
@@ -98,10 +110,11 @@ def test_fleet_sends_one_request_to_a_slow_provider(claude_server: HTTPServer) -
 def test_time_of_the_last_verification_is_shared(claude_server: HTTPServer) -> None:
     claude_server.expect_ordered_request("/v1/models").respond_with_json(NO_MODELS)
     claude_server.expect_ordered_request("/v1/models").respond_with_data("", 500)
-    check = AIProviderKey(CLAUDE, share="fleet", ttl=3)
+    check = AIProviderKey(CLAUDE, share="fleet")
     assert run_cached(check).status is Status.HEALTHY
-    time.sleep(3.1)
-    assert "last_verified_at" in problem_of(run_cached(check)).evidence
+    # A run that must not use cached values sends a request within the ttl, and stores the verification for the fleet.
+    with max_cache_age(0):
+        assert "last_verified_at" in problem_of(run_cached(check)).evidence
     assert "last_verified_at" in problem_of(run_in_another_process(check)).evidence
     assert len(claude_server.log) == 2
 
@@ -137,7 +150,7 @@ class RaisesOnAccess:
 def test_invalid_entry_is_ignored(claude_server: HTTPServer, fleet_cache: BaseCache, change: Any) -> None:
     """Other programs may write into the cache. The check sends its own request and is not unhealthy."""
     claude_server.expect_request("/v1/models").respond_with_data("", 500)
-    name = RoutedKey(CLAUDE, os.environ["ANTHROPIC_API_KEY"], CLAUDE.resolve_endpoint(), None).verification_id
+    name = verification_id()
     entry = dataclasses.asdict(Verification(Verdict.VALID, "HTTP 200", "there", 200)) | {"last_verified_at": None}
     fleet_cache.set(f"healthguard:key:{name}", entry | change if isinstance(change, dict) else change)
     # The entry is read while another process seems to send the request.
@@ -168,16 +181,19 @@ class BrokenCache(LocMemCache):
 
 
 def test_entry_expires_with_the_verification_that_it_contains(
-    claude_server: HTTPServer, fleet_cache: BaseCache
+    claude_server: HTTPServer, fleet_cache: BaseCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that gets the claim may store its cached verdict, which is valid only for the rest of the ttl."""
     claude_server.expect_ordered_request("/v1/models").respond_with_json(NO_MODELS)
     claude_server.expect_ordered_request("/v1/models").respond_with_data("", 402)
-    check = AIProviderKey(CLAUDE, share="fleet", ttl=5)
+    check = AIProviderKey(CLAUDE, share="fleet", ttl=300)
     assert run_cached(check).status is Status.HEALTHY
     fleet_cache.clear()
-    time.sleep(1.5)
+    # The clocks are set forward, because a test that sleeps would depend on the speed of the machine.
+    _cache.state_of(verification_id()).started_at -= 200
     assert run_cached(check).status is Status.HEALTHY, "the verdict that this process has cached"
-    # The entry is valid for the rest of the ttl, rounded up to whole seconds for Redis.
-    time.sleep(4.1)
+    assert len(claude_server.log) == 1
+    # The entry is valid for the rest of the ttl.
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 101)
     assert problem_of(run_in_another_process(check)).code == "key_no_funds"

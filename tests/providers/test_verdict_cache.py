@@ -33,6 +33,7 @@ from healthguard.status import CheckResult, Status
 from tests.support.claude import CLAUDE, NO_MODELS, run_cached
 from tests.support.fixture_types import Declare, RunCheck
 from tests.support.results import problem_of
+from tests.support.sites import wait_until
 
 TOKEN = secrets.token_urlsafe(32)
 
@@ -114,7 +115,24 @@ def test_least_recently_used_keys_are_removed_from_the_cache() -> None:
     assert names[-1] in _cache._states
 
 
-def test_concurrent_checks_of_one_key_share_a_request(result: RunCheck, claude_server: HTTPServer) -> None:
+class CountingLock:
+    """A lock that records the tasks that have tried to acquire it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.tasks: set[object] = set()
+
+    def acquire(self, blocking: bool = True) -> bool:
+        self.tasks.add(asyncio.current_task())
+        return self._lock.acquire(blocking)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_concurrent_checks_of_one_key_share_a_request(
+    result: RunCheck, claude_server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     requests: list[int] = []
     may_respond = threading.Event()
 
@@ -124,19 +142,25 @@ def test_concurrent_checks_of_one_key_share_a_request(result: RunCheck, claude_s
         return Response('{"data": []}', content_type="application/json")
 
     claude_server.expect_request("/v1/models").respond_with_handler(respond)
+    key = RoutedKey(CLAUDE, os.environ["ANTHROPIC_API_KEY"], CLAUDE.resolve_endpoint(), None)
+    lock = CountingLock()
+    monkeypatch.setattr(_cache.state_of(key.verification_id), "lock", lock)
     statuses: list[Status] = []
-    threads = [
-        threading.Thread(target=lambda: statuses.append(result(AIProviderKey(CLAUDE)).status)) for _ in range(10)
-    ]
+
+    def run() -> None:
+        with deadline_after(60):
+            statuses.append(result(AIProviderKey(CLAUDE)).status)
+
+    threads = [threading.Thread(target=run) for _ in range(10)]
     for thread in threads:
         thread.start()
-    while not requests:
-        time.sleep(0.01)
-    # By now the other checks wait for this request, or start later. None of them may send a request of its own.
-    time.sleep(0.3)
-    may_respond.set()
-    for thread in threads:
-        thread.join()
+    try:
+        wait_until(lambda: requests and len(lock.tasks) == 10, lambda: (requests, lock.tasks))
+    finally:
+        # By now the other checks wait for this request. None of them may send a request of its own.
+        may_respond.set()
+        for thread in threads:
+            thread.join()
     assert statuses == [Status.HEALTHY] * 10
     assert len(requests) <= 2, "a check that starts during a request uses its response, or that of the next request"
 
@@ -264,28 +288,33 @@ def test_verdict_is_cached_per_request_and_rules(claude_server: HTTPServer) -> N
     assert len(names) == 5
 
 
-def test_check_that_waited_for_another_request_does_not_time_out(claude_server: HTTPServer) -> None:
+def test_check_that_waited_for_another_request_does_not_time_out(
+    claude_server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The wait shortens the time for its own request."""
     key = os.environ["ANTHROPIC_API_KEY"]
     claude_server.expect_request("/exchange").respond_with_json({"credentials": {"anthropic": {"api_key": key}}})
+    exchange = CredentialExchange(claude_server.url_for("/exchange"), [CLAUDE], verify=True)
 
     def respond(request: object) -> Response:
         time.sleep(3)
         return Response('{"data": []}')
 
-    claude_server.expect_request("/v1/models").respond_with_handler(respond)
-    exchange = CredentialExchange(claude_server.url_for("/exchange"), [CLAUDE], verify=True)
     outcomes: list[CheckResult] = []
 
     def run_fresh(check: AIProviderKey | CredentialExchange) -> None:
         with max_cache_age(0), deadline_after(5):
             outcomes.append(result_of(source_of(check), 5.0))
 
-    threads = [threading.Thread(target=run_fresh, args=(check,)) for check in (AIProviderKey(CLAUDE), exchange)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    # A server handles one request at a time, so the slow provider has a server of its own. It ends with the test.
+    with HTTPServer() as provider:
+        provider.expect_request("/v1/models").respond_with_handler(respond)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", provider.url_for("").rstrip("/"))
+        threads = [threading.Thread(target=run_fresh, args=(check,)) for check in (AIProviderKey(CLAUDE), exchange)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert len(outcomes) == 2
     assert {outcome.status for outcome in outcomes} <= {Status.HEALTHY, Status.DEGRADED}
 

@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,6 +143,22 @@ def test_several_databases_are_reported_separately(migrated_project: Site) -> No
     assert reply.json["services"]["database"] == {"default": "healthy", "second": "unhealthy"}
 
 
+def healthy_answer(request: urllib.request.Request) -> Any:
+    """Return the first healthy response, because on a busy machine a worker may answer before its first runs finish."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(request) as response:
+                body = response.read()
+        except urllib.error.HTTPError as error:
+            body = error.read()
+        answer = json.loads(body)
+        if answer["status"] == "healthy":
+            return answer
+        assert time.monotonic() < ends, answer
+        time.sleep(0.1)
+
+
 def test_demo_is_healthy_and_prints_its_token() -> None:
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
@@ -158,16 +176,14 @@ def test_demo_is_healthy_and_prints_its_token() -> None:
             line = process.stdout.readline()
             assert line, banner
             banner += line
-        answer = json.loads(urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health").read())
+        url = f"http://127.0.0.1:{port}/api/health"
+        answer = healthy_answer(urllib.request.Request(url))
         assert answer["status"] == "healthy"
         assert answer["services"]["database"] == answer["services"]["ai_providers"]["anthropic"] == "healthy"
         assert answer["django_config"]["status"] == answer["analytics"]["status"] == "healthy"
         token = re.search(r"Bearer (\S+)'", banner)
         assert token is not None
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/api/health", headers={"Authorization": f"Bearer {token[1]}"}
-        )
-        detailed = json.loads(urllib.request.urlopen(request).read())
+        detailed = healthy_answer(urllib.request.Request(url, headers={"Authorization": f"Bearer {token[1]}"}))
         assert len(detailed["database"]["checks"]) == 4
     finally:
         process.send_signal(signal.SIGINT)

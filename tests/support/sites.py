@@ -304,7 +304,9 @@ class Site:
         protocol = "asgi" if kind == "uvicorn" else "wsgi"
         application = f"site_{protocol}:{self._application}"
         if kind == "uvicorn":
-            command = ["uvicorn", "--port", str(port), "--workers", str(workers), "--lifespan", "off", application]
+            command = ["uvicorn", "--port", str(port), "--workers", str(workers), "--lifespan", "off"]
+            # Longer than a test suspends a worker. By default uvicorn kills one that is silent for 5 s.
+            command += ["--timeout-worker-healthcheck", "60", application]
         else:
             threads = ["--threads", "4"] if kind == "gunicorn-gthread" else []
             command = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), *threads]
