@@ -158,6 +158,23 @@ def provider(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator
     return simulator
 
 
+@pytest.fixture(autouse=True)
+def patient_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests in this process wait for 30 s if the setting declares no DEADLINE.
+
+    On a busy machine, even a quick check may take longer than the default.
+    """
+    from healthguard import conf
+
+    default = vars(conf.Settings)["deadline"]
+
+    def deadline(own: conf.Settings) -> float:
+        seconds: float = default.__get__(own)
+        return seconds if "DEADLINE" in own.declared else 30.0
+
+    monkeypatch.setattr(conf.Settings, "deadline", property(deadline))
+
+
 @pytest.fixture
 def healthguard_settings() -> Iterator[Declare]:
     """Declare services until the test ends: ``healthguard_settings({"name": check}, DEADLINE=1)``."""

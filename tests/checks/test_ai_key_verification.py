@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 import threading
 import time
 from typing import Any
@@ -145,7 +146,7 @@ def test_silent_provider_is_degraded(result: RunCheck, ai_provider: str, provide
     found = problem_of(outcome)
     assert outcome.status is Status.DEGRADED
     assert (found.code, found.fault) == ("provider_down", Fault.OUTAGE)
-    assert "no response within 0.8 s" in found.message
+    assert re.search(r"no response within 0\.\d s", found.message)
 
 
 def test_provider_that_refuses_connections_is_degraded(

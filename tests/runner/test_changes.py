@@ -10,10 +10,12 @@ import pytest
 from healthguard import Service
 from tests.support import strange_checks as strange
 from tests.support.fixture_types import Declare
-from tests.support.runner_checks import GatedCheck, LeavesExecutorCall, get_health, wait_for
+from tests.support.runner_checks import GatedCheck, LeavesExecutorCall, ThreadNames, get_health, wait_for
 
 
-def test_every_change_is_logged_once_with_its_reason(declare: Declare, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_change_is_logged_once_with_its_reason(
+    declare: Declare, own_threads: ThreadNames, caplog: pytest.LogCaptureFixture
+) -> None:
     check = GatedCheck()
     declare({"logged": Service(check, ttl=0)})
     with caplog.at_level(logging.INFO, "healthguard"):
@@ -21,6 +23,8 @@ def test_every_change_is_logged_once_with_its_reason(declare: Declare, caplog: p
             check.error = error
             for _ in range(3):
                 get_health(token="")
+            # A run logs its change after the requests that wait for it have their result.
+            wait_for(lambda: not own_threads())
         wait_for(lambda: "logged: unhealthy -> healthy" in caplog.text)
     # Runs that an earlier test has left in flight may be logged meanwhile.
     lines = [(record.levelname, record.getMessage()) for record in caplog.records if "logged: " in record.getMessage()]
@@ -33,7 +37,12 @@ def test_line_that_raised_an_exception_is_logged(declare: Declare, caplog: pytes
     """kubelet discards the body of a probe, so only the log can name the line."""
     declare({"raises": strange.Raises(KeyError("x")), "reports": strange.Raises(strange.UNAVAILABLE)})
     with caplog.at_level(logging.INFO, "healthguard"):
-        wait_for(lambda: get_health()[0] == 503 and caplog.text.count(": unknown -> unhealthy") == 2)
+        wait_for(
+            lambda: (
+                get_health()[0] == 503
+                and all(f"{name}: unknown -> unhealthy" in caplog.text for name in ("raises", "reports"))
+            )
+        )
     lines = {line.partition(":")[0]: line for line in caplog.messages if " -> unhealthy" in line}
     assert re.search(r"\[exception, config; at \S+strange_checks\.py:\d+ in run\]$", lines["raises"])
     assert lines["reports"].endswith("[unavailable, outage]")
@@ -53,7 +62,7 @@ def test_call_that_stays_in_an_executor_for_too_long_is_reported_and_logged(
 ) -> None:
     """No new run begins beside such a call, so the last result becomes stale."""
     check = LeavesExecutorCall()
-    declare({"gives": Service(check, timeout=5, ttl=0.1, stale_for=1)})
+    declare({"gives": Service(check, timeout=5, ttl=0.1, stale_for=8)})
     with caplog.at_level(logging.INFO, "healthguard"):
         wait_for(lambda: get_health()[1]["gives"]["status"] == "degraded")
         wait_for(lambda: get_health()[0] == 503)

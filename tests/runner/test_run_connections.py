@@ -106,7 +106,7 @@ def test_silent_connection_of_an_executor_or_of_an_aborted_run_is_aborted(
     link.silence_after_login()
     before = link.accepted
     wait_for(lambda: get_health()[1]["asks"]["checks"][0].get("code") == "timeout")
-    wait_for(lambda: link.accepted > before)
+    wait_for(lambda: get_health() and link.accepted > before)
     link.up()
     asks.seconds = 0.0
     wait_for(lambda: get_health()[0] == 200)
@@ -151,12 +151,16 @@ def test_a_query_that_waits_for_a_lock_is_cancelled_on_the_server(
 
     reads = ReadsLockedTable()
     declare({"reads": Service(reads, timeout=0.2, ttl=0)}, DEADLINE=0.1)
+
+    def count_waiting_queries() -> int:
+        rows: Any = postgres.execute("SELECT count(*) FROM pg_locks WHERE NOT granted", database)
+        ((waiting,),) = rows
+        return int(waiting)
+
     with psycopg.connect(postgres.url_of(database)) as other:
         other.execute("LOCK TABLE locked")
         wait_for(lambda: get_health(token="")[0] == 503 and reads.runs >= 4)
-        rows: Any = postgres.execute("SELECT count(*) FROM pg_locks WHERE NOT granted", database)
-        ((waiting,),) = rows
-        assert waiting <= 1
+        wait_for(lambda: count_waiting_queries() <= 1)
         wait_for(lambda: get_health()[1]["reads"]["checks"][0]["code"] == "timeout")
     wait_for(lambda: get_health()[0] == 200)
 

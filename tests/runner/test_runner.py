@@ -117,7 +117,7 @@ def test_async_request_does_not_block_the_event_loop(declare: Declare) -> None:
 
 def test_client_that_disconnects_does_not_affect_later_requests(declare: Declare) -> None:
     check = GatedCheck(is_open=False)
-    declare({"slow": Service(check, timeout=90)}, DEADLINE=60)
+    declare({"slow": Service(check, ttl=300, timeout=90)}, DEADLINE=60)
 
     async def main() -> None:
         cancelled = asyncio.create_task(respond_async(Request("GET", "")))

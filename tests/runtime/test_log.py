@@ -47,6 +47,14 @@ def handler() -> Iterator[Handler]:
     logger.setLevel(level)
 
 
+def wait_for_log_threads() -> None:
+    """Wait until the threads that write lines have ended."""
+    for thread in threading.enumerate():
+        if thread.name == "healthguard-log":
+            thread.join(60)
+    assert "healthguard-log" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_lines_are_written_in_order(handler: Handler) -> None:
     """The background thread writes every line in the order of the calls."""
     for number in range(100):
@@ -68,11 +76,12 @@ def test_handler_that_raises_loses_one_line(handler: Handler) -> None:
 
 def test_blocked_handler_blocks_no_caller_and_holds_one_thread(handler: Handler) -> None:
     """A handler blocks when it writes to a full pipe. Lines beyond the capacity are dropped and counted."""
+    wait_for_log_threads()
     handler.gate.clear()
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for number in range(log.CAPACITY + 50):
         log.write(log.INFO, "line %s", number)
-    assert threading.active_count() == before + 1
+    assert [thread.name for thread in threading.enumerate() if thread not in before] == ["healthguard-log"]
     assert not log.flush(0)
     handler.gate.set()
     assert log.flush(30)
@@ -88,10 +97,7 @@ def test_thread_ends_when_all_lines_are_written(handler: Handler) -> None:
     assert log.flush(60)
     log.write(log.INFO, "two")
     assert log.flush(60)
-    for thread in threading.enumerate():
-        if thread.name == "healthguard-log":
-            thread.join(10)
-    assert "healthguard-log" not in [thread.name for thread in threading.enumerate()]
+    wait_for_log_threads()
 
 
 def test_line_logged_once_is_not_written_again(handler: Handler) -> None:
