@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +16,9 @@ from healthguard.database.queries import problem_of
 from healthguard.status import Fault, Problem
 from tests.support import results
 from tests.support.database_servers import MARIADB, MARIADB_INSTALL, PASSWORD, USER, MariaDB, speaking
+from tests.support.driver_errors import problem_of_a_full_server, wrapped
 from tests.support.fixture_types import Connect, FindProblem, RunAsService, RunCheck
-from tests.support.sites import PATIENCE, wait_until
+from tests.support.sites import wait_until
 
 CONFIG, OUTAGE = Fault.CONFIG, Fault.OUTAGE
 DRIVERS = ["pymysql", "mysql.connector"]
@@ -70,29 +70,6 @@ def problem_of_connection(driver: str, port: int, **changes: Any) -> Problem:
     with pytest.raises(ERRORS) as raised, contextlib.closing(connect_with(driver, port, **changes)) as connection:
         connection.cursor().execute("SELECT 1")
     return problem_of(wrapped(raised.value), "other")
-
-
-def wrapped(error: Exception) -> django.db.Error:
-    """Return the error that Django raises for an error of the driver."""
-    wrapping: django.db.Error = getattr(django.db, type(error).__name__)()
-    wrapping.__cause__ = error
-    return wrapping
-
-
-def problem_of_a_full_server(driver: str, port: int) -> Problem:
-    """Return the problem of the first connection that the full server refuses.
-
-    A connection that was closed before may still have occupied a place while the server was filled. A connection that
-    succeeds therefore keeps its place.
-    """
-    ends = time.monotonic() + PATIENCE
-    with contextlib.ExitStack() as taken:
-        while time.monotonic() < ends:
-            try:
-                taken.enter_context(contextlib.closing(connect_with(driver, port)))
-            except ERRORS as error:
-                return problem_of(wrapped(error), "other")
-    pytest.fail("the server accepted every connection")
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str, Fault, str]] = {
@@ -157,7 +134,7 @@ def test_server_without_a_free_connection_is_an_outage(server: MariaDB, driver: 
         with contextlib.suppress(pymysql.Error):
             while True:
                 taken.enter_context(contextlib.closing(connect_with("pymysql", server.port)))
-        problem = problem_of_a_full_server(driver, server.port)
+        problem = problem_of_a_full_server(lambda: connect_with(driver, server.port), ERRORS)
     assert (problem.code, problem.fault) == ("database_connections_exhausted", OUTAGE)
 
 

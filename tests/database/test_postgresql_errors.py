@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +18,8 @@ from healthguard.database.queries import problem_of
 from healthguard.status import Fault, Problem
 from tests.support import results
 from tests.support.database_servers import DATABASE, PASSWORD, PGBOUNCER, POSTGRES, USER, Bouncer, TLSPostgres, speaking
+from tests.support.driver_errors import problem_of_a_full_server, wrapped
 from tests.support.fixture_types import Connect, FindProblem, RunCheck
-from tests.support.sites import PATIENCE
 
 CONFIG, OUTAGE = Fault.CONFIG, Fault.OUTAGE
 DRIVERS: dict[str, Any] = {"psycopg": psycopg, "psycopg2": psycopg2}
@@ -54,27 +53,9 @@ def problem_of_connection(driver: str, alias: str = "other", **options: Any) -> 
     return problem_of(wrapped(raised.value), alias)
 
 
-def wrapped(error: Exception) -> django.db.Error:
-    """Return the error that Django raises for an error of the driver."""
-    wrapping: django.db.Error = getattr(django.db, type(error).__name__, django.db.OperationalError)()
-    wrapping.__cause__ = error
-    return wrapping
-
-
-def problem_of_a_full_server(driver: str, **options: Any) -> Problem:
-    """Return the problem of the first connection that the full server refuses.
-
-    A connection that was closed before may still have occupied a place while the server was filled. A connection that
-    succeeds therefore keeps its place.
-    """
-    ends = time.monotonic() + PATIENCE
-    with contextlib.ExitStack() as taken:
-        while time.monotonic() < ends:
-            try:
-                taken.enter_context(contextlib.closing(DRIVERS[driver].connect(**options)))
-            except DRIVERS[driver].Error as error:
-                return problem_of(wrapped(error), "other")
-    pytest.fail("the server accepted every connection")
+def problem_of_refusal(driver: str, **options: Any) -> Problem:
+    """Return the problem of the first connection that the full server refuses."""
+    return problem_of_a_full_server(lambda: DRIVERS[driver].connect(**options), (DRIVERS[driver].Error,))
 
 
 def options_of(port: int, /, **changes: Any) -> dict[str, Any]:
@@ -234,7 +215,7 @@ def test_server_without_a_free_connection_is_an_outage(server: TLSPostgres, driv
         with contextlib.suppress(psycopg.OperationalError):
             while True:
                 taken.enter_context(psycopg.connect(**options_of(server.port)))
-        problem = problem_of_a_full_server(driver, **options_of(server.port))
+        problem = problem_of_refusal(driver, **options_of(server.port))
     assert (problem.code, problem.fault) == ("database_connections_exhausted", OUTAGE)
 
 
@@ -297,7 +278,7 @@ def test_connection_that_pgbouncer_refuses_gives_the_problem_of_its_reason(
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_pgbouncer_without_a_free_connection_is_an_outage(bouncer: Bouncer, driver: str) -> None:
     with bouncer.full():
-        problem = problem_of_a_full_server(driver, **options_of(bouncer.port, dbname="web-pool"))
+        problem = problem_of_refusal(driver, **options_of(bouncer.port, dbname="web-pool"))
     assert (problem.code, problem.fault) == ("database_connections_exhausted", OUTAGE)
     assert "max_client_conn" in problem.hint
 
