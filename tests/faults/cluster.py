@@ -16,8 +16,6 @@ from example_project.postgres import Installed
 
 USER, PASSWORD, DATABASE = "app", "f4ults-pass", "shop"
 MAX_CONNECTIONS = 60
-RESERVED_CONNECTIONS = 3
-"""The connections that PostgreSQL reserves for superusers (its default)."""
 _ACCESS = "host all,replication postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
