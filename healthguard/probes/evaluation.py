@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import time
 from collections.abc import Mapping
 
@@ -14,7 +15,7 @@ from healthguard.probes.draining import is_draining
 from healthguard.probes.probe import Probe
 from healthguard.probes.state import HealthState, get_state
 from healthguard.runner import Run
-from healthguard.runtime import log
+from healthguard.runtime import log, threads
 from healthguard.service import ServiceNode, Tree
 from healthguard.status import CheckResult, GroupReport, Problem, Report, ServiceReport, Status
 
@@ -165,6 +166,45 @@ def warm_up() -> None:
     runs = current.runner.start_due(paths, settings.deadline)
     if runs:
         concurrent.futures.wait([run.done for run in runs], max(run.service.timeout for run in runs))
+
+
+async def warm_up_async() -> None:
+    """Run all services once and wait for them, at most until the deadline and without blocking the event loop.
+
+    Nothing is run if checks run inline, because their results are not kept. Errors are logged and not raised, because a
+    server ends if its startup fails.
+    """
+    try:
+        if settings.inline:
+            return
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        # From here on, cancelling the wait below does not cancel this future.
+        done.set_running_or_notify_cancel()
+        threads.start(functools.partial(_run_until_deadline, done), "healthguard-warm-up")
+        waiting = asyncio.wrap_future(done)
+        try:
+            await asyncio.wait([waiting], timeout=settings.deadline)
+        finally:
+            # Releases the loop, as in wait_async().
+            waiting.cancel()
+    except (Exception, SystemExit) as error:
+        _log_failed_warm_up(error)
+
+
+def _run_until_deadline(done: concurrent.futures.Future[None]) -> None:
+    """Run all services on other threads, wait for them until the deadline, and set ``done``."""
+    try:
+        # Making the state may call code of the project, such as a database router. So it is not made on the event loop.
+        ProbeEvaluation(Probe.HEALTH).wait()
+    except BaseException as error:
+        # Nothing may reach the thread's excepthook, which prints the text of the exception.
+        _log_failed_warm_up(error)
+    finally:
+        done.set_result(None)
+
+
+def _log_failed_warm_up(error: BaseException) -> None:
+    log.once(log.ERROR, "The services were not run at startup, because healthguard raised %s.", type(error).__name__)
 
 
 def _members(root: GroupReport | ServiceReport) -> Mapping[str, ServiceReport | GroupReport]:
