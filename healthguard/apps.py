@@ -7,15 +7,17 @@ from django.core.checks import Tags, register
 
 
 class HealthGuardConfig(AppConfig):
-    """The Django app, which registers the system checks."""
+    """The Django app."""
 
     name = "healthguard"
     verbose_name = "Health guard"
 
     def ready(self) -> None:
-        """Register the system checks; called by Django when all models are loaded."""
+        """Register the system checks, and remember the loaded code; called by Django when all models are loaded."""
+        from healthguard.service.code_versions import remember_versions
         from healthguard.system_checks import checks as system_checks
 
+        remember_versions()
         register(system_checks.check_declaration)
         register(system_checks.check_middleware)
         register(system_checks.check_distribution)

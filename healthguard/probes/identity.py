@@ -1,11 +1,13 @@
 """The identity of the server and of the project that this process serves.
 
-The workers of one server share the startup latch. They are identified by random bytes that are unique for each
-execution of a program, because PIDs, command lines and parent processes can change, repeat or be hidden.
+The workers of one server share a private folder. They are identified by random bytes that are unique for each
+execution of a program, because PIDs, command lines and parent processes can change, repeat or be hidden. A worker that
+starts with another declaration or other code, as after a HUP of gunicorn, does not share the folder.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import multiprocessing
@@ -15,9 +17,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
 
 from healthguard.probes.private_folder import start_time
-from healthguard.service import Tree
+from healthguard.runtime.version import __version__
+from healthguard.service import ServiceNode, Tree
+from healthguard.service.code_versions import check_versions, settings_version
+from healthguard.service.declared_text import declared_text
 
 try:
     # Imported early, because a worker that has dropped its privileges may not be able to read Python's files.
@@ -30,21 +36,49 @@ _AT_RANDOM = 25
 _RANDOM_BYTES = 16
 
 
-def server_identity(tree: Tree) -> str | None:
-    """Return a name that is the same for all workers of this server with this declaration, and unique to them.
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodIdentity:
+    """The identity that the workers of one server with one declaration share.
 
-    The name is a keyed hash, so it does not reveal any setting.
+    Each part is a keyed hash, so it does not reveal any setting. Only the processes of this server have the key.
 
     Args:
-        tree: the declared services.
+        name: the name of what they share (32 hexadecimal characters).
+        signature_key: the key to sign it with (32 bytes).
+        service_digests: a name of each service by its path (16 hexadecimal characters), which depends on the options
+            and the code of its checks.
+    """
 
-    Returns:
-        32 hexadecimal characters; None if the processes of a server cannot be identified on this system.
+    name: str
+    signature_key: bytes = dataclasses.field(repr=False)
+    service_digests: Mapping[tuple[str, ...], str]
+
+
+def server_identity(tree: Tree, *, is_declared: bool = True) -> PodIdentity | None:
+    """Return the identity of the workers of this server; None if it cannot be determined on this system.
+
+    Args:
+        tree: the services. Their options are read at once, because a check may change its attributes when it runs.
+        is_declared: False for the default services, on which the name does not depend. Workers may have different
+            ones if databases are added at run time. The digests of services that differ are different.
     """
     key = _server_key()
     if key is None:
         return None
-    return hmac.new(key, _project(tree).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
+    services = {service.path: _declaration(service) for service in tree.services()}
+    name = _keyed_hash(key, "name", _project(), *sorted(services.values() if is_declared else ())).hex()[:32]
+    return PodIdentity(
+        name,
+        _keyed_hash(key, "signature", name),
+        {
+            service.path: _keyed_hash(key, "service", services[service.path], _code(service)).hex()[:16]
+            for service in tree.services()
+        },
+    )
+
+
+def _keyed_hash(key: bytes, *texts: str) -> bytes:
+    return hmac.new(key, repr(texts).encode(), hashlib.sha256).digest()
 
 
 def _server_key() -> bytes | None:
@@ -104,33 +138,56 @@ def _stack_address(pid: int) -> str:
         return ""
 
 
-def _project(tree: Tree) -> str:
-    """Return a text that identifies the project and its declaration.
+def _project() -> str:
+    """Return a text that identifies the project.
 
     Two sites of one server have the same user and may have the same services, but they differ in some other part.
     """
-    module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
-    code = getattr(sys.modules.get(module), "__file__", None) or os.getcwd()
-    services = [
-        (service.path, service.ready, service.critical, [source.name for source in service.sources])
-        for service in tree.services()
-    ]
-    return repr(
+    return declared_text(
         [
-            (os.geteuid(), module, os.path.realpath(code), getattr(settings, "ROOT_URLCONF", None)),
+            __version__,
+            os.geteuid(),
+            os.environ.get("DJANGO_SETTINGS_MODULE"),
+            settings_version() or os.getcwd(),
+            getattr(settings, "ROOT_URLCONF", None),
             # With mod_wsgi, several process groups may serve the same code in different environments.
             getattr(sys.modules.get("mod_wsgi"), "process_group", None),
-            services,
-            _default_database(),
+            _database(DEFAULT_DB_ALIAS),
         ]
     )
 
 
-def _default_database() -> list[str]:
-    """Return the keys that identify the default database and do not change while a process runs.
+def _declaration(service: ServiceNode) -> str:
+    """Return the text of a declared service. Its ttl has no jitter, which differs between processes."""
+    declared = service.declared
+    policy = (declared.ready, declared.critical, declared.ttl, declared.stale_for, declared.timeout)
+    # Each check has its own text, so that only the text of an excessive one is cut.
+    return repr([declared_text([service.path, policy]), *map(declared_text, declared.checks)])
+
+
+def _code(service: ServiceNode) -> str:
+    """Return a text that identifies the code of a service's checks, its defaults, and the databases that they use."""
+    return declared_text(
+        [
+            (
+                [] if source.check_class is None else check_versions(source.check_class),
+                source.ttl,
+                source.timeout,
+                source.alias,
+                None if source.database is None else _database(source.database),
+            )
+            for source in service.sources
+        ]
+    )
+
+
+def _database(alias: str) -> list[object]:
+    """Return the keys that identify a database and do not change while a process runs.
 
     Django fills in the other keys when a connection is first used, and projects may add aliases at run time.
     """
     databases = getattr(settings, "DATABASES", None)
-    default = databases.get("default") if isinstance(databases, Mapping) else None
-    return [str(default.get(key) or "") for key in ("NAME", "HOST", "PORT", "USER")] if default else []
+    database = databases.get(alias) if isinstance(databases, Mapping) else None
+    if not isinstance(database, Mapping):
+        return []
+    return [database.get(key) or "" for key in ("NAME", "HOST", "PORT", "USER")]

@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 from django.core.signals import setting_changed
 
 from healthguard.conf import OWN_SERVICE, global_problem, settings
-from healthguard.probes.identity import parent_server, server_identity
+from healthguard.probes.identity import PodIdentity, parent_server, server_identity
 from healthguard.probes.latch import Latch
 from healthguard.runner import Runner
 from healthguard.runtime import log
@@ -28,7 +28,8 @@ class HealthState:
     def __init__(self, *, is_shared: bool = False) -> None:
         self.tree = settings.tree()
         self.runner = Runner(self.tree.services())
-        self.latch = Latch(_shared_name(self.tree), parent_server()) if is_shared else Latch(None)
+        self.identity = _shared_identity(self.tree) if is_shared else None
+        self.latch = Latch(self.identity.name, parent_server()) if self.identity is not None else Latch(None)
         self.is_inline = settings.inline
         self.problem = global_problem()
         self.response_cache: MutableMapping[tuple[str, str], object] = {}
@@ -60,11 +61,11 @@ class HealthState:
             log.write(log.INFO, "The pod is no longer draining.")
 
 
-def _shared_name(tree: Tree) -> str | None:
-    """Return the name of the latch that this server's workers share, or None if it cannot be determined."""
+def _shared_identity(tree: Tree) -> PodIdentity | None:
+    """Return the identity that this server's workers share, or None if it cannot be determined."""
     try:
         # The default services depend on what has been added to DATABASES in the meantime.
-        return server_identity(tree if "SERVICES" in settings.declared else Tree({}))
+        return server_identity(tree, is_declared="SERVICES" in settings.declared)
     except Exception as error:
         log.once(
             log.WARNING,

@@ -43,6 +43,7 @@ class CheckSource:
         alias: the database alias in the check's options, used in messages about database errors.
         error: the problem of the declaration; None if there is none.
         database: the alias of the database that the check uses; None if it is not a check of a database.
+        check_class: its class; None if there is a problem of the declaration.
     """
 
     name: str
@@ -52,6 +53,7 @@ class CheckSource:
     alias: str = dataclasses.field(default="default", repr=False)
     error: Problem | None = None
     database: str | None = dataclasses.field(default=None, repr=False)
+    check_class: type[HealthCheck] | None = dataclasses.field(default=None, repr=False)
 
 
 def source_of(spec: CheckSpec) -> CheckSource:
@@ -82,7 +84,8 @@ def _source_of_class(cls: type[HealthCheck], options: Mapping[str, Any]) -> Chec
 def _source(
     check: HealthCheck | type[HealthCheck], options: Mapping[str, Any], make: Callable[[], HealthCheck]
 ) -> CheckSource:
-    name = (check if isinstance(check, type) else type(check)).__name__
+    check_class = check if isinstance(check, type) else type(check)
+    name = check_class.__name__
     alias = _alias(check, options)
     database = database_of(check, alias)
     declared_alias = options.get("alias", _attribute(check, "alias"))
@@ -90,7 +93,7 @@ def _source(
         message = f"{name} expects an alias of the DATABASES setting, but got {shown(declared_alias)}"
         return _broken(problem(message), name)
     ttl, timeout = _ttl(check, options), _timeout(check, options)
-    return CheckSource(name, make, ttl, timeout, alias, database=database)
+    return CheckSource(name, make, ttl, timeout, alias, database=database, check_class=check_class)
 
 
 def _imported(path: str) -> object:

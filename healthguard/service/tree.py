@@ -13,7 +13,10 @@ from healthguard.service.service import DEFAULT_TTL, ReadyPolicy, Service
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServiceNode:
-    """A service at its path in the tree, with its policy resolved to numbers (seconds)."""
+    """A service at its path in the tree, with its policy resolved to numbers (seconds).
+
+    ``declared`` is the service as it is declared. The options of its checks may contain secrets.
+    """
 
     path: tuple[str, ...]
     sources: tuple[CheckSource, ...]
@@ -22,6 +25,7 @@ class ServiceNode:
     ttl: float
     stale_for: float
     timeout: float
+    declared: Service = dataclasses.field(repr=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def resolve_service(service: Service, path: tuple[str, ...]) -> ServiceNode:
         timeout=service.timeout
         if service.timeout is not None
         else max((source.timeout for source in sources), default=DEFAULT_TIMEOUT),
+        declared=service,
     )
 
 
