@@ -33,8 +33,8 @@ ASGIApplication: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 def guard(application: ASGIApplication) -> ASGIApplication:
     """Wrap ``application``: ``application = healthguard.asgi.guard(get_asgi_application())``.
 
-    When a worker of a server with lifespan support starts, all services are run before the first request. The startup
-    waits for them at most for ``DEADLINE``.
+    When a worker of a server with lifespan support starts, the services that are due are run before the first request.
+    The startup waits for them at most for ``DEADLINE``.
     """
 
     async def guarded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

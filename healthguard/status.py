@@ -330,7 +330,7 @@ class Report:
         path: the names that lead to ``root``; empty for the whole tree.
         fresh_until: until when a new report would be the same, unless a run starts or ends (``time.monotonic()``
             seconds); 0 if there is a run to wait for.
-        version: the runner's version at that moment.
+        version: the runner's version at that moment, which changes with every run.
         taken: the moment (``time.monotonic()`` seconds).
         draining: True if the pod is draining; only the ``ready`` probe checks this.
     """
@@ -338,7 +338,7 @@ class Report:
     root: GroupReport | ServiceReport
     path: tuple[str, ...]
     fresh_until: float
-    version: int
+    version: object
     taken: float
     draining: bool = False
 

@@ -56,7 +56,7 @@ class RunConnections:
         for alias in _aliases():
             # An engine that cannot be loaded raises the same error again when a check uses the alias.
             with contextlib.suppress(Exception):
-                connections[alias] = run_connection(alias, self._limit, self._register)
+                self._replace(alias)
                 aliases.append(alias)
         try:
             yield
@@ -64,6 +64,21 @@ class RunConnections:
             for alias in aliases:
                 with contextlib.suppress(Exception):
                     connections[alias].close()
+
+    def replace_used_up(self) -> None:
+        """Replace the connections of this thread that the next run of a round cannot use as they are.
+
+        These are connections that have had an error, or on which a check has left a transaction open.
+        """
+        for connection in connections.all(initialized_only=True):
+            if is_run_connection(connection) and _is_used_up(connection):
+                with contextlib.suppress(Exception):
+                    connection.close()
+                with contextlib.suppress(Exception):
+                    self._replace(connection.alias)
+
+    def _replace(self, alias: str) -> None:
+        connections[alias] = run_connection(alias, self._limit, self._register)
 
     def abort(self, is_over: Callable[[], bool]) -> None:
         """Abort the open connections, and every connection that is opened from now on. Return immediately.
@@ -205,6 +220,16 @@ def _abort_all(open_connections: Sequence[_AbortableConnection], is_over: Callab
     for connection in open_connections:
         if not is_over():
             connection.abort()
+
+
+def _is_used_up(connection: BaseDatabaseWrapper) -> bool:
+    if connection.connection is None:
+        return bool(connection.in_atomic_block)
+    return (
+        connection.errors_occurred
+        or connection.in_atomic_block
+        or connection.autocommit != connection.settings_dict["AUTOCOMMIT"]
+    )
 
 
 def _aliases() -> list[str]:

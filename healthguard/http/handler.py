@@ -105,7 +105,7 @@ class _CachedResponse:
 
     response: Response
     fresh_until: float
-    version: int
+    version: object
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class ProbeEvaluation:
         self._paths = [service.path for service in services]
         self._deciding = {service.path for service in services if self._decides(service)}
         self._runs: list[Run] = []
+        self._wait_limit = time.monotonic() + settings.deadline
         self._since = time.monotonic() if fresh else None
         if not self._state.is_inline:
             self._runs = self._state.runner.start_due(self._paths, settings.deadline, fresh=fresh)
@@ -128,7 +129,8 @@ class ProbeEvaluation:
         It is longer for a request for fresh results.
         """
         if self._since is None:
-            return run.wait_until
+            # A run that another process takes over begins once more.
+            return min(run.wait_until, self._wait_limit)
         return max(run.wait_until, min(run.ends, self._since + FRESH_SECONDS))
 
     def _seconds(self, runs: list[Run]) -> float:
@@ -149,17 +151,18 @@ class ProbeEvaluation:
         if self._probe is Probe.READY:
             self._state.log_draining(draining)
         report = Report(root, self._path, snapshot.fresh_until, snapshot.version, snapshot.taken, draining)
-        if self._probe is not Probe.HEALTH and not self.is_past_startup and report.status.is_serving:
-            self._state.latch.set()
+        is_ready = self._probe is not Probe.HEALTH and report.status.is_serving
+        if is_ready and not self.is_past_startup and self._state.latch.set():
             log.write(log.INFO, "The pod is ready.")
         return report
 
 
 def warm_up() -> None:
-    """Run all services once and wait for them, at most for the longest timeout of a service.
+    """Run the services that are due and wait for them, at most for the longest timeout of a service.
 
     Call it in a server's hook that runs in a new worker before it accepts requests, like gunicorn's
-    ``post_worker_init``. Then the worker's first answer is not ``unknown``.
+    ``post_worker_init``. Then the worker's first answer is not ``unknown``. Services of which another worker of the
+    server has a fresh result are not run again.
     """
     current = get_state()
     paths = [service.path for service in current.tree.services()]
@@ -169,7 +172,7 @@ def warm_up() -> None:
 
 
 async def warm_up_async() -> None:
-    """Run all services once and wait for them, at most until the deadline and without blocking the event loop.
+    """Run the services that are due and wait for them, at most until the deadline and without blocking the event loop.
 
     Nothing is run if checks run inline, because their results are not kept. Errors are logged and not raised, because a
     server ends if its startup fails.
@@ -192,7 +195,7 @@ async def warm_up_async() -> None:
 
 
 def _run_until_deadline(done: concurrent.futures.Future[None]) -> None:
-    """Run all services on other threads, wait for them until the deadline, and set ``done``."""
+    """Run the services that are due on other threads, wait for them until the deadline, and set ``done``."""
     try:
         # Making the state may call code of the project, such as a database router. So it is not made on the event loop.
         ProbeEvaluation(Probe.HEALTH).wait()

@@ -19,7 +19,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
-from healthguard.probes.private_folder import start_time
+from healthguard.runner.pod.private_folder import start_time
 from healthguard.runtime.version import __version__
 from healthguard.service import ServiceNode, Tree
 from healthguard.service.code_versions import check_versions, settings_version

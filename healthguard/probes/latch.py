@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from healthguard.probes.private_folder import PrivateFolder, server_file
+from healthguard.runner.pod.private_folder import PrivateFolder, server_file
 from healthguard.runtime import log
 
 _FILE = "ready"
@@ -42,21 +42,25 @@ class Latch:
                     break
         return self._is_set
 
-    def set(self) -> None:
-        """Store that the pod is ready, in this process and for the other workers of this server."""
+    def set(self) -> bool:
+        """Store that the pod is ready, in this process and for the other workers of this server.
+
+        Return False if another worker has done so before.
+        """
         self._is_set = True
         if self._name is None:
-            return
+            return True
         for folder in PrivateFolder.created(self._name):
             with contextlib.suppress(OSError):
                 if self._server is not None:
                     folder.put(server_file(self._server))
-                folder.put(_FILE)
+                is_first = folder.put(_FILE)
                 self._folder = folder
-                return
+                return is_first
         log.once(
             log.WARNING,
             "The workers of this server cannot share the information that the pod is ready, because no temporary "
             "folder is writable. A worker that starts while a service is unhealthy stays unready. Mount a writable "
             "folder at /tmp, or set TMPDIR to one.",
         )
+        return True

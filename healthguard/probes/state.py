@@ -13,9 +13,15 @@ from healthguard.conf import OWN_SERVICE, global_problem, settings
 from healthguard.probes.identity import PodIdentity, parent_server, server_identity
 from healthguard.probes.latch import Latch
 from healthguard.runner import Runner
+from healthguard.runner.pod.knowledge import PodKnowledge, open_store
 from healthguard.runtime import log
 from healthguard.service import Tree
 from healthguard.status import Problem
+
+_NOT_IDENTIFIED = (
+    "The workers of this server cannot be identified (%s), so they share neither the results of their checks nor the "
+    "information that the pod is ready. A worker that starts while a service is unhealthy stays unready."
+)
 
 
 class HealthState:
@@ -27,9 +33,10 @@ class HealthState:
 
     def __init__(self, *, is_shared: bool = False) -> None:
         self.tree = settings.tree()
-        self.runner = Runner(self.tree.services())
         self.identity = _shared_identity(self.tree) if is_shared else None
-        self.latch = Latch(self.identity.name, parent_server()) if self.identity is not None else Latch(None)
+        server = None if self.identity is None else parent_server()
+        self.latch = Latch(None if self.identity is None else self.identity.name, server)
+        self.runner = Runner(self.tree.services(), _pod_knowledge(self.identity, server))
         self.is_inline = settings.inline
         self.problem = global_problem()
         self.response_cache: MutableMapping[tuple[str, str], object] = {}
@@ -65,15 +72,19 @@ def _shared_identity(tree: Tree) -> PodIdentity | None:
     """Return the identity that this server's workers share, or None if it cannot be determined."""
     try:
         # The default services depend on what has been added to DATABASES in the meantime.
-        return server_identity(tree, is_declared="SERVICES" in settings.declared)
+        identity = server_identity(tree, is_declared="SERVICES" in settings.declared)
     except Exception as error:
-        log.once(
-            log.WARNING,
-            "The workers of this server cannot share the information that the pod is ready (%s). A worker that starts "
-            "while a service is unhealthy stays unready.",
-            type(error).__name__,
-        )
+        log.once(log.WARNING, _NOT_IDENTIFIED, type(error).__name__)
         return None
+    if identity is None:
+        log.once(log.INFO, _NOT_IDENTIFIED, sys.platform)
+    return identity
+
+
+def _pod_knowledge(identity: PodIdentity | None, server: tuple[int, int] | None) -> PodKnowledge | None:
+    if identity is None:
+        return None
+    return PodKnowledge(identity.service_digests, lambda: open_store(identity.name, identity.signature_key, server))
 
 
 _state: HealthState | None = None

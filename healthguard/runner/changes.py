@@ -8,10 +8,10 @@ from typing import TypeAlias
 from healthguard.runtime import log
 from healthguard.status import Code, ServiceReport, Status
 
-Change: TypeAlias = tuple[Status, ServiceReport]
+Change: TypeAlias = tuple[str, ServiceReport]
 """The status before a change, and the report after it."""
 
-LoggedState: TypeAlias = tuple[Status, tuple[str, ...]]
+LoggedState: TypeAlias = tuple[str, tuple[str, ...]]
 """The status and the problem codes that were logged last."""
 
 _LEVELS = {

@@ -8,7 +8,7 @@ from healthguard.status import CheckResult, Code, Fault, Problem, Status
 PENDING = Problem(
     Code.PENDING,
     Fault.OUTAGE,
-    "This worker has not finished its first run of this service.",
+    "The first run of this service has not finished yet.",
     "Send the request again in a few seconds.",
 )
 REQUESTED = Problem(

@@ -1,4 +1,4 @@
-"""One run: one execution of a service's checks, in order, on one thread."""
+"""One run: one execution of a service's checks, in order, on one thread of one process of the pod."""
 
 from __future__ import annotations
 
@@ -8,38 +8,17 @@ import datetime
 import time
 
 from healthguard.runner.execution import RunResources, result_of
-from healthguard.runner.problems import not_run_after_outage, not_run_on_unusable_database, timed_out
+from healthguard.runner.outcome import Outcome
+from healthguard.runner.pod.records import Claim
+from healthguard.runner.problems import all_unhealthy, not_run_after_outage, not_run_on_unusable_database, timed_out
 from healthguard.runtime.cache_age import TTL_JITTER, max_cache_age
 from healthguard.service import ServiceNode
-from healthguard.status import CheckResult
+from healthguard.status import CheckResult, Problem
 
 _IMMEDIATE_ABORTS = 2
 """The number of aborted runs in a row after which the next abort is delayed longer each time."""
 _MAX_ABORT_DELAY = 60.0
 """The longest delay of an abort, unless the service's timeout is longer (seconds)."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
-    """The results of a finished run.
-
-    Args:
-        results: one result per check.
-        finished: when the run ended (``time.monotonic()`` seconds).
-        checked_at: when it ended (UTC wall clock).
-        duration: how long it took (seconds).
-    """
-
-    results: tuple[CheckResult, ...]
-    finished: float
-    checked_at: datetime.datetime
-    duration: float
-
-    @classmethod
-    def now(cls, results: tuple[CheckResult, ...], started: float) -> Outcome:
-        """Return the outcome of a run that ends now; ``started`` is in ``time.monotonic()`` seconds."""
-        finished = time.monotonic()
-        return cls(results, finished, datetime.datetime.now(datetime.UTC), finished - started)
 
 
 class Run:
@@ -71,6 +50,15 @@ class Run:
         self.bypass_cache = bypass_cache
         self.is_inline = is_inline
         self.resources = RunResources(service.timeout)
+        self.generation = 0
+        """Its number among the runs of the service in the pod. It is set when it is known who executes it."""
+        self.claim: Claim | None = None
+        """The claim of the process of the pod that executes it; None if the service is not shared."""
+        self.is_remote = False
+        """True if another process of the pod executes it, or may do so."""
+        self.created = time.monotonic()
+        self.is_late = False
+        """True if an outcome without its end is stored, because its timeout has expired."""
         self.started = time.monotonic()
         self.done: concurrent.futures.Future[None] = concurrent.futures.Future()
         # Nobody can cancel it from here on, not even a waiting request whose client has disconnected.
@@ -99,6 +87,22 @@ class Run:
         """The moment from which no request waits for it (``time.monotonic()`` seconds)."""
         return self.started + self.max_wait
 
+    def overdue_moments(self) -> list[float]:
+        """Return the moments to come at which its timeout expires, or its operations must be aborted."""
+        moments = [] if self.is_late or self.is_finished else [self.ends]
+        return moments if self.is_aborted else [*moments, self.abort_from]
+
+    def is_answered_by(self, outcome: Outcome) -> bool:
+        """Return True if the outcome of another process answers the requests that wait for this run."""
+        if not outcome.is_final:
+            return False
+        if self.bypass_cache:
+            return outcome.bypassed_cache and outcome.started >= self.created
+        # The claim of the run may not be known yet: then the outcome must be fresh.
+        if self.generation:
+            return outcome.generation >= self.generation
+        return outcome.fresh_until > time.monotonic()
+
     def execute(self) -> Outcome:
         """Run the checks, in order, on this thread."""
         results = self.results
@@ -121,16 +125,35 @@ class Run:
                 blocked_by = source.name
             elif result.unusable_database is not None:
                 unusable.setdefault(result.unusable_database, result)
-        return Outcome.now(tuple(results), self.started)
+        return self.outcome(tuple(results))
 
-    def results_so_far(self) -> tuple[CheckResult, ...]:
-        """Return the results of a run whose timeout has expired: its current check is the one that hangs."""
+    def outcome(self, results: tuple[CheckResult, ...]) -> Outcome:
+        """Return the outcome of this run, which ends now."""
+        was_aborted = self.resources.connections.was_aborted
+        finished = time.monotonic()
+        return Outcome(
+            self.generation,
+            results,
+            self.started,
+            finished,
+            datetime.datetime.now(datetime.UTC),
+            fresh_until=finished + self.service.ttl,
+            bypassed_cache=self.bypass_cache,
+            aborts=self.aborts + 1 if was_aborted else 0,
+        )
+
+    def failure(self, problem: Problem) -> Outcome:
+        """Return the outcome of this run if it could not be executed."""
+        return self.outcome(all_unhealthy(self.service, problem))
+
+    def late_outcome(self) -> Outcome:
+        """Return the outcome of this run, whose timeout has expired: its current check is the one that hangs."""
         results = list(self.results)
         waiting = self.service.sources[len(results) :]
         if waiting:
             results.append(timed_out(waiting[0], self.service.timeout))
             results += [not_run_after_outage(source, waiting[0].name) for source in waiting[1:]]
-        return tuple(results)
+        return dataclasses.replace(self.outcome(tuple(results)), is_final=False, aborts=self.aborts + 1)
 
     def abort(self) -> None:
         """Abort its pending database operations. Nothing else can be aborted from outside."""

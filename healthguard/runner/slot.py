@@ -1,10 +1,15 @@
-"""The state of one service in this process: its last outcome, its run in flight, and the last logged state."""
+"""The state of one service, as this process knows it: its newest outcome, its run in flight, its last logged state."""
 
 from __future__ import annotations
 
-from healthguard.runner.changes import Change, LoggedState, logged_state
+import dataclasses
+
+from healthguard.runner.changes import LoggedState, logged_state
+from healthguard.runner.outcome import Outcome
+from healthguard.runner.pod.knowledge import StatusChange
+from healthguard.runner.pod.store import STALE_KIND, LogPosition, kind_of
 from healthguard.runner.problems import BACKGROUND_TASK_STUCK, PENDING, REQUESTED, STALE, all_unknown
-from healthguard.runner.run import Outcome, Run
+from healthguard.runner.run import Run
 from healthguard.service import ServiceNode
 from healthguard.status import CheckResult, ServiceReport, Status
 
@@ -17,82 +22,128 @@ class Slot:
 
     Args:
         service: the service.
+        key: the name of the service in the store of the pod; None if the other processes do not share its outcomes.
     """
 
-    def __init__(self, service: ServiceNode) -> None:
+    def __init__(self, service: ServiceNode, key: str | None = None) -> None:
         self.service = service
+        self.key = key
         self.outcome: Outcome | None = None
+        """The newest outcome, of this process or of another one of the pod."""
+        self.requested: float | None = None
+        """The moment at which a run was first requested after the newest outcome (``time.monotonic()`` seconds)."""
         self.run: Run | None = None
         """The run in flight; also a finished one, as long as a background task of it is still running."""
         self.next: Run | None = None
         """A run that was requested while another, which began before the request, was in flight."""
-        self.aborts = 0
+        self.logged: LoggedState = (Status.UNKNOWN, ())
+
+    @property
+    def position(self) -> tuple[int, bool]:
+        """The position of the newest outcome."""
+        return (0, False) if self.outcome is None else self.outcome.position
+
+    @property
+    def aborts(self) -> int:
         """The number of the last runs in a row that were aborted."""
-        self._logged: LoggedState = (Status.UNKNOWN, ())
+        return 0 if self.outcome is None else self.outcome.aborts
+
+    def adopt(self, outcome: Outcome, *, is_local: bool = False) -> bool:
+        """Use an outcome, unless there is a newer one; return True if it is used.
+
+        Args:
+            outcome: the outcome.
+            is_local: True if it is of a run that has no number in the pod, because it is not shared.
+        """
+        if is_local:
+            outcome = dataclasses.replace(outcome, generation=self.position[0])
+        elif outcome.position <= self.position:
+            return False
+        self.outcome = outcome
+        if outcome.is_final:
+            self.requested = None
+        return True
+
+    def request(self, now: float) -> None:
+        """Store that a run is requested."""
+        self.requested = now if self.requested is None else min(self.requested, now)
 
     def is_due(self, now: float) -> bool:
         """Return True if there is no fresh outcome."""
-        return self.outcome is None or now - self.outcome.finished >= self.service.ttl
+        return self.outcome is None or not self.outcome.is_final or now >= self.outcome.fresh_until
 
     def max_wait(self, now: float, deadline: float) -> float:
         """Return the time that requests wait for a new run (seconds).
 
         It is short if the last run took longer than the deadline, so that a hanging check costs one probe its deadline,
-        and not one probe per ttl. A recovery is still noticed, because then the run is quick. If there is no result to
-        serve meanwhile, requests wait until the deadline.
+        and not one probe per ttl. A recovery is still noticed, because then the run is quick. If the last result is so
+        old that nobody can have asked for a long time, requests wait until the deadline.
         """
         outcome = self.outcome
-        if outcome is None or outcome.duration <= deadline or self._is_stale(outcome, now):
+        if outcome is None or outcome.duration <= deadline:
+            return deadline
+        if outcome.is_final and now >= outcome.fresh_until + self.service.stale_for:
             return deadline
         return min(SLOW_RUN_WAIT, deadline)
 
     def fresh_until(self, now: float) -> float:
         """Return until when the report stays the same, unless a run starts or ends; 0 if there is a run to wait for."""
-        service, run, outcome = self.service, self.run, self.outcome
+        run, outcome = self.run, self.outcome
         if run is None:
-            return 0.0 if outcome is None else outcome.finished + service.ttl
+            return 0.0 if self.is_due(now) or outcome is None else outcome.fresh_until
         if run.wait_until > now and not run.is_finished:
             return 0.0
-        stale_from = 0.0 if outcome is None else outcome.finished + service.ttl + service.stale_for
-        return min((moment for moment in (run.ends, run.abort_from, stale_from) if moment > now), default=float("inf"))
+        stale_from = 0.0 if outcome is None else self._stale_from(outcome)
+        moments = [stale_from, run.ends, run.abort_from]
+        if outcome is not None and self.requested is None:
+            # From then on a request counts: the outcome may become stale.
+            moments.append(outcome.fresh_until)
+        return min((moment for moment in moments if moment > now), default=float("inf"))
 
     def report(self, now: float) -> ServiceReport:
         """Return the current report."""
         service, run, outcome = self.service, self.run, self.outcome
-        if self._has_timed_out(now) and run is not None:
-            return _report(service, run.results_so_far(), None)
         if outcome is None:
             return _report(service, all_unknown(service, PENDING), None)
-        if self._is_stale(outcome, now):
+        if not outcome.is_final:
+            return _report(service, outcome.results, None)
+        if self.is_stale(now):
             is_stuck = run is not None and run.is_finished
             return _report(service, all_unknown(service, BACKGROUND_TASK_STUCK if is_stuck else STALE), outcome)
         return _report(service, outcome.results, outcome)
 
-    def requested_report(self, now: float, since: float) -> ServiceReport | None:
+    def changes(self, now: float) -> list[StatusChange]:
+        """Return the change since the last log line, if there is one. A first run in flight is not a change."""
+        report = self.report(now)
+        state = logged_state(report)
+        if state == self.logged or self.outcome is None:
+            return []
+        previous, self.logged = self.logged, state
+        kind = STALE_KIND if self.is_stale(now) else kind_of(self.outcome)
+        return [StatusChange(self.key, LogPosition(self.outcome.generation, kind), previous, state, report)]
+
+    def requested_report(self, since: float) -> ServiceReport | None:
         """Return a pending report for a request whose results must come from runs that began after ``since``.
 
-        Return None if there are such results.
+        Return None if there are such results. A timeout that has expired since is one too.
         """
-        if self._has_timed_out(now):
-            # The timeout is such a result too.
-            return None
-        if self.outcome is not None and self.outcome.finished - self.outcome.duration >= since:
+        outcome = self.outcome
+        if outcome is not None and (outcome.started >= since or not outcome.is_final):
             return None
         return _report(self.service, all_unknown(self.service, REQUESTED), None)
 
-    def changes(self, report: ServiceReport) -> list[Change]:
-        """Return the change since the last log line, if there is one. A first run in flight is not a change."""
-        state = logged_state(report)
-        if state == self._logged or PENDING.code in state[1]:
-            return []
-        previous, self._logged = self._logged[0], state
-        return [(previous, report)]
+    def is_stale(self, now: float) -> bool:
+        """Return True if the newest outcome may no longer be served."""
+        return self.outcome is not None and self.outcome.is_final and now >= self._stale_from(self.outcome)
 
-    def _has_timed_out(self, now: float) -> bool:
-        return self.run is not None and now >= self.run.ends and not self.run.is_finished
+    def _stale_from(self, outcome: Outcome) -> float:
+        """Return the moment from which an outcome may no longer be served.
 
-    def _is_stale(self, outcome: Outcome, now: float) -> bool:
-        return now - outcome.finished >= self.service.ttl + self.service.stale_for
+        It counts from the first request for a new run: if nobody asks for a while, that is not a fault of the service.
+        """
+        if self.requested is None:
+            return float("inf")
+        return max(outcome.fresh_until, self.requested) + self.service.stale_for
 
 
 def _report(service: ServiceNode, results: tuple[CheckResult, ...], outcome: Outcome | None) -> ServiceReport:

@@ -44,6 +44,7 @@ class CheckSource:
         error: the problem of the declaration; None if there is none.
         database: the alias of the database that the check uses; None if it is not a check of a database.
         check_class: its class; None if there is a problem of the declaration.
+        is_about_process: True if its class says that it checks the process, and not the pod.
     """
 
     name: str
@@ -54,6 +55,7 @@ class CheckSource:
     error: Problem | None = None
     database: str | None = dataclasses.field(default=None, repr=False)
     check_class: type[HealthCheck] | None = dataclasses.field(default=None, repr=False)
+    is_about_process: bool = dataclasses.field(default=False, repr=False)
 
 
 def source_of(spec: CheckSpec) -> CheckSource:
@@ -93,7 +95,17 @@ def _source(
         message = f"{name} expects an alias of the DATABASES setting, but got {shown(declared_alias)}"
         return _broken(problem(message), name)
     ttl, timeout = _ttl(check, options), _timeout(check, options)
-    return CheckSource(name, make, ttl, timeout, alias, database=database, check_class=check_class)
+    is_about_process = _attribute(check, "scope") == "process"
+    return CheckSource(
+        name,
+        make,
+        ttl,
+        timeout,
+        alias,
+        database=database,
+        check_class=check_class,
+        is_about_process=is_about_process,
+    )
 
 
 def _imported(path: str) -> object:

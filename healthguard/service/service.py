@@ -13,9 +13,11 @@ from healthguard.secret_values.showable import nearest, shown
 CheckSpec: TypeAlias = "HealthCheck | type[HealthCheck] | str | tuple[type[HealthCheck] | str, Mapping[str, Any]]"
 """A check as it is declared: an instance, a class, a dotted path, or one of these two with options."""
 
-_POLICY = ("ready", "critical", "ttl", "stale_for", "timeout")
+_POLICY = ("ready", "critical", "ttl", "stale_for", "timeout", "scope")
 
 ReadyPolicy: TypeAlias = Literal["startup", "always", "never"]
+Scope: TypeAlias = Literal["pod", "process"]
+"""The processes that a result is about: all workers of the server, or only the one that has found it."""
 
 DEFAULT_TTL = 5.0
 """The time for which a result is fresh if neither the service nor a check sets it (seconds)."""
@@ -50,6 +52,9 @@ class Service:
         stale_for: the additional time for which a stale result may be served while the next run is in flight (seconds).
         timeout: the longest time that a run may take (seconds). By default the longest of its checks, which is
             5 if none sets one.
+        scope: ``"process"`` for checks of the worker process itself, like its memory: each worker runs them and uses
+            its own results. With ``"pod"`` one worker runs the checks, and all use the result. By default ``"process"``
+            if the class of a check has this attribute, otherwise ``"pod"``.
     """
 
     unknown_options: tuple[str, ...] = ()
@@ -63,6 +68,7 @@ class Service:
         ttl: float | None = None,
         stale_for: float = DEFAULT_STALE_FOR,
         timeout: float | None = None,
+        scope: Scope | None = None,
     ) -> None:
         self.checks: tuple[CheckSpec, ...] = tuple(
             spec for argument in checks for spec in (argument if isinstance(argument, list) else [argument])
@@ -72,6 +78,7 @@ class Service:
         self.ttl = ttl
         self.stale_for = stale_for
         self.timeout = timeout
+        self.scope = scope
 
     def __repr__(self) -> str:
         # Without the checks: the repr of a third-party check may raise, or contain a secret.
@@ -85,6 +92,8 @@ class Service:
             yield f"Service has no option {shown(name)}.{question} Its options are: {', '.join(_POLICY)}."
         if self.ready not in ("startup", "always", "never"):
             yield f"ready is {shown(self.ready)}; it must be 'startup', 'always' or 'never'."
+        if self.scope not in (None, "pod", "process"):
+            yield f"scope is {shown(self.scope)}; it must be 'pod' or 'process'."
         if not isinstance(self.critical, bool):
             yield "critical must be True or False."
         for name, value, minimum in (

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from healthguard.runtime.cache_age import TTL_JITTER
 from healthguard.service.check_source import DEFAULT_TIMEOUT, CheckSource, source_of
-from healthguard.service.service import DEFAULT_TTL, ReadyPolicy, Service
+from healthguard.service.service import DEFAULT_TTL, ReadyPolicy, Scope, Service
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,7 +25,13 @@ class ServiceNode:
     ttl: float
     stale_for: float
     timeout: float
+    scope: Scope
     declared: Service = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def aliases(self) -> frozenset[str]:
+        """The aliases of the databases that its checks use, as far as they are known."""
+        return frozenset(source.database for source in self.sources if source.database is not None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ def resolve_service(service: Service, path: tuple[str, ...]) -> ServiceNode:
         if service.timeout is not None
         else max((source.timeout for source in sources), default=DEFAULT_TIMEOUT),
         declared=service,
+        scope=service.scope or ("process" if any(source.is_about_process for source in sources) else "pod"),
     )
 
 

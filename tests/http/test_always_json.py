@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthguard import Service
-from healthguard.probes import private_folder
+from healthguard.runner.pod import private_folder
 from healthguard.runtime import log
 from tests.support import adaptors
 from tests.support import strange_checks as strange

@@ -16,7 +16,7 @@ NAME = "0123456789abcdef0123456789abcdef"
 @pytest.fixture(autouse=True)
 def only_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only directory that may contain shared folders."""
-    monkeypatch.setattr("healthguard.probes.private_folder.places", lambda: [str(tmp_path)])
+    monkeypatch.setattr("healthguard.runner.pod.private_folder.places", lambda: [str(tmp_path)])
     log.forget()
     return tmp_path
 
@@ -48,7 +48,7 @@ def test_latch_that_cannot_be_shared_is_the_processs_own(
 ) -> None:
     """Setting such a latch raises no exception, and is logged once."""
     (only_place / "a file").touch()
-    monkeypatch.setattr("healthguard.probes.private_folder.places", lambda: [str(only_place / place)])
+    monkeypatch.setattr("healthguard.runner.pod.private_folder.places", lambda: [str(only_place / place)])
     with caplog.at_level(logging.WARNING, "healthguard"):
         for _ in range(3):
             latch = Latch(NAME)

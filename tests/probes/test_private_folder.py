@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard.probes.private_folder import PrivateFolder, server_file, start_time
+from healthguard.runner.pod.private_folder import PrivateFolder, server_file, start_time
 
 NAME = "0123456789abcdef0123456789abcdef"
 FOLDER = f"healthguard-{NAME}.ready"
@@ -19,7 +19,7 @@ NOBODY = 65534
 
 HOLDER = """
 import sys
-from healthguard.probes import private_folder
+from healthguard.runner.pod import private_folder
 private_folder.places = lambda: [sys.argv[1]]
 folder = next(private_folder.PrivateFolder.created(sys.argv[2]))
 print("held", flush=True)
@@ -32,7 +32,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only directory that may contain such folders."""
-    monkeypatch.setattr("healthguard.probes.private_folder.places", lambda: [str(tmp_path)])
+    monkeypatch.setattr("healthguard.runner.pod.private_folder.places", lambda: [str(tmp_path)])
     return tmp_path
 
 
@@ -158,7 +158,7 @@ def test_next_place_is_used_if_the_first_cannot_be_written(
 ) -> None:
     """A missing or unusable directory is skipped when a folder is created, and when it is read."""
     second = tmp_path_factory.mktemp("second")
-    monkeypatch.setattr("healthguard.probes.private_folder.places", lambda: [str(place / "missing"), str(second)])
+    monkeypatch.setattr("healthguard.runner.pod.private_folder.places", lambda: [str(place / "missing"), str(second)])
     create_folder().put("ready")
     assert (second / FOLDER / "ready").exists()
     assert is_found()
@@ -214,7 +214,7 @@ def test_other_folders_are_kept(place: Path) -> None:
 def test_tmpdir_is_the_first_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A TMPDIR that is a relative path is ignored."""
     monkeypatch.undo()
-    from healthguard.probes.private_folder import places
+    from healthguard.runner.pod.private_folder import places
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert places() == [str(tmp_path), "/tmp", "/dev/shm"]

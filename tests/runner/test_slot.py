@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import time
@@ -103,6 +104,39 @@ def test_stale_result_is_served_no_longer_than_stale_for(declare: Declare) -> No
     wait_for(lambda: get_health()[1]["slow"]["checks"][0].get("code") == "stale")
     status, body = get_health()
     assert (status, body["status"]) == (503, "unknown")
+    check.gate.set()
+    wait_for(lambda: get_health()[0] == 200)
+
+
+def test_old_result_is_served_as_long_as_a_new_one_if_nobody_has_asked(
+    declare: Declare, own_threads: ThreadNames
+) -> None:
+    """``stale_for`` begins when the next run is requested: that nobody asked is not a fault of the service."""
+    check = GatedCheck()
+    declare({"slow": Service(check, ttl=300, stale_for=300, timeout=90)}, DEADLINE=0.1)
+    wait_for(lambda: get_health()[0] == 200)
+    wait_for(lambda: not own_threads())
+    slot = get_state().runner._slots["slow",]
+    assert slot.outcome is not None
+    # An hour passes.
+    slot.outcome = dataclasses.replace(
+        slot.outcome,
+        started=slot.outcome.started - 3600,
+        finished=slot.outcome.finished - 3600,
+        fresh_until=slot.outcome.fresh_until - 3600,
+    )
+    get_state().response_cache.clear()
+    check.gate.clear()
+    status, body = get_health()
+    assert (status, check.runs) == (200, 2)
+    assert body["slow"]["age_seconds"] >= 3600
+    assert slot.run is not None
+    assert slot.run.max_wait == 0.1, "requests wait until DEADLINE"
+    # The run is in flight for as long as a result may be stale.
+    assert slot.requested is not None
+    slot.requested -= 300
+    get_state().response_cache.clear()
+    assert get_health()[1]["slow"]["checks"][0]["code"] == "stale"
     check.gate.set()
     wait_for(lambda: get_health()[0] == 200)
 

@@ -128,7 +128,8 @@ def test_unknown_option_of_a_service_is_reported(option: str, meant: str) -> Non
 
 def test_signature_of_a_service_has_its_options() -> None:
     """Editors and type checkers read the signature, although the constructor accepts unknown options."""
-    assert list(inspect.signature(Service).parameters) == ["checks", "ready", "critical", "ttl", "stale_for", "timeout"]
+    options = ["ready", "critical", "ttl", "stale_for", "timeout", "scope"]
+    assert list(inspect.signature(Service).parameters) == ["checks", *options]
 
 
 @pytest.mark.parametrize("secret", ["sk-proj-Ab3dEf6hIj9kLmN0pQrS", "p4ssW0rd!x9Zq"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -36,18 +37,22 @@ class PrivateFolder:
 
     Args:
         descriptor: the file descriptor of the folder, which has a shared lock.
+        path: the path of the folder.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = descriptor
-        weakref.finalize(self, os.close, descriptor)
+        self._path = path
+        # At the exit of the process the kernel closes it, when no thread can use its number any more.
+        weakref.finalize(self, os.close, descriptor).atexit = False
 
     @classmethod
     def existing(cls, name: str) -> Iterator[PrivateFolder]:
         """Yield the existing folders called ``name`` that are private to this user."""
         for directory in places():
             with contextlib.suppress(OSError):
-                yield cls(_opened(_path(directory, name)))
+                path = _path(directory, name)
+                yield cls(_opened(path), path)
 
     @classmethod
     def created(cls, name: str) -> Iterator[PrivateFolder]:
@@ -59,7 +64,7 @@ class PrivateFolder:
             path = _path(directory, name)
             with contextlib.suppress(OSError):
                 _remove_unused(directory)
-                yield cls(_opened(path, create=True))
+                yield cls(_opened(path, create=True), path)
 
     def has(self, file: str) -> bool:
         """Return True if ``file`` exists as :meth:`put` creates it: empty, owned by this user, with one hard link."""
@@ -70,14 +75,108 @@ class PrivateFolder:
         is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size == 0
         return is_plain and status.st_uid == os.geteuid()
 
-    def put(self, file: str) -> None:
-        """Create the empty ``file``, unless it exists.
+    def contains(self, file: str) -> bool:
+        """Return True if ``file`` exists, or if that cannot be found out."""
+        try:
+            os.stat(file, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def put(self, file: str) -> bool:
+        """Create the empty ``file``. Return False if it exists already.
 
         Raises:
             OSError: it cannot be created.
         """
-        flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW
-        os.close(os.open(file, flags, 0o600, dir_fd=self._descriptor))
+        try:
+            os.close(self.opened(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            return False
+        return True
+
+    @property
+    def is_in_place(self) -> bool:
+        """True if the folder has not been removed or replaced."""
+        return _is_at(self._path, os.fstat(self._descriptor))
+
+    def names(self) -> list[str]:
+        """Return the names of the files.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        # A descriptor of its own, because threads that list the folder through the same one share its position.
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._descriptor)
+        try:
+            return os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def opened(self, file: str, flags: int) -> int:
+        """Open ``file``, and return its descriptor.
+
+        Raises:
+            OSError: it cannot be opened, or it is a link.
+        """
+        return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=self._descriptor)
+
+    def read(self, file: str, limit: int) -> bytes | None:
+        """Return the content of ``file``; None if it does not exist.
+
+        It is empty if the file is a link, is not a regular file, or has more than ``limit`` bytes.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            descriptor = self.opened(file, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):
+                return b""
+            raise
+        with open(descriptor, "rb", buffering=0) as opened:
+            is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            content = opened.read(limit + 1) or b"" if is_regular else b""
+        return content if len(content) <= limit else b""
+
+    def write(self, file: str, content: bytes) -> None:
+        """Create ``file`` with this content.
+
+        Raises:
+            OSError: it exists, or cannot be written.
+        """
+        with open(self.opened(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY), "wb") as opened:
+            opened.write(content)
+
+    def rename(self, file: str, new: str) -> None:
+        """Give ``file`` another name, in place of the file that has it.
+
+        Raises:
+            OSError: it cannot be renamed.
+        """
+        os.rename(file, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def link(self, file: str, new: str) -> None:
+        """Give ``file`` a second name.
+
+        Raises:
+            FileExistsError: another file has it.
+            OSError: the file system does not allow it.
+        """
+        os.link(file, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor, follow_symlinks=False)
+
+    def remove(self, file: str) -> bool:
+        """Remove ``file``; return False if it does not exist or cannot be removed."""
+        try:
+            os.unlink(file, dir_fd=self._descriptor)
+        except OSError:
+            return False
+        return True
 
 
 def server_file(process: tuple[int, int]) -> str:

@@ -1,0 +1,172 @@
+"""The outcomes, runs and logged changes that the processes of one pod share, as one process uses them.
+
+If they cannot share anything, or a file cannot be written, each process runs all checks itself and logs that once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from healthguard.runner.changes import Change, LoggedState
+from healthguard.runner.outcome import Outcome
+from healthguard.runner.pod.private_folder import PrivateFolder, server_file
+from healthguard.runner.pod.records import Claim
+from healthguard.runner.pod.store import LogPosition, PodStore, Position
+from healthguard.runtime import log
+from healthguard.service import ServiceNode
+from healthguard.status import ServiceReport, Status
+
+_NOT_SHARED = (
+    "The workers of this server cannot share the results of their checks (%s), so each of them runs all checks. "
+    "Mount a writable folder at /tmp, or set TMPDIR to one."
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A change of the status of a service, as one process has found it.
+
+    Args:
+        key: the name of the service in the store; None if it is not shared.
+        position: the outcome that it has changed with.
+        previous: the state before it that this process has logged.
+        state: the new state.
+        report: the new report.
+    """
+
+    key: str | None
+    position: LogPosition
+    previous: LoggedState
+    state: LoggedState
+    report: ServiceReport
+
+
+class PodKnowledge:
+    """The store of the pod, if there is one.
+
+    Args:
+        keys: the names of the services in the store, by path.
+        open_store: the function that opens the store. It returns None if it cannot be made.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[tuple[str, ...], str] | None = None,
+        open_store: Callable[[], PodStore | None] = lambda: None,
+    ) -> None:
+        self._keys = keys or {}
+        self._open_store = open_store
+        self._store: PodStore | None = None
+        self._lock = threading.Lock()
+        self._is_opened = False
+
+    def key_of(self, service: ServiceNode) -> str | None:
+        """Return the name of a service in the store; None if its outcomes belong to this process."""
+        return None if service.scope == "process" else self._keys.get(service.path)
+
+    @property
+    def mark(self) -> bytes:
+        """Bytes that are others after every change of an outcome; empty if there is no store."""
+        store = self._store
+        try:
+            return b"" if store is None else store.mark
+        except OSError:
+            return b""
+
+    def outcomes(self, known: Mapping[str, Position]) -> list[tuple[str, Outcome]]:
+        """Return the newest outcome of each service that has one after the known position."""
+        store = self._store
+        try:
+            return [] if store is None else list(store.outcomes(known))
+        except Exception as error:
+            _tell(error)
+            return []
+
+    def take(self, key: str, known: Position, requested: float, timeout: float) -> Claim | Outcome | None:
+        """Claim the next run of a service; see :meth:`PodStore.take`. Return None if it cannot be shared."""
+        store = self._usable_store()
+        try:
+            return None if store is None else store.take(key, known, requested, timeout)
+        except Exception as error:
+            _tell(error)
+            return None
+
+    def is_own(self, claim: Claim) -> bool:
+        """Return True if this process has made the claim."""
+        return self._store is not None and self._store.is_own(claim)
+
+    def is_held(self, key: str | None, claim: Claim | None, timeout: float) -> bool:
+        """Return True if the run of a claim has not ended, and its process is running and in time (seconds).
+
+        A process may be running although it has published another outcome than the one that is waited for, or none.
+        """
+        if self._store is None or key is None or claim is None:
+            return False
+        return self._store.is_held(claim, timeout) and self._store.is_open(key, claim)
+
+    def give_up(self, key: str, claim: Claim) -> None:
+        """End a claim without a run."""
+        if self._store is not None:
+            self._store.give_up(key, claim)
+
+    def publish(self, key: str, outcome: Outcome) -> None:
+        """Store an outcome for the other processes."""
+        if self._store is not None:
+            try:
+                self._store.publish(key, outcome)
+            except Exception as error:
+                _tell(error)
+
+    def confirmed(self, changes: Iterable[StatusChange]) -> Iterator[Change]:
+        """Yield the changes that this process must log: each change is logged by one process of the pod."""
+        for change in changes:
+            previous = self._previous_state(change)
+            if previous is not None:
+                yield Status(previous[0]), change.report
+
+    def _previous_state(self, change: StatusChange) -> LoggedState | None:
+        if change.key is None or self._store is None:
+            return change.previous
+        try:
+            return self._store.record_change(change.key, change.position, change.state)
+        except Exception:
+            return change.previous
+
+    def _usable_store(self) -> PodStore | None:
+        """Return the store; open it if it has not been opened, or if its folder was removed."""
+        store = self._store
+        if self._is_opened and (store is None or store.is_in_place):
+            return store
+        with self._lock:
+            if not self._is_opened or (self._store is not None and not self._store.is_in_place):
+                if self._store is not None:
+                    self._store.close()
+                self._store = self._open_store()
+                self._is_opened = True
+            return self._store
+
+
+def open_store(name: str, key: bytes, server: tuple[int, int] | None) -> PodStore | None:
+    """Open the store of the pod in the first directory that allows it; return None if none does.
+
+    Args:
+        name: the name that the processes of the pod share.
+        key: the key of the signatures.
+        server: the process that starts them; see :func:`server_file`. The store is kept while it runs.
+    """
+    error = OSError()
+    for folder in PrivateFolder.created(name):
+        try:
+            if server is not None:
+                folder.put(server_file(server))
+            return PodStore(folder, key)
+        except OSError as raised:
+            error = raised
+    _tell(error)
+    return None
+
+
+def _tell(error: Exception) -> None:
+    log.once(log.WARNING, _NOT_SHARED, type(error).__name__)
