@@ -278,12 +278,11 @@ class Runner:
             if run.is_finished:
                 return
             run.is_finished = True
-        if is_shared:
-            self._publish(slot, run, outcome)
-        elif slot.key is not None and run.claim is not None:
+        is_stored = is_shared and self._publish(slot, run, outcome)
+        if not is_shared and slot.key is not None and run.claim is not None:
             self._pod.give_up(slot.key, run.claim)
         with self._lock:
-            slot.adopt(outcome, is_local=run.claim is None or not is_shared)
+            slot.adopt(outcome, is_local=not is_stored)
             # Background tasks that a check has left behind do not delay its outcome. But the next run might get stuck
             # beside them.
             following = self._release(slot) if slot.run is run and run.resources.is_done else None
@@ -308,14 +307,13 @@ class Runner:
             run.is_aborted = run.is_aborted or is_to_abort
         if is_late:
             outcome = run.late_outcome()
-            self._publish(slot, run, outcome)
-            self._adopt(slot, outcome, is_local=run.claim is None)
+            self._adopt(slot, outcome, is_local=not self._publish(slot, run, outcome))
         if is_to_abort:
             run.abort()
 
-    def _publish(self, slot: Slot, run: Run, outcome: Outcome) -> None:
-        if slot.key is not None and run.claim is not None:
-            self._pod.publish(slot.key, outcome)
+    def _publish(self, slot: Slot, run: Run, outcome: Outcome) -> bool:
+        """Return True if an outcome is stored, so that no other run gets its number."""
+        return slot.key is not None and run.claim is not None and self._pod.publish(slot.key, outcome)
 
     def _adopt(self, slot: Slot, outcome: Outcome, *, is_local: bool = False) -> None:
         """Use an outcome, and end the run of another process that it is the outcome of."""

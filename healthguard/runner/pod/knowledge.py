@@ -111,13 +111,16 @@ class PodKnowledge:
         if self._store is not None:
             self._store.give_up(key, claim)
 
-    def publish(self, key: str, outcome: Outcome) -> None:
-        """Store an outcome for the other processes."""
-        if self._store is not None:
-            try:
-                self._store.publish(key, outcome)
-            except Exception as error:
-                _tell(error)
+    def publish(self, key: str, outcome: Outcome) -> bool:
+        """Store an outcome for the other processes; return True if it, or a newer one, is stored."""
+        if self._store is None:
+            return False
+        try:
+            self._store.publish(key, outcome)
+        except Exception as error:
+            _tell(error)
+            return False
+        return True
 
     def confirmed(self, changes: Iterable[StatusChange]) -> Iterator[Change]:
         """Yield the changes that this process must log: each change is logged by one process of the pod."""
