@@ -30,6 +30,8 @@ class Slot:
         self.key = key
         self.outcome: Outcome | None = None
         """The newest outcome, of this process or of another one of the pod."""
+        self.position = (0, False)
+        """The position of the newest outcome that has a number in the pod."""
         self.requested: float | None = None
         """The moment at which a run was first requested after the newest outcome (``time.monotonic()`` seconds)."""
         self.run: Run | None = None
@@ -37,11 +39,6 @@ class Slot:
         self.next: Run | None = None
         """A run that was requested while another, which began before the request, was in flight."""
         self.logged: LoggedState = (Status.UNKNOWN, ())
-
-    @property
-    def position(self) -> tuple[int, bool]:
-        """The position of the newest outcome."""
-        return (0, False) if self.outcome is None else self.outcome.position
 
     @property
     def aborts(self) -> int:
@@ -59,6 +56,8 @@ class Slot:
             outcome = dataclasses.replace(outcome, generation=self.position[0])
         elif outcome.position <= self.position:
             return False
+        else:
+            self.position = outcome.position
         self.outcome = outcome
         if outcome.is_final:
             self.requested = None
