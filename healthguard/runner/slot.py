@@ -86,7 +86,10 @@ class Slot:
         return min(SLOW_RUN_WAIT, deadline)
 
     def fresh_until(self, now: float) -> float:
-        """Return until when the report stays the same, unless a run starts or ends; 0 if there is a run to wait for."""
+        """Return until when the report stays the same, unless a run starts or ends.
+
+        It is 0 if there is a run to wait for, or if a run must be requested.
+        """
         run, outcome = self.run, self.outcome
         if run is None:
             return 0.0 if self.is_due(now) or outcome is None else outcome.fresh_until
@@ -95,6 +98,8 @@ class Slot:
         stale_from = 0.0 if outcome is None else self._stale_from(outcome)
         moments = [stale_from, run.ends, run.abort_from]
         if outcome is not None and self.requested is None:
+            if self.is_due(now):
+                return 0.0
             # From then on a request counts: the outcome may become stale.
             moments.append(outcome.fresh_until)
         return min((moment for moment in moments if moment > now), default=float("inf"))
