@@ -68,7 +68,7 @@ class PodKnowledge:
 
     @property
     def mark(self) -> bytes:
-        """Bytes that are others after every change of an outcome; empty if there is no store."""
+        """Bytes that change with every new outcome; empty if there is no store."""
         store = self._store
         try:
             return b"" if store is None else store.mark
