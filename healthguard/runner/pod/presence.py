@@ -63,17 +63,29 @@ class Presence:
         """True if the file of this process has not been removed."""
         return self._folder.contains(_PREFIX + self.token)
 
-    def is_running(self, token: str) -> bool:
-        """Return True if the process with this token is running; a process that is stopped is running too."""
+    def is_running(self, token: str, *, is_to_remove: bool = False) -> bool:
+        """Return True if the process with this token is running, or if its file cannot be opened or locked.
+
+        A process that is stopped is running too.
+
+        Args:
+            token: the token of the process.
+            is_to_remove: True to remove the file of a process that is not running.
+        """
         if token in _own_tokens:
             return True
         try:
             descriptor = self._folder.opened(_PREFIX + token, os.O_RDONLY)
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return False
+        except OSError:
+            return True
         try:
             # A shared lock conflicts with that of the process, but not with those of others that check it now.
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if is_to_remove:
+                # While it is locked: a process that has just created the file may be about to lock it.
+                self._folder.remove(_PREFIX + token)
         except OSError:
             return True
         finally:
@@ -86,10 +98,8 @@ class Presence:
         for name in self._folder.names():
             if name.startswith(_PREFIX):
                 token = name.removeprefix(_PREFIX)
-                if self.is_running(token):
+                if self.is_running(token, is_to_remove=True):
                     running.append(token)
-                else:
-                    self._folder.remove(name)
         return running
 
 
