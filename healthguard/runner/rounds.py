@@ -40,12 +40,12 @@ class Round:
         self.runs = tuple(runs)
         self._handovers = handovers
         self._waiting = collections.deque(self.runs)
-        self.hand_over_from = time.monotonic() + min(HANDOVER_SECONDS, self.runs[0][1].service.timeout / 2)
+        timeout = self.runs[0][0].service.timeout
+        self.hand_over_from = time.monotonic() + min(HANDOVER_SECONDS, timeout / 2)
         """The moment from which the waiting runs no longer wait (``time.monotonic()`` seconds)."""
-        connections = RunConnections(self.runs[0][1].service.timeout * (1 - REPORTING_SHARE))
-        for _, run in self._waiting:
-            run.resources.connections = connections
-        self.connections = connections
+        self.connections = RunConnections(timeout * (1 - REPORTING_SHARE))
+        for _, run in self.runs:
+            run.resources.connections = self.connections
 
     @property
     def has_waiting(self) -> bool:

@@ -221,10 +221,11 @@ class Runner:
             if not isinstance(error, Exception):
                 raise
             return
-        if len(round_.runs) > 1:
+        has_several = len(round_.runs) > 1
+        if has_several:
             with self._lock:
                 self._rounds.append(round_)
-        if len(round_.runs) > 1 or round_.runs[0][1].claim is not None:
+        if has_several or round_.runs[0][1].claim is not None:
             self._watcher.wake()
 
     def _work(self, round_: Round) -> None:

@@ -268,7 +268,7 @@ def _replaced(_: bytes, __: float, other: bytes) -> bytes:
     other=st.binary(max_size=200),
 )
 def test_damaged_file_is_ignored(number: int, damage: Damage, at: float, other: bytes) -> None:
-    """Whatever a file contains: there is no exception, and no outcome that nobody has published."""
+    """It causes no exception, and never an outcome that was not published."""
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         store = store_in(folder)

@@ -68,7 +68,7 @@ class PodKnowledge:
 
     @property
     def mark(self) -> bytes:
-        """Bytes that change with every new outcome; empty if there is no store."""
+        """The mark of the store, which changes with every new outcome; empty if there is no store."""
         store = self._store
         try:
             return b"" if store is None else store.mark

@@ -55,8 +55,8 @@ class Presence:
             raise FileNotFoundError("the file of this process was always removed")
         _own_tokens.add(self.token)
         self.end = weakref.finalize(self, _close, self.token, descriptor)
-        self.end.atexit = False
         """Release the lock, as the end of the process does."""
+        self.end.atexit = False
 
     @property
     def is_in_place(self) -> bool:

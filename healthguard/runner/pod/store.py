@@ -343,7 +343,7 @@ def _current_claim(contents: Mapping[_Name, records.Content], now: float) -> Cla
 
 def kind_of(outcome: Outcome) -> str:
     """Return the kind of the record of an outcome."""
-    return _FINAL if outcome.is_final else _LATE
+    return _name(outcome.position).kind
 
 
 def _rank(kind: str) -> int:
