@@ -12,10 +12,10 @@ import threading
 import time
 from collections.abc import Iterable
 
-from healthguard.runner.changes import log_changes
+from healthguard.runner.change_log import ChangeLog
 from healthguard.runner.inline import rolled_back
 from healthguard.runner.outcome import Outcome
-from healthguard.runner.pod.knowledge import PodKnowledge, StatusChange
+from healthguard.runner.pod.knowledge import PodKnowledge
 from healthguard.runner.pod.records import Claim
 from healthguard.runner.problems import NO_THREAD, RUN_CRASHED
 from healthguard.runner.rounds import Round, Schedule, StartedRun, rounds_of
@@ -49,8 +49,7 @@ class Runner:
         self._schedule = Schedule(self._slots.values())
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()
-        self._log_lock = threading.Lock()
-        self._unlogged: collections.deque[StatusChange] = collections.deque()
+        self._change_log = ChangeLog(self._pod)
         self._changes = 0
         self._mark = b""
         self._rounds: list[Round] = []
@@ -130,10 +129,10 @@ class Runner:
             for slot in slots:
                 reports[slot.service.path] = slot.report(now)
                 fresh_until = min(fresh_until, slot.fresh_until(now))
-                self._unlogged += slot.changes(now)
+                self._change_log.add(slot.changes(now))
                 if since is not None and (requested := slot.requested_report(since)) is not None:
                     reports[slot.service.path] = requested
-        self._log()
+        self._change_log.write()
         return Snapshot(reports, fresh_until, version, now)
 
     def _start(self, due: Iterable[StartedRun]) -> None:
@@ -287,12 +286,12 @@ class Runner:
             # Background tasks that a check has left behind do not delay its outcome. But the next run might get stuck
             # beside them.
             following = self._release(slot) if slot.run is run and run.resources.is_done else None
-            self._unlogged += slot.changes(time.monotonic())
+            self._change_log.add(slot.changes(time.monotonic()))
             self._changes += 1
         run.done.set_result(None)
         if following is not None:
             self._start([(slot, following)])
-        self._log()
+        self._change_log.write()
         self._watcher.look_again()
 
     def _end_overdue(self, slot: Slot) -> None:
@@ -320,10 +319,10 @@ class Runner:
         """Use an outcome, and end the run of another process that it is the outcome of."""
         with self._lock:
             if slot.adopt(outcome, is_local=is_local):
-                self._unlogged += slot.changes(time.monotonic())
+                self._change_log.add(slot.changes(time.monotonic()))
             self._changes += 1
             run = slot.run
-        self._log()
+        self._change_log.write()
         if run is not None and run.is_remote:
             self._end_answered(slot, run)
 
@@ -391,9 +390,3 @@ class Runner:
         # Together, so that they share a round.
         self._start(due)
         return max(0.0, min(moments) - time.monotonic()) if moments else None
-
-    def _log(self) -> None:
-        """Log the changes of status, in their order."""
-        with self._log_lock:
-            while self._unlogged:
-                log_changes(self._pod.confirmed([self._unlogged.popleft()]))
