@@ -357,7 +357,11 @@ class Runner:
                 return
             with self._lock:
                 known = {key: slot.position for key, slot in self._shared.items()}
-            for key, outcome in self._pod.outcomes(known):
+            outcomes = self._pod.outcomes(known, self._mark)
+            if outcomes is None:
+                # The mark stays unknown, so they are read later.
+                return
+            for key, outcome in outcomes:
                 self._adopt(self._shared[key], outcome)
             with self._lock:
                 self._mark = mark

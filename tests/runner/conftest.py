@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.fixture_types import Declare
-from tests.support.runner_checks import DETAILS_TOKEN, ThreadNames
+from tests.support.pod_workers import HangsBriefly, NewCheck
+from tests.support.runner_checks import DETAILS_TOKEN, GatedCheck, ThreadNames
 
 
 @pytest.fixture
@@ -35,3 +38,23 @@ def own_threads() -> ThreadNames:
         ]
 
     return names
+
+
+@pytest.fixture
+def new_check() -> Iterator[NewCheck]:
+    """Return checks whose gates are opened at the end of the test, so that no thread remains."""
+    checks: list[GatedCheck] = []
+
+    def create(*, is_open: bool = True) -> GatedCheck:
+        checks.append(GatedCheck(is_open=is_open))
+        return checks[-1]
+
+    yield create
+    for check in checks:
+        check.gate.set()
+
+
+@pytest.fixture
+def first(tmp_path: Path, new_check: NewCheck) -> HangsBriefly:
+    """Return a worker with a run in flight."""
+    return HangsBriefly(tmp_path, new_check(is_open=False))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,8 @@ from tests.support.pod_workers import (
     TTL,
     WAIT_SECONDS,
     GatedTables,
+    HangsBriefly,
+    NewCheck,
     Worker,
     before_first_call,
     worker_of,
@@ -28,49 +29,11 @@ from tests.support.runner_checks import GatedCheck, is_true_in_fork, wait_for
 HUGE: dict[str, Evidence] = {f"name{number}": ["x" * 300] * 100 for number in range(60)}
 """Evidence of more than MAX_RECORD_BYTES."""
 
-NewCheck = Callable[..., GatedCheck]
-"""``new_check(is_open=True)`` returns a check whose gate is opened at the end of the test."""
-
-
-@pytest.fixture
-def new_check() -> Iterator[NewCheck]:
-    """Return checks whose gates are opened at the end of the test, so that no thread remains."""
-    checks: list[GatedCheck] = []
-
-    def create(*, is_open: bool = True) -> GatedCheck:
-        checks.append(GatedCheck(is_open=is_open))
-        return checks[-1]
-
-    yield create
-    for check in checks:
-        check.gate.set()
-
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the runs of a round wait for one another, however slow the machine is."""
     monkeypatch.setattr(rounds, "HANDOVER_SECONDS", LONG_TIMEOUT)
-
-
-class HangsBriefly(Worker):
-    """A worker whose run of the service ``one`` is in flight until the gate of its check is opened."""
-
-    def __init__(self, folder: Path, check: GatedCheck) -> None:
-        super().__init__(folder, {"one": Service(check, ttl=TTL, timeout=LONG_TIMEOUT)})
-        self.check = check
-        self.run = self.start_one()
-        wait_for(lambda: check.runs == 1)
-
-    def finish(self) -> None:
-        """Let the run end."""
-        self.check.gate.set()
-        self.run.done.result(WAIT_SECONDS)
-
-
-@pytest.fixture
-def first(tmp_path: Path, new_check: NewCheck) -> HangsBriefly:
-    """Return a worker with a run in flight."""
-    return HangsBriefly(tmp_path, new_check(is_open=False))
 
 
 # Responses from the cache

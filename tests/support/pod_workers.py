@@ -20,7 +20,7 @@ from healthguard.runner.runner import Runner
 from healthguard.runner.slot import Slot
 from healthguard.service.tree import resolve_service
 from healthguard.status import Status
-from tests.support.runner_checks import GatedCheck
+from tests.support.runner_checks import GatedCheck, wait_for
 
 KEY = b"k" * 32
 LONG_TIMEOUT = 600.0
@@ -29,6 +29,9 @@ TTL = 3600.0
 """A ttl that is longer than LONG_TIMEOUT (seconds)."""
 WAIT_SECONDS = 60.0
 """The longest time that a test waits for the end of a run (seconds)."""
+
+NewCheck = Callable[..., GatedCheck]
+"""``new_check(is_open=True)`` returns a check whose gate is opened at the end of the test."""
 
 
 class GatedTables(RequiredTables):
@@ -101,6 +104,21 @@ class Worker:
     def records(self, kind: str) -> list[str]:
         """Return the names of the stored records of a kind."""
         return sorted(path.name for path in self.folder.glob(f"*-{kind}"))
+
+
+class HangsBriefly(Worker):
+    """A worker whose run of the service ``one`` is in flight until the gate of its check is opened."""
+
+    def __init__(self, folder: Path, check: GatedCheck) -> None:
+        super().__init__(folder, {"one": Service(check, ttl=TTL, timeout=LONG_TIMEOUT)})
+        self.check = check
+        self.run = self.start_one()
+        wait_for(lambda: check.runs == 1)
+
+    def finish(self) -> None:
+        """Let the run end."""
+        self.check.gate.set()
+        self.run.done.result(WAIT_SECONDS)
 
 
 def worker_of(folder: Path, check: GatedCheck, *, timeout: float = LONG_TIMEOUT, ttl: float = TTL) -> Worker:

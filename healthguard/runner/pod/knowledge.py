@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from healthguard.runner.changes import Change, LoggedState
@@ -22,6 +23,8 @@ _NOT_SHARED = (
     "The workers of this server cannot share the results of their checks (%s), so each of them runs all checks. "
     "Mount a writable folder at /tmp, or set TMPDIR to one."
 )
+_READ_AGAIN_SECONDS = 1.0
+"""The time after which outcomes that could not be read are read again (seconds)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class PodKnowledge:
         self._store: PodStore | None = None
         self._lock = threading.Lock()
         self._is_opened = False
+        self._unread: tuple[bytes, float] | None = None
+        """The known mark when outcomes could not be read, and when they are read again (``time.monotonic()``)."""
 
     def key_of(self, service: ServiceNode) -> str | None:
         """Return the name of a service in the store; None if its outcomes belong to this process."""
@@ -68,21 +73,34 @@ class PodKnowledge:
 
     @property
     def mark(self) -> bytes:
-        """The mark of the store, which changes with every new outcome; empty if there is no store."""
-        store = self._store
+        """The mark of the store, which changes with every new outcome; empty if there is no store.
+
+        After outcomes could not be read, it is the known one for a while, so that not every request tries to read them.
+        """
+        store, unread = self._store, self._unread
+        if unread is not None and time.monotonic() < unread[1]:
+            return unread[0]
         try:
             return b"" if store is None else store.mark
         except OSError:
             return b""
 
-    def outcomes(self, known: Mapping[str, Position]) -> list[tuple[str, Outcome]]:
-        """Return the newest outcome of each service that has one after the known position."""
+    def outcomes(self, known: Mapping[str, Position], mark: bytes) -> list[tuple[str, Outcome]] | None:
+        """Return the newest outcome of each service that has one after the known position.
+
+        Return None if they cannot be read now.
+
+        Args:
+            known: the position of the last known outcome of each service.
+            mark: the mark at which these were read.
+        """
         store = self._store
         try:
             return [] if store is None else list(store.outcomes(known))
         except Exception as error:
+            self._unread = mark, time.monotonic() + _READ_AGAIN_SECONDS
             _tell(error)
-            return []
+            return None
 
     def take(self, key: str, known: Position, requested: float, timeout: float) -> Claim | Outcome | None:
         """Claim the next run of a service; see :meth:`PodStore.take`. Return None if it cannot be shared."""
