@@ -8,10 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from healthguard import Service, Unhealthy
 from healthguard.runner.pod import knowledge
 from healthguard.runtime import log
-from healthguard.status import Status
-from tests.support.pod_workers import LONG_TIMEOUT, HangsBriefly, NewCheck, worker_of
+from healthguard.status import Fault, Status
+from tests.support.pod_workers import (
+    HUGE,
+    LONG_TIMEOUT,
+    TTL,
+    WAIT_SECONDS,
+    HangsBriefly,
+    NewCheck,
+    Worker,
+    worker_of,
+)
 from tests.support.runner_checks import wait_for
 
 TOO_MANY_FILES = OSError(errno.EMFILE, "Too many open files")
@@ -65,3 +75,23 @@ def test_folder_that_cannot_be_read_is_not_read_for_each_request(
         assert log.flush(LONG_TIMEOUT)
     assert (names.calls, len(versions)) == (1, 1)
     assert caplog.text.count("cannot share the results") == 1
+
+
+# Outcomes that are too large
+
+
+def test_outcome_that_is_too_large_is_logged_with_its_service_and_the_others_are_shared(
+    tmp_path: Path, new_check: NewCheck, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.forget()
+    large, small = new_check(), new_check()
+    large.error = Unhealthy("large", "x", fault=Fault.CONFIG, hint="y", evidence=HUGE)
+    services = {name: Service(check, ttl=TTL, timeout=LONG_TIMEOUT) for name, check in (("l", large), ("s", small))}
+    with caplog.at_level(logging.WARNING, "healthguard"):
+        for worker in (Worker(tmp_path, services), Worker(tmp_path, services)):
+            for run in worker.start():
+                run.done.result(WAIT_SECONDS)
+            assert (worker.status("l"), worker.status("s")) == (Status.UNHEALTHY, Status.HEALTHY)
+        assert log.flush(LONG_TIMEOUT)
+    assert (large.runs, small.runs) == (2, 1)
+    assert [line for line in caplog.messages if "cannot share" in line] == [knowledge._TOO_LARGE % "l"]

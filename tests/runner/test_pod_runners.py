@@ -12,8 +12,9 @@ import pytest
 from healthguard import Service, Unhealthy
 from healthguard.runner import rounds
 from healthguard.runner.problems import RUN_CRASHED
-from healthguard.status import Evidence, Fault, Status
+from healthguard.status import Fault, Status
 from tests.support.pod_workers import (
+    HUGE,
     LONG_TIMEOUT,
     TTL,
     WAIT_SECONDS,
@@ -25,9 +26,6 @@ from tests.support.pod_workers import (
     worker_of,
 )
 from tests.support.runner_checks import GatedCheck, is_true_in_fork, wait_for
-
-HUGE: dict[str, Evidence] = {f"name{number}": ["x" * 300] * 100 for number in range(60)}
-"""Evidence of more than MAX_RECORD_BYTES."""
 
 
 @pytest.fixture

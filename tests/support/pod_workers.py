@@ -19,7 +19,7 @@ from healthguard.runner.pod.store import PodStore
 from healthguard.runner.runner import Runner
 from healthguard.runner.slot import Slot
 from healthguard.service.tree import resolve_service
-from healthguard.status import Status
+from healthguard.status import Evidence, Status
 from tests.support.runner_checks import GatedCheck, wait_for
 
 KEY = b"k" * 32
@@ -29,6 +29,9 @@ TTL = 3600.0
 """A ttl that is longer than LONG_TIMEOUT (seconds)."""
 WAIT_SECONDS = 60.0
 """The longest time that a test waits for the end of a run (seconds)."""
+
+HUGE: dict[str, Evidence] = {f"name{number}": ["x" * 300] * 100 for number in range(60)}
+"""Evidence of more than MAX_RECORD_BYTES."""
 
 NewCheck = Callable[..., GatedCheck]
 """``new_check(is_open=True)`` returns a check whose gate is opened at the end of the test."""

@@ -14,7 +14,7 @@ from healthguard.runner.changes import Change, LoggedState
 from healthguard.runner.outcome import Outcome
 from healthguard.runner.pod.private_folder import PrivateFolder, server_file
 from healthguard.runner.pod.records import Claim
-from healthguard.runner.pod.store import LogPosition, PodStore, Position
+from healthguard.runner.pod.store import LogPosition, PodStore, Position, RecordTooLargeError
 from healthguard.runtime import log
 from healthguard.service import ServiceNode
 from healthguard.status import ServiceReport, Status
@@ -22,6 +22,11 @@ from healthguard.status import ServiceReport, Status
 _NOT_SHARED = (
     "The workers of this server cannot share the results of their checks (%s), so each of them runs all checks. "
     "Mount a writable folder at /tmp, or set TMPDIR to one."
+)
+_TOO_LARGE = (
+    "The workers of this server cannot share the last result of the service %s, because it has more than 1 MB. "
+    "Until it is smaller, each of them runs this service itself. Return less evidence from its checks, and shorter "
+    "messages."
 )
 _READ_AGAIN_SECONDS = 1.0
 """The time after which outcomes that could not be read are read again (seconds)."""
@@ -135,6 +140,9 @@ class PodKnowledge:
             return False
         try:
             self._store.publish(key, outcome)
+        except RecordTooLargeError:
+            log.once(log.WARNING, _TOO_LARGE, self._name_of(key))
+            return False
         except Exception as error:
             _tell(error)
             return False
@@ -154,6 +162,9 @@ class PodKnowledge:
             return self._store.record_change(change.key, change.position, change.state)
         except Exception:
             return change.previous
+
+    def _name_of(self, key: str) -> str:
+        return ".".join(next(path for path, known in self._keys.items() if known == key))
 
     def _usable_store(self) -> PodStore | None:
         """Return the store; open it if it has not been opened, or if its folder was removed."""

@@ -48,6 +48,10 @@ Position: TypeAlias = tuple[int, bool]
 """The position of an outcome; see :attr:`Outcome.position`."""
 
 
+class RecordTooLargeError(Exception):
+    """An outcome has more than MAX_RECORD_BYTES."""
+
+
 class LogPosition(NamedTuple):
     """The place of a logged state among the outcomes of a service.
 
@@ -188,7 +192,10 @@ class PodStore:
         """Store an outcome, unless a newer one is stored. This ends the claim of a run that has ended.
 
         Raises:
-            OSError: it cannot be stored. Then the claim has ended too, so that another process may run the service.
+            RecordTooLargeError: it is too large to be stored.
+            OSError: it cannot be stored.
+
+        Then the claim has ended too, so that another process may run the service.
         """
         self._require_own_process()
         name = _name(outcome.position)
@@ -279,7 +286,7 @@ class PodStore:
         """Store a record, in place of the one that has its name."""
         record = records.sealed(file, content, self._key)
         if len(record) > MAX_RECORD_BYTES:
-            raise OSError("the record is too large")
+            raise RecordTooLargeError
         with self._temporary(record) as temporary:
             self._folder.rename(temporary, file)
 
