@@ -39,6 +39,10 @@ class Slot:
         self.next: Run | None = None
         """A run that was requested while another, which began before the request, was in flight."""
         self.logged: LoggedState = (Status.UNKNOWN, ())
+        self._is_local = False
+        """True if no other process has the newest outcome."""
+        self._has_logged_local = False
+        """True if no other process has the outcome whose state was logged last."""
 
     @property
     def aborts(self) -> int:
@@ -58,7 +62,7 @@ class Slot:
             return False
         else:
             self.position = outcome.position
-        self.outcome = outcome
+        self.outcome, self._is_local = outcome, is_local
         if outcome.is_final:
             self.requested = None
         return True
@@ -123,8 +127,10 @@ class Slot:
         if state == self.logged or self.outcome is None:
             return []
         previous, self.logged = self.logged, state
+        is_own, self._has_logged_local = self._has_logged_local, self._is_local
         kind = STALE_KIND if self.is_stale(now) else kind_of(self.outcome)
-        return [StatusChange(self.key, LogPosition(self.outcome.generation, kind), previous, state, report)]
+        position = LogPosition(self.outcome.generation, kind)
+        return [StatusChange(None if self._is_local else self.key, position, previous, state, report, is_own)]
 
     def requested_report(self, since: float) -> ServiceReport | None:
         """Return a pending report for a request whose results must come from runs that began after ``since``.

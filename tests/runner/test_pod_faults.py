@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from healthguard import Service, Unhealthy
+from healthguard import Degraded, Service, Unhealthy
 from healthguard.runner.pod import knowledge
 from healthguard.runtime import log
 from healthguard.status import Fault, Status
@@ -23,6 +23,7 @@ from tests.support.pod_workers import (
     worker_of,
 )
 from tests.support.runner_checks import wait_for
+from tests.support.strange_checks import UNAVAILABLE
 
 TOO_MANY_FILES = OSError(errno.EMFILE, "Too many open files")
 
@@ -95,3 +96,69 @@ def test_outcome_that_is_too_large_is_logged_with_its_service_and_the_others_are
         assert log.flush(LONG_TIMEOUT)
     assert (large.runs, small.runs) == (2, 1)
     assert [line for line in caplog.messages if "cannot share" in line] == [knowledge._TOO_LARGE % "l"]
+
+
+# Changes of status
+
+
+def lines_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the changes of the service ``one`` that were logged, without their reasons."""
+    assert log.flush(LONG_TIMEOUT)
+    return [line.split(": ")[1] for line in caplog.messages if line.startswith("one: ")]
+
+
+def test_change_is_logged_by_one_process_of_the_pod(
+    tmp_path: Path, new_check: NewCheck, caplog: pytest.LogCaptureFixture
+) -> None:
+    check = new_check()
+    workers = [worker_of(tmp_path, check) for _ in range(4)]
+    with caplog.at_level(logging.INFO, "healthguard"):
+        for error in (None, UNAVAILABLE, None):
+            check.error = error
+            workers[0].start_one(fresh=True).done.result(WAIT_SECONDS)
+            assert len({worker.status() for worker in workers}) == 1
+        assert lines_of(caplog) == ["unknown -> healthy", "healthy -> unhealthy", "unhealthy -> healthy"]
+
+
+@pytest.mark.parametrize("is_stored_again", [True, False])
+def test_change_of_an_outcome_that_cannot_be_stored_is_logged(
+    tmp_path: Path,
+    new_check: NewCheck,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    is_stored_again: bool,
+) -> None:
+    """No other process can log it."""
+    check = new_check()
+    worker = worker_of(tmp_path, check)
+    with caplog.at_level(logging.INFO, "healthguard"):
+        worker.start_one().done.result(WAIT_SECONDS)
+        with monkeypatch.context() as patch:
+            patch.setattr(worker.store, "_write", Unreadable(OSError(errno.ENOSPC, "full")))
+            check.error = UNAVAILABLE
+            worker.start_one(fresh=True).done.result(WAIT_SECONDS)
+            check.error = None
+            if not is_stored_again:
+                worker.start_one(fresh=True).done.result(WAIT_SECONDS)
+        if is_stored_again:
+            worker.start_one(fresh=True).done.result(WAIT_SECONDS)
+        assert worker.status() is Status.HEALTHY
+        assert lines_of(caplog) == ["unknown -> healthy", "healthy -> unhealthy", "unhealthy -> healthy"]
+
+
+def test_failure_that_follows_one_that_could_not_be_stored_is_recorded_for_the_others(
+    tmp_path: Path, new_check: NewCheck, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = new_check()
+    worker, other = worker_of(tmp_path, check), worker_of(tmp_path, check)
+    with caplog.at_level(logging.INFO, "healthguard"):
+        worker.start_one().done.result(WAIT_SECONDS)
+        assert other.status() is Status.HEALTHY
+        with monkeypatch.context() as patch:
+            patch.setattr(worker.store, "_write", Unreadable(OSError(errno.ENOSPC, "full")))
+            check.error = Degraded("slow", "x", fault=Fault.OUTAGE, hint="y")
+            worker.start_one(fresh=True).done.result(WAIT_SECONDS)
+        check.error = UNAVAILABLE
+        worker.start_one(fresh=True).done.result(WAIT_SECONDS)
+        assert (worker.status(), other.status()) == (Status.UNHEALTHY, Status.UNHEALTHY)
+        assert lines_of(caplog) == ["unknown -> healthy", "healthy -> degraded", "degraded -> unhealthy"]

@@ -37,11 +37,12 @@ class StatusChange:
     """A change of the status of a service, as one process has found it.
 
     Args:
-        key: the name of the service in the store; None if it is not shared.
+        key: the name of the service in the store; None if the outcome is not shared.
         position: the outcome that it has changed with.
         previous: the state before it that this process has logged.
         state: the new state.
         report: the new report.
+        is_own: True if only this process was in the previous state, so that no other one logs the change.
     """
 
     key: str | None
@@ -49,6 +50,7 @@ class StatusChange:
     previous: LoggedState
     state: LoggedState
     report: ServiceReport
+    is_own: bool = False
 
 
 class PodKnowledge:
@@ -159,9 +161,10 @@ class PodKnowledge:
         if change.key is None or self._store is None:
             return change.previous
         try:
-            return self._store.record_change(change.key, change.position, change.state)
+            recorded = self._store.record_change(change.key, change.position, change.state)
         except Exception:
             return change.previous
+        return change.previous if change.is_own else recorded
 
     def _name_of(self, key: str) -> str:
         return ".".join(next(path for path, known in self._keys.items() if known == key))
