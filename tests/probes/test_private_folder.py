@@ -202,6 +202,17 @@ def test_folder_in_use_is_kept(place: Path) -> None:
     del first, again
 
 
+def test_unused_folder_is_removed_with_its_subfolders(place: Path) -> None:
+    folder = create_folder(OTHER)
+    folder.make("0123456789abcdef")
+    folder.write("0123456789abcdef/1-final", b"record")
+    folder.put("ready")
+    del folder
+    kept = create_folder()
+    assert [path.name for path in place.iterdir()] == [FOLDER]
+    del kept
+
+
 def test_other_folders_are_kept(place: Path) -> None:
     """Only folders that have the name of a private folder are removed."""
     others = {"healthguard-pg-abcdefgh", "healthguard-", "other", "healthguard-notes"}

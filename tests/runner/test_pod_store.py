@@ -57,9 +57,9 @@ class InterruptibleFolder(PrivateFolder):
         if self.interrupt is not None:
             self.interrupt()
 
-    def names(self) -> list[str]:
+    def names(self, subfolder: str = ".") -> list[str]:
         self._interrupted()
-        return super().names()
+        return super().names(subfolder)
 
     def read(self, file: str, limit: int) -> bytes | None:
         self._interrupted()
@@ -278,7 +278,7 @@ def test_damaged_file_is_ignored(number: int, damage: Damage, at: float, other: 
         store.record_change(SERVICE, LogPosition(claim.generation, "final"), (Status.HEALTHY, ()))
         next_claim = store.take(SERVICE, outcome.position, 0.0, TIMEOUT)
         assert isinstance(next_claim, Claim)
-        files = sorted(folder.iterdir())
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
         file = files[number % len(files)]
         file.write_bytes(damage(file.read_bytes(), at, other))
         second = store_in(folder)
@@ -291,16 +291,30 @@ def test_damaged_file_is_ignored(number: int, damage: Damage, at: float, other: 
         assert [found for _, found in store.outcomes({SERVICE: NO_POSITION})] == [later]
 
 
-@pytest.mark.parametrize("name", [f"{SERVICE}-{10**15 - 1}-claim", f"{SERVICE}-7-final", f"{SERVICE}-7-late-logged"])
+@pytest.mark.parametrize("name", [f"{10**15 - 1}-claim", "7-final", "7-late-logged"])
 def test_foreign_file_with_the_name_of_a_record_is_ignored(store: PodStore, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"0" * 100)
+    (tmp_path / SERVICE).mkdir()
+    (tmp_path / SERVICE / name).write_bytes(b"0" * 100)
     assert claim_in(store).generation == 1
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_what_is_in_place_of_a_subfolder_is_removed(store: PodStore, tmp_path: Path, is_link: bool) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "7-final").write_bytes(b"0")
+    if is_link:
+        (tmp_path / SERVICE).symlink_to(elsewhere)
+    else:
+        (tmp_path / SERVICE).write_bytes(b"0")
+    assert claim_in(store).generation == 1
+    assert (elsewhere / "7-final").exists()
 
 
 def test_link_in_place_of_a_record_is_not_followed(store: PodStore, tmp_path: Path) -> None:
     claim = claim_in(store)
     store.publish(SERVICE, outcome_of(claim, claim.started))
-    (record,) = tmp_path.glob("*-final")
+    (record,) = tmp_path.glob("*/*-final")
     elsewhere = tmp_path / "elsewhere"
     record.rename(elsewhere)
     record.symlink_to(elsewhere)
@@ -311,9 +325,10 @@ def test_record_under_the_name_of_another_service_is_ignored(store: PodStore, tm
     """The signature covers the name, so that an old or foreign result cannot be put in place of a new one."""
     claim = claim_in(store)
     store.publish(SERVICE, outcome_of(claim, claim.started))
-    (record,) = tmp_path.glob("*-final")
+    (record,) = tmp_path.glob("*/*-final")
     other = "f" * 16
-    record.rename(tmp_path / f"{other}-1-final")
+    (tmp_path / other).mkdir()
+    record.rename(tmp_path / other / "1-final")
     assert list(store.outcomes({SERVICE: NO_POSITION, other: NO_POSITION})) == []
 
 
@@ -344,8 +359,8 @@ def test_number_of_files_does_not_grow(store: PodStore, tmp_path: Path) -> None:
         store.publish(SERVICE, outcome)
         known = outcome.position
         store.record_change(SERVICE, LogPosition(claim.generation, "final"), (Status.HEALTHY, (str(claim.generation),)))
-    kinds = sorted(path.name.partition("-")[2].rpartition("-")[2] for path in tmp_path.iterdir())
-    assert len(kinds) == 4, "the process, the mark, one outcome, one logged state"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 4, "the process, the mark, one outcome, one logged state"
 
 
 def test_folder_is_listed_completely_by_several_threads_at_once(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ class Worker:
 
     def records(self, kind: str) -> list[str]:
         """Return the names of the stored records of a kind."""
-        return sorted(path.name for path in self.folder.glob(f"*-{kind}"))
+        return sorted(path.name for path in self.folder.glob(f"*/*-{kind}"))
 
 
 class HangsBriefly(Worker):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from healthguard.runner.changes import Change, LoggedState
 from healthguard.runner.outcome import Outcome
+from healthguard.runner.pod.marks import mark_of
 from healthguard.runner.pod.private_folder import PrivateFolder, server_file
 from healthguard.runner.pod.records import Claim
 from healthguard.runner.pod.store import LogPosition, PodStore, Position, RecordTooLargeError
@@ -69,6 +70,7 @@ class PodKnowledge:
         self._keys = keys or {}
         self._open_store = open_store
         self._store: PodStore | None = None
+        self._service_marks: bytes | None = None
         self._lock = threading.Lock()
         self._is_opened = False
         self._unread: tuple[bytes, float] | None = None
@@ -88,26 +90,32 @@ class PodKnowledge:
         if unread is not None and time.monotonic() < unread[1]:
             return unread[0]
         try:
-            return b"" if store is None else store.mark
+            return b"" if store is None else store.marks.pod
         except OSError:
             return b""
 
     def outcomes(self, known: Mapping[str, Position], mark: bytes) -> list[tuple[str, Outcome]] | None:
         """Return the newest outcome of each service that has one after the known position.
 
-        Return None if they cannot be read now.
+        Only the services are read whose mark has changed since the last call. Return None if they cannot be read now.
 
         Args:
             known: the position of the last known outcome of each service.
             mark: the mark at which these were read.
         """
         store = self._store
+        if store is None:
+            return []
         try:
-            return [] if store is None else list(store.outcomes(known))
+            last, marks = self._service_marks, store.marks.services()
+            changed = {key: known[key] for key in known if last is None or mark_of(key, marks) != mark_of(key, last)}
+            outcomes = list(store.outcomes(changed))
         except Exception as error:
             self._unread = mark, time.monotonic() + _READ_AGAIN_SECONDS
             _tell(error)
             return None
+        self._service_marks = marks
+        return outcomes
 
     def take(self, key: str, known: Position, requested: float, timeout: float) -> Claim | Outcome | None:
         """Claim the next run of a service; see :meth:`PodStore.take`. Return None if it cannot be shared."""
@@ -178,7 +186,7 @@ class PodKnowledge:
             if not self._is_opened or (self._store is not None and not self._store.is_in_place):
                 if self._store is not None:
                     self._store.close()
-                self._store = self._open_store()
+                self._store, self._service_marks = self._open_store(), None
                 self._is_opened = True
             return self._store
 

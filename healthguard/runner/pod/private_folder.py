@@ -102,14 +102,34 @@ class PrivateFolder:
         """True if the folder has not been removed or replaced."""
         return _is_at(self._path, os.fstat(self._descriptor))
 
-    def names(self) -> list[str]:
-        """Return the names of the files.
+    def make(self, subfolder: str) -> None:
+        """Create ``subfolder``, unless it exists.
+
+        Raises:
+            OSError: it cannot be created.
+        """
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(subfolder, 0o700, dir_fd=self._descriptor)
+
+    def names(self, subfolder: str = ".") -> list[str]:
+        """Return the names of the files in ``subfolder``; none if it does not exist.
+
+        Anything else that has its name, like a link, is removed.
 
         Raises:
             OSError: the folder cannot be read.
         """
         # A descriptor of its own, because threads that list the folder through the same one share its position.
-        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._descriptor)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(subfolder, flags, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            self.remove(subfolder)
+            return []
         try:
             return os.listdir(descriptor)
         finally:
@@ -270,7 +290,22 @@ def _remove_if_unused(path: str) -> None:
             # All workers of the server have ended at once, and it is about to start new ones.
             return
         for name in names:
-            os.unlink(name, dir_fd=descriptor)
+            _remove_entry(name, descriptor)
         os.rmdir(path)
     finally:
         os.close(descriptor)
+
+
+def _remove_entry(name: str, folder: int) -> None:
+    """Remove a file, or a subfolder with its files."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except (IsADirectoryError, PermissionError):
+        # macOS raises PermissionError for a folder.
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            for file in os.listdir(descriptor):
+                os.unlink(file, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+        os.rmdir(name, dir_fd=folder)

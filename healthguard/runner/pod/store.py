@@ -1,14 +1,15 @@
 """The store of a pod: the outcomes of its services, the runs in flight, and the changes that have been logged.
 
-Each record is a file of the pod's private folder. Its name consists of the service, the number of the run
-(generation), and its kind; its content is signed. The kinds, in the order in which a run leaves them:
+Each record is a file in the subfolder of its service, in the pod's private folder. Its name consists of the number of
+the run (generation) and its kind; its content is signed. The kinds, in the order in which a run leaves them:
 
 - ``claim``: a process runs the service. It is created only if no file has its name, so one process gets it.
 - ``late``: the timeout of the run has expired, but it has not ended.
 - ``final``: the run has ended.
 
-The record with the largest generation and the last kind counts. Who stores one removes those before it. The file
-``mark`` has other bytes after every change, so that a process reads one file to know that nothing has changed.
+The record with the largest generation and the last kind counts. Who stores one removes those before it.
+
+The marks of the pod and of its services change with every outcome; see :mod:`healthguard.runner.pod.marks`.
 """
 
 from __future__ import annotations
@@ -17,30 +18,27 @@ import contextlib
 import itertools
 import os
 import re
-import secrets
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from healthguard.runner.changes import LoggedState
 from healthguard.runner.outcome import Outcome
-from healthguard.runner.pod import records
+from healthguard.runner.pod import marks, records
+from healthguard.runner.pod.marks import Marks
 from healthguard.runner.pod.presence import Presence
 from healthguard.runner.pod.private_folder import PrivateFolder
 from healthguard.runner.pod.records import Claim
 from healthguard.status import Status
 
-MARK_BYTES = 16
 MAX_RECORD_BYTES = 1_000_000
 """The size of the largest record. An outcome that is larger stays in its process."""
 
-_MARK = "mark"
 STALE_KIND = "stale"
 """The kind of a logged state that has changed because time has passed."""
 _CLAIM, _LATE, _FINAL = "claim", "late", "final"
 _KINDS = (_CLAIM, _LATE, _FINAL, STALE_KIND)
-_NAME = re.compile(rf"([0-9a-f]{{16}})-(\d{{1,15}})-({'|'.join(_KINDS)})(-logged)?")
+_NAME = re.compile(rf"(\d{{1,15}})-({'|'.join(_KINDS)})(-logged)?")
 _TEMPORARY = re.compile(r"writing-([0-9a-f]{16})-\d+")
 _ATTEMPTS = 100
 
@@ -93,10 +91,9 @@ class PodStore:
         self._clock = clock
         self._presence = Presence(folder)
         self._numbers = itertools.count()
-        self._mark = folder.opened(_MARK, os.O_RDWR | os.O_CREAT)
-        weakref.finalize(self, os.close, self._mark).atexit = False
+        self.marks = Marks(folder)
+        """The marks, which show that outcomes have changed."""
         self._pid = os.getpid()
-        self._renew_mark()
         self._remove_leftovers()
         # Fails where the file system has no hard links.
         self._create(f"test-{self._presence.token}", b"")
@@ -107,18 +104,9 @@ class PodStore:
         self._presence.end()
 
     @property
-    def mark(self) -> bytes:
-        """Random bytes that are others after every change of an outcome.
-
-        Raises:
-            OSError: they cannot be read.
-        """
-        return os.pread(self._mark, MARK_BYTES, 0)
-
-    @property
     def is_in_place(self) -> bool:
         """True if neither the folder nor the files that this process uses all the time have been removed."""
-        return self._folder.is_in_place and self._presence.is_in_place and self._folder.contains(_MARK)
+        return self._folder.is_in_place and self._presence.is_in_place and self._folder.contains(marks.FILE)
 
     def outcomes(self, known: Mapping[str, Position]) -> Iterator[tuple[str, Outcome]]:
         """Yield the newest outcome of each service that has one after the known position.
@@ -129,10 +117,9 @@ class PodStore:
         Raises:
             OSError: the folder cannot be read.
         """
-        names = self._names()
         for service, position in known.items():
             after = _name(position)
-            contents = self._contents(service, [name for name in names.get(service, []) if name > after])
+            contents = self._contents(service, [name for name in self._names(service) if name > after])
             outcome = _newest_outcome(contents, after, self._clock())
             if outcome is not None:
                 yield service, outcome
@@ -155,7 +142,7 @@ class PodStore:
         """
         self._require_own_process()
         for _ in range(_ATTEMPTS):
-            contents = self._contents(service, self._names().get(service, []))
+            contents = self._contents(service, self._names(service))
             newer = _newest_outcome(contents, _name(known), self._clock())
             if newer is not None and newer.is_final:
                 return newer
@@ -200,11 +187,11 @@ class PodStore:
         self._require_own_process()
         name = _name(outcome.position)
         try:
-            names = self._names().get(service, [])
+            names = self._names(service)
             if not any(stored > name and stored.kind != _CLAIM for stored in names):
                 self._write(_file(service, name), records.outcome_content(outcome))
             self._remove(service, [stored for stored in names if _is_settled(stored, name)])
-            self._renew_mark()
+            self.marks.renew(service)
         except BaseException:
             self._remove(service, [_Name(outcome.generation, _rank(_CLAIM))])
             raise
@@ -222,7 +209,7 @@ class PodStore:
         self._require_own_process()
         name = _Name(position.generation, _rank(position.kind))
         for _ in range(_ATTEMPTS):
-            names = self._names(is_logged=True).get(service, [])
+            names = self._names(service, is_logged=True)
             contents = self._contents(service, names, is_logged=True)
             if len(contents) == len(names):
                 break
@@ -236,6 +223,7 @@ class PodStore:
                 previous = logged
                 break
         file = _file(service, name, is_logged=True)
+        self._folder.make(service)
         if not self._create(file, records.sealed(file, records.logged_state_content(state), self._key)):
             return None
         self._remove(service, [stored for stored in names if stored < name], is_logged=True)
@@ -246,14 +234,14 @@ class PodStore:
         if os.getpid() != self._pid:
             raise ChildProcessError("the store belongs to the parent of this process")
 
-    def _names(self, *, is_logged: bool = False) -> dict[str, list[_Name]]:
-        """Return the names of the stored records by service."""
-        names: dict[str, list[_Name]] = {}
-        for file in self._folder.names():
-            match = _NAME.fullmatch(file)
-            if match is not None and (match[4] is not None) is is_logged:
-                names.setdefault(match[1], []).append(_Name(int(match[2]), _rank(match[3])))
-        return names
+    def _names(self, service: str, *, is_logged: bool = False) -> list[_Name]:
+        """Return the names of the stored records of a service."""
+        matches = map(_NAME.fullmatch, self._folder.names(service))
+        return [
+            _Name(int(match[1]), _rank(match[2]))
+            for match in matches
+            if match is not None and (match[3] is not None) is is_logged
+        ]
 
     def _contents(
         self, service: str, names: Iterable[_Name], *, is_logged: bool = False
@@ -274,10 +262,11 @@ class PodStore:
         """Return True if this process has got the run."""
         name = _Name(claim.generation, _rank(_CLAIM))
         file = _file(service, name)
+        self._folder.make(service)
         if not self._create(file, records.sealed(file, records.claim_content(claim), self._key)):
             return False
         # This process may have been stopped meanwhile, for so long that the run is over and its claim was removed.
-        if any(stored > name for stored in self._names().get(service, [])):
+        if any(stored > name for stored in self._names(service)):
             self._remove(service, [name])
             return False
         return True
@@ -312,9 +301,6 @@ class PodStore:
     def _remove(self, service: str, names: Iterable[_Name], *, is_logged: bool = False) -> None:
         for name in names:
             self._folder.remove(_file(service, name, is_logged=is_logged))
-
-    def _renew_mark(self) -> None:
-        os.pwrite(self._mark, secrets.token_bytes(MARK_BYTES), 0)
 
     def _remove_leftovers(self) -> None:
         """Remove what processes have left behind that have ended."""
@@ -363,7 +349,7 @@ def _name(position: Position) -> _Name:
 
 
 def _file(service: str, name: _Name, *, is_logged: bool = False) -> str:
-    return f"{service}-{name.generation}-{name.kind}{'-logged' if is_logged else ''}"
+    return f"{service}/{name.generation}-{name.kind}{'-logged' if is_logged else ''}"
 
 
 def _is_settled(stored: _Name, published: _Name) -> bool:
