@@ -22,5 +22,9 @@ class Check(HealthCheck):
         fields = shown_fields(self._shown_fields(), self)
         return {"check": type(self).__name__, **{name: value.strip("'") for name, value in fields.items()}}
 
+    def offline(self) -> HealthCheck | None:
+        """Return a check of what can be known without a network or a database; None if that is nothing."""
+        return None
+
     def _shown_fields(self) -> list[str]:
         return [field.name for field in dataclasses.fields(self) if field.repr]

@@ -11,7 +11,7 @@ from django.db import connections
 
 from healthguard.checks.base import Check
 from healthguard.database.addresses import file_name, path_of, settings_of
-from healthguard.database.queries import database, fetch
+from healthguard.database.queries import database, fetch, unknown_alias
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.secret_values.showable import shown_name
 from healthguard.status import Code, Evidence, Fault, Problem
@@ -51,6 +51,10 @@ class DatabaseName(Check):
     name: str
     alias: str = "default"
     read_only: bool = dataclasses.field(default=False, repr=False)
+
+    def offline(self) -> DatabaseName | None:
+        """Return a check of the name in the settings; None if there is no name in the settings."""
+        return None if _configured_name(self.alias) is None else _NameInSettings(self.name, self.alias)
 
     def run(self) -> Mapping[str, Evidence]:
         """Compare the names, and return facts about the server.
@@ -159,6 +163,21 @@ class DatabaseName(Check):
             "migrations until this is fixed.",
             evidence={"alias": self.alias, **facts, "expected": expected, "actual": shown},
         )
+
+
+@dataclasses.dataclass(repr=False)
+class _NameInSettings(DatabaseName):
+    """A check that the name in the settings is the expected one, without a connection."""
+
+    def run(self) -> Mapping[str, Evidence]:
+        for problem in self.declaration_errors():
+            raise Unhealthy.of(problem)
+        if self.alias not in connections:
+            raise unknown_alias(self.alias)
+        vendor, configured = connections[self.alias].vendor, _configured_name(self.alias) or ""
+        # On MySQL and MariaDB, only the server can report if it ignores case.
+        self._compare(vendor, configured, "the name in the settings is", {}, ignores_case=vendor == "mysql")
+        return {"alias": self.alias, "expected": _shown(vendor, self.name), "configured": _shown(vendor, configured)}
 
 
 def _configured_name(alias: str) -> str | None:

@@ -44,6 +44,10 @@ class SecretKey(Check):
 
     min_bytes: int = 50
 
+    def offline(self) -> SecretKey:
+        """Return the check itself."""
+        return self
+
     def run(self) -> None:
         """Check the key.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -139,6 +140,26 @@ def declaration_errors(source: CheckSource) -> Iterator[Problem]:
     if source.database is not None and source.database not in connections:
         problems.append(unknown_alias(source.database).problem)
     yield from problems
+
+
+def offline_source(source: CheckSource) -> CheckSource | None:
+    """Return the source of the part of a check that needs neither a network nor a database; None if there is none.
+
+    A check has such a part if it has a method ``offline()`` that returns a check.
+    """
+    if source.error is not None:
+        return source
+    try:
+        make = getattr(source.make(), "offline", None)
+        check = make() if callable(make) else None
+    except BaseException as error:
+        # A run of the service reports it.
+        return dataclasses.replace(source, make=functools.partial(_raise, error), database=None)
+    return None if check is None else dataclasses.replace(source, make=lambda: check, database=None)
+
+
+def _raise(error: BaseException) -> HealthCheck:
+    raise error
 
 
 def _attribute(check: HealthCheck | type[HealthCheck], name: str) -> object:

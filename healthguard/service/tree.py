@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from healthguard.runtime.cache_age import TTL_JITTER
 from healthguard.service.check_source import DEFAULT_TIMEOUT, CheckSource, source_of
@@ -54,6 +54,18 @@ class Tree:
         for name in path:
             node = node.members.get(name) if isinstance(node, Tree) else None
         return node
+
+    def filtered(self, keep: Callable[[ServiceNode], ServiceNode | None]) -> Tree:
+        """Return the tree of what ``keep`` returns for each service, without groups that have become empty."""
+        members: dict[str, ServiceNode | Tree] = {}
+        for name, member in self.members.items():
+            if isinstance(member, Tree):
+                group = member.filtered(keep)
+                if group.members:
+                    members[name] = group
+            elif (kept := keep(member)) is not None:
+                members[name] = kept
+        return Tree(members)
 
 
 def resolve_service(service: Service, path: tuple[str, ...]) -> ServiceNode:
