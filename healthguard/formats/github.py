@@ -1,0 +1,88 @@
+"""The format of GitHub Actions: one annotation per problem, and a summary in Markdown.
+
+The rules of escaping are those of the runner: https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+from healthguard.status import Code, GroupReport, Problem, Report, ServiceReport, Status
+
+_MARKS = {
+    Status.HEALTHY: "✅",
+    Status.DEGRADED: "⚠️",
+    Status.UNKNOWN: "❔",
+    Status.UNHEALTHY: "❌",
+}
+
+
+def render(report: Report, text: str = "", *, is_strict: bool = False) -> str:
+    """Return one workflow command per problem: an error, or a warning for a degraded check.
+
+    Args:
+        report: the report.
+        text: the report as text, which is shown before the commands. No line of it is read as a command.
+        is_strict: True if a degraded check is an error too.
+    """
+    end = secrets.token_hex(16)
+    lines = [f"::stop-commands::{end}", *text.splitlines(), f"::{end}::"] if text else []
+    lines += [line for service in _services(report) for line in _annotations(service, is_strict)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def render_summary(report: Report) -> str:
+    """Return the summary of a job in Markdown: a table of the services, and a list of the problems."""
+    lines = [f"### {_MARKS[report.status]} healthguard: {report.status}", "", "| service | status |", "|---|---|"]
+    lines += [
+        f"| {_cell('/'.join(service.path))} | {_MARKS[service.status]} {service.status} |"
+        for service in _services(report)
+    ]
+    for service in _services(report):
+        for check, status, problem in _problems(service):
+            title = f"{'/'.join(service.path)}: {check} ({problem.code})"
+            lines += ["", f"{_MARKS[status]} **{_cell(title)}**: {_cell(problem.message)} {_cell(problem.hint)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _annotations(service: ServiceReport, is_strict: bool) -> Iterator[str]:
+    problems = list(_problems(service))
+    if not problems and service.status is not Status.HEALTHY:
+        level = "warning" if service.status is Status.DEGRADED and not is_strict else "error"
+        yield _command(level, "/".join(service.path), f"The service is {service.status}.")
+    for check, status, problem in problems:
+        level = "warning" if status is Status.DEGRADED and not is_strict else "error"
+        title = f"{'/'.join(service.path)}: {check} ({problem.code})"
+        yield _command(level, title, f"{problem.message}\n{problem.hint}")
+
+
+def _problems(service: ServiceReport) -> Iterator[tuple[str, Status, Problem]]:
+    """Yield the name of each check with a problem, the status that counts, and the problem."""
+    for result in service.checks:
+        if result.problem is not None and result.problem.code != Code.NOT_RUN:
+            is_tolerated = service.status is Status.DEGRADED and result.status is Status.UNHEALTHY
+            yield result.check, Status.DEGRADED if is_tolerated else result.status, result.problem
+
+
+def _command(level: str, title: str, message: str) -> str:
+    return f"::{level} title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _cell(text: str) -> str:
+    """Return the text for a cell of a table in Markdown, where it must not end the cell or become HTML."""
+    for character in "\\`*_{}[]<>|#":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())
+
+
+def _services(report: Report) -> list[ServiceReport]:
+    return list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]

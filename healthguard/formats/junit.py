@@ -1,0 +1,100 @@
+"""The JUnit format: one test case per check, as CI systems display the results of tests.
+
+The schema is that of the Jenkins xUnit plugin, ``junit-10.xsd``, which Maven's Surefire follows too.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+from healthguard.service.selection import LeftOut
+from healthguard.status import CheckResult, Code, GroupReport, Report, ServiceReport, Status
+
+_NAME = "healthguard"
+_NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+"""The characters that XML 1.0 does not allow: https://www.w3.org/TR/xml/#charsets"""
+_NO_DETAILS = "The reason is not shown without a valid token."
+
+
+def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, is_strict: bool = False) -> str:
+    """Return the XML document.
+
+    An unhealthy check is a failure, an unknown one an error. A degraded one passes, with its problem as output.
+
+    Args:
+        report: the report.
+        left_out: the checks that were left out. They are skipped test cases.
+        is_strict: True if a degraded check is a failure too.
+    """
+    services = list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]
+    cases = [case for service in services for case in _cases(service, is_strict)]
+    cases += [_skipped(entry) for entry in left_out]
+    seconds = sum(service.duration or 0 for service in services)
+    counts = {
+        "tests": len(cases),
+        "failures": sum(case.find("failure") is not None for case in cases),
+        "errors": sum(case.find("error") is not None for case in cases),
+    }
+    attributes = {name: str(count) for name, count in counts.items()} | {"time": f"{seconds:.3f}"}
+    root = ET.Element("testsuites", {"name": _NAME, **attributes})
+    skipped = sum(case.find("skipped") is not None for case in cases)
+    suite = ET.SubElement(root, "testsuite", {"name": _NAME, **attributes, "skipped": str(skipped)})
+    suite.extend(cases)
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _cases(service: ServiceReport, is_strict: bool) -> Iterator[ET.Element]:
+    if not service.checks:
+        case = _case(service.path, "status", service.duration)
+        text = "" if service.status.is_serving else _NO_DETAILS
+        _add_outcome(case, service.status, str(service.status), text, is_strict)
+        yield case
+        return
+    for result in service.checks:
+        # The duration of a run is that of all its checks.
+        case = _case(service.path, result.check, service.duration if result is service.checks[0] else 0)
+        yield _with_outcome(case, result, is_strict)
+
+
+def _with_outcome(case: ET.Element, result: CheckResult, is_strict: bool) -> ET.Element:
+    problem = result.problem
+    if problem is None:
+        _add_outcome(case, result.status, "", "", is_strict)
+    elif problem.code == Code.NOT_RUN:
+        ET.SubElement(case, "skipped", {"message": _text(problem.message)})
+    else:
+        text = f"{problem.message}\n{problem.hint}"
+        _add_outcome(case, result.status, problem.code, text, is_strict)
+    return case
+
+
+def _add_outcome(case: ET.Element, status: Status, kind: str, text: str, is_strict: bool) -> None:
+    """Add the element that says that a check has failed, or its problem as output if it counts as passed."""
+    if status is Status.UNHEALTHY or (status is Status.DEGRADED and is_strict):
+        name = "failure"
+    elif status is Status.UNKNOWN:
+        name = "error"
+    else:
+        if text:
+            ET.SubElement(case, "system-out").text = _text(f"{status}: {kind}\n{text}")
+        return
+    message = text.partition("\n")[0]
+    ET.SubElement(case, name, {"type": _text(kind), "message": _text(message)}).text = _text(text)
+
+
+def _skipped(entry: LeftOut) -> ET.Element:
+    case = _case(entry.path, entry.check, 0)
+    ET.SubElement(case, "skipped", {"message": "Not checked, because it needs a network or a database."})
+    return case
+
+
+def _case(path: tuple[str, ...], name: str, seconds: float | None) -> ET.Element:
+    class_name = ".".join((_NAME, *path))
+    return ET.Element("testcase", {"classname": _text(class_name), "name": _text(name), "time": f"{seconds or 0:.3f}"})
+
+
+def _text(text: str) -> str:
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

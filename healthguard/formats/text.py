@@ -1,0 +1,186 @@
+"""The text format, for people: the services with problems first, each with the reason and the remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TextIO
+
+from django.core.management.base import OutputWrapper
+from django.utils.termcolors import colorize
+
+from healthguard.service.selection import LeftOut
+from healthguard.status import CheckResult, Code, GroupReport, Report, ServiceReport, Status
+
+_COLORS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.UNKNOWN: "yellow", Status.UNHEALTHY: "red"}
+_SYMBOLS = {Status.HEALTHY: "✓", Status.DEGRADED: "!", Status.UNKNOWN: "?", Status.UNHEALTHY: "✗"}
+_WORDS = {
+    Status.HEALTHY: "healthy",
+    Status.DEGRADED: "DEGRADED",
+    Status.UNKNOWN: "UNKNOWN",
+    Status.UNHEALTHY: "UNHEALTHY",
+}
+_NARROWEST = 40
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Style:
+    """The appearance of the text.
+
+    Args:
+        is_colored: True for colors and symbols, as on a terminal. False for words.
+        width: the width at which lines are wrapped (characters); None to wrap no line.
+        verbosity: 0 to leave out the services without problems, 2 to include the evidence.
+    """
+
+    is_colored: bool = False
+    width: int | None = None
+    verbosity: int = 1
+
+    def mark(self, status: Status) -> str:
+        """Return the symbol of a status, or its word, padded to the width of the longest."""
+        marks: Mapping[Status, str] = _SYMBOLS if self.is_colored else _WORDS
+        return self.paint(marks[status].ljust(self.mark_width), _COLORS[status])
+
+    @property
+    def mark_width(self) -> int:
+        """The width of a mark (characters)."""
+        return max(map(len, (_SYMBOLS if self.is_colored else _WORDS).values()))
+
+    def paint(self, text: str, color: str | None = None, *options: str) -> str:
+        """Return the text in a color, if there are colors."""
+        if not self.is_colored or not text:
+            return text
+        return colorize(text, opts=options) if color is None else colorize(text, fg=color, opts=options)
+
+    def wrapped(self, text: str, indent: str, prefix: str = "") -> Iterator[str]:
+        """Yield the lines of a paragraph that begins with ``prefix``."""
+        if self.width is None:
+            yield f"{indent}{prefix}{text}"
+            return
+        wrapper = textwrap.TextWrapper(
+            max(self.width, _NARROWEST),
+            initial_indent=indent + prefix,
+            subsequent_indent=indent + " " * len(prefix),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        yield from wrapper.wrap(text)
+
+
+def style_of(stream: TextIO | OutputWrapper, *, is_colored: bool | None = None, verbosity: int = 1) -> Style:
+    """Return the appearance of the text on a stream.
+
+    Args:
+        stream: the stream.
+        is_colored: True or False to use or to avoid colors and symbols; None to use them on a terminal, unless NO_COLOR
+            is set (https://no-color.org).
+        verbosity: the verbosity of the command.
+    """
+    is_terminal = stream.isatty()
+    if is_colored is None:
+        is_colored = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    has_symbols = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    return Style(is_colored and has_symbols, width, verbosity)
+
+
+def render(report: Report, style: Style = Style(), left_out: tuple[LeftOut, ...] = ()) -> str:
+    """Return the text: one block per service with a problem, one line per other service, and a summary.
+
+    Args:
+        report: the report.
+        style: the appearance.
+        left_out: the checks that were left out, and are named at the end.
+    """
+    services = _services(report)
+    failing = sorted(
+        (service for service in services if service.problems or service.status is not Status.HEALTHY),
+        key=lambda service: -service.status.severity,
+    )
+    passed = [service for service in services if service not in failing]
+    width = max((len(_name(service)) for service in passed), default=0)
+    lines = [line for service in failing for line in (*_block(service, style), "")]
+    if style.verbosity > 0:
+        for service in passed:
+            lines += _passed(service, width, style)
+        lines += [""] if passed else []
+    if left_out:
+        checks = ", ".join(f"{'/'.join(entry.path)} {entry.check}" for entry in left_out)
+        lines += [*style.wrapped(f"Not checked: {checks}.", ""), ""]
+    return "\n".join([*lines, _summary(report, services, style)]) + "\n"
+
+
+def _services(report: Report) -> list[ServiceReport]:
+    return list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]
+
+
+def _name(service: ServiceReport) -> str:
+    return "/".join(service.path)
+
+
+def _block(service: ServiceReport, style: Style) -> Iterator[str]:
+    yield f"{style.mark(service.status)} {style.paint(_name(service), None, 'bold')}{_duration(service, style)}"
+    indent = "  "
+    not_run = [result.check for result in service.checks if _is_not_run(result)]
+    for result in service.checks:
+        if not _is_not_run(result):
+            yield from _result(result, indent, style)
+    if not_run:
+        mark = style.mark(Status.UNKNOWN)
+        yield f"{indent}{mark} {', '.join(not_run)}: not run, because of the problem above"
+    if not service.checks and service.status is not Status.HEALTHY:
+        yield from style.wrapped("The reason is not shown without a valid token.", indent * 2)
+
+
+def _result(result: CheckResult, indent: str, style: Style) -> Iterator[str]:
+    problem = result.problem
+    kind = "" if problem is None else style.paint(f"  {problem.code} ({problem.fault})", _COLORS[result.status])
+    yield f"{indent}{style.mark(result.status)} {result.check}{kind}"
+    deeper = indent + " " * (style.mark_width + 1)
+    if problem is not None:
+        yield from style.wrapped(problem.message, deeper)
+        yield from style.wrapped(problem.hint, deeper, "→ " if style.is_colored else "Fix: ")
+    if style.verbosity > 1:
+        yield from _evidence(result, deeper, style)
+
+
+def _passed(service: ServiceReport, width: int, style: Style) -> Iterator[str]:
+    checks = ", ".join(result.check for result in service.checks)
+    name = _name(service).ljust(width) if checks else _name(service)
+    line = f"{style.mark(service.status)} {name}  {style.paint(checks, None)}".rstrip()
+    yield line + _duration(service, style)
+    if style.verbosity > 1:
+        for result in service.checks:
+            yield from _evidence(result, " " * (style.mark_width + 1), style)
+
+
+def _evidence(result: CheckResult, indent: str, style: Style) -> Iterator[str]:
+    evidence = result.evidence if result.problem is None else result.problem.evidence
+    for name, value in evidence.items():
+        yield from style.wrapped(f"{name}: {value}", indent)
+
+
+def _duration(service: ServiceReport, style: Style) -> str:
+    if service.duration is None:
+        return ""
+    milliseconds = service.duration * 1000
+    text = f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{service.duration:.1f} s"
+    return style.paint(f"  ({text})")
+
+
+def _is_not_run(result: CheckResult) -> bool:
+    return result.problem is not None and result.problem.code == Code.NOT_RUN
+
+
+def _summary(report: Report, services: list[ServiceReport], style: Style) -> str:
+    counts = {status: sum(service.status is status for service in services) for status in reversed(Status)}
+    parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    draining = ", draining" if report.draining else ""
+    paint = functools.partial(style.paint, color=_COLORS[report.status])
+    noun = "service" if len(services) == 1 else "services"
+    return f"{paint(report.status.value.capitalize())}: {len(services)} {noun}, of which {parts}{draining}."
