@@ -22,12 +22,19 @@ _LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "
 
 
 async def call_over_network(
-    method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None, limit: float
+    method: str,
+    url: httpx.URL,
+    headers: httpx.Headers,
+    content: bytes | None,
+    *,
+    limit: float,
+    trusted: ssl.SSLContext | None = None,
 ) -> EndpointResponse:
     """Call ``url`` and return the response.
 
-    No single wait takes longer than ``limit`` (seconds); the caller limits the whole call. Proxies and certificates
-    come from the environment, as with any client: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
+    No single wait takes longer than ``limit`` (seconds); the caller limits the whole call. Proxies come from the
+    environment, as with any client: HTTPS_PROXY, NO_PROXY. So do the certificates (SSL_CERT_FILE), unless the caller
+    trusts others.
 
     Raises:
         TransportError: the call receives no response.
@@ -37,7 +44,7 @@ async def call_over_network(
 
     auth = (url.username, url.password) if url.userinfo else None
     request = httpx.Request(method, url.copy_with(userinfo=b"", fragment=None), headers=headers, content=content)
-    client = _client(limit)
+    client = _client(limit, trusted)
     try:
         with _unlogged():
             async with client:
@@ -56,7 +63,7 @@ async def call_over_network(
         raise TransportError(_reason(error) + _proxy_note(url)) from None
 
 
-def _client(limit: float) -> httpx.AsyncClient:
+def _client(limit: float, trusted: ssl.SSLContext | None) -> httpx.AsyncClient:
     """Return a client that is configured by the environment.
 
     Raises:
@@ -65,7 +72,7 @@ def _client(limit: float) -> httpx.AsyncClient:
     import httpx
 
     try:
-        trusted = certificates()
+        trusted = trusted or certificates()
     except OSError:
         raise TransportError("the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read") from None
     try:

@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from asgiref.sync import sync_to_async
 
@@ -23,6 +23,8 @@ FRESH_SECONDS = 10.0
 """The longest time that a request for fresh results waits (seconds). Servers let a worker be busy for longer."""
 _WAIT_STEP = 0.02
 """The shortest time to wait before checking again which runs are worth waiting for (seconds)."""
+_PROGRESS_STEP = 0.1
+"""The time between two calls of a function that shows the progress (seconds)."""
 
 
 class UnknownServiceError(Exception):
@@ -38,6 +40,7 @@ class ProbeEvaluation:
         state: the state to use; this process's own by default.
         fresh: True to run the services now, however fresh their last outcomes are.
         broken: a problem outside all services that makes every answer unhealthy.
+        deadline: the longest time to wait (seconds); DEADLINE by default.
 
     Raises:
         UnknownServiceError: no service or group is declared at ``path``.
@@ -51,6 +54,7 @@ class ProbeEvaluation:
         state: HealthState | None = None,
         fresh: bool = False,
         broken: Problem | None = None,
+        deadline: float | None = None,
     ) -> None:
         self._state = state or get_state()
         self._probe = probe
@@ -73,10 +77,11 @@ class ProbeEvaluation:
         self._paths = [service.path for service in services]
         self._deciding = {service.path for service in services if self._decides(service)}
         self._runs: list[Run] = []
-        self._wait_limit = time.monotonic() + settings.deadline
+        limit = settings.deadline if deadline is None else deadline
+        self._wait_limit = time.monotonic() + limit
         self._since = time.monotonic() if fresh else None
         if not self._state.is_inline:
-            self._runs = self._state.runner.start_due(self._paths, settings.deadline, fresh=fresh)
+            self._runs = self._state.runner.start_due(self._paths, limit, fresh=fresh)
 
     def _decides(self, service: ServiceNode) -> bool:
         if self._probe is Probe.HEALTH:
@@ -89,13 +94,21 @@ class ProbeEvaluation:
         """Return True if services with ``ready="startup"`` count."""
         return self._probe is Probe.HEALTH or not self.is_past_startup
 
-    def wait(self) -> None:
-        """Wait on the calling thread for the runs that the answer depends on, until the deadline."""
+    def wait(self, show_progress: Callable[[list[tuple[str, ...]]], None] | None = None) -> None:
+        """Wait on the calling thread for the runs that the answer depends on, until the deadline.
+
+        Args:
+            show_progress: a function to call several times a second with the paths of the services still waited for.
+        """
         if self._state.is_inline:
             self._state.runner.run_inline(self._paths)
             return
         while runs := self._to_wait_for():
-            concurrent.futures.wait([run.done for run in runs], timeout=self._seconds(runs))
+            seconds = self._seconds(runs)
+            if show_progress is not None:
+                show_progress([run.service.path for run in runs])
+                seconds = min(seconds, _PROGRESS_STEP)
+            concurrent.futures.wait([run.done for run in runs], timeout=seconds)
 
     async def wait_async(self) -> None:
         """Wait for the same runs without blocking the event loop."""

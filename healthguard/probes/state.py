@@ -28,19 +28,22 @@ class HealthState:
     """The services of one declaration, their outcomes, and the startup latch.
 
     Args:
+        tree: the services; by default all that are declared.
         is_shared: True if the startup latch is shared with the other workers of this server.
+        is_logged: True if changes of status are logged.
     """
 
-    def __init__(self, *, is_shared: bool = False) -> None:
-        self.tree = settings.tree()
+    def __init__(self, tree: Tree | None = None, *, is_shared: bool = False, is_logged: bool = True) -> None:
+        self.tree = settings.tree() if tree is None else tree
         self.identity = _shared_identity(self.tree) if is_shared else None
         server = None if self.identity is None else parent_server()
         self.latch = Latch(None if self.identity is None else self.identity.name, server)
-        self.runner = Runner(self.tree.services(), _pod_knowledge(self.identity, server))
+        self.runner = Runner(self.tree.services(), _pod_knowledge(self.identity, server), is_logged=is_logged)
         self.is_inline = settings.inline
         self.problem = global_problem()
         self.response_cache: MutableMapping[tuple[str, str], object] = {}
         """Rendered responses, by method and path. Used by :mod:`healthguard.http.handler`."""
+        self._is_logged = is_logged
         self._log_lock = threading.Lock()
         self._logged: Problem | None = None
         self._logged_draining = False
@@ -48,7 +51,7 @@ class HealthState:
     def log_problem(self, problem: Problem | None) -> None:
         """Log that a problem outside all services has begun or ended, once per change."""
         with self._log_lock:
-            if problem == self._logged:
+            if not self._is_logged or problem == self._logged:
                 return
             self._logged = problem
         if problem is None:

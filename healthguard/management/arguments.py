@@ -1,0 +1,51 @@
+"""The types of the command's arguments. An invalid value is reported in one sentence, with exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MAX_SECONDS = 7 * 24 * 3600.0
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, above 0 and at most a week.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is not such a number.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= _MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, like 30, and at most {_MAX_SECONDS:g}")
+    return value
+
+
+def code(text: str) -> str:
+    """Return a problem code.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is not a problem code.
+    """
+    if not _CODE.fullmatch(text):
+        raise argparse.ArgumentTypeError("must be a problem code like migrations_pending")
+    return text
+
+
+def variable(text: str) -> str:
+    """Return the name of an environment variable.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is not such a name.
+    """
+    if not _VARIABLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            "must be the name of an environment variable, not the token itself: other users can read the arguments of "
+            "a process"
+        )
+    return text

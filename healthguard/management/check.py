@@ -1,0 +1,209 @@
+"""The subcommand ``check``: the checks run once, or until the services are healthy, and their report is written."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from healthguard.conf import settings
+from healthguard.formats import github, junit
+from healthguard.formats import json as json_format
+from healthguard.formats import text as text_format
+from healthguard.http.mount import mounts
+from healthguard.management.check_options import Options
+from healthguard.management.errors import INVALID, UsageError
+from healthguard.management.progress import Progress
+from healthguard.management.remote import DEFAULT_LIMIT, Remote, select_reports
+from healthguard.probes.once import report_once, tolerate
+from healthguard.service.selection import LeftOut, UnknownNameError, offline, select
+from healthguard.status import Code, Fault, GroupReport, Report, ServiceReport, Status
+
+HEALTHY, FAILED = 0, 1
+"""The exit codes: healthy or degraded; unhealthy or unknown."""
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+"""The times between two attempts (seconds). Each is twice as long as the one before."""
+_SHORTEST_LIMIT = 1.0
+"""The shortest time for the last attempt, when the time of --wait is over (seconds)."""
+
+_Look: TypeAlias = Callable[[float | None], Report]
+"""A function that returns a report, given the deadline (seconds)."""
+
+
+class Check:
+    """One call of the subcommand.
+
+    Args:
+        options: its options.
+        progress: shows what it waits for.
+
+    Raises:
+        UsageError: the options are wrong.
+    """
+
+    def __init__(self, options: Options, progress: Progress) -> None:
+        self._options = options
+        self._progress = progress
+        self.notes = [*_unknown_codes(options.allow)]
+        """Notes for the user, to show before the checks run."""
+        self.left_out: tuple[LeftOut, ...] = ()
+        """The checks that are left out, because they need a network or a database."""
+        self._look = self._local() if options.url is None else self._remote(options.url)
+
+    def report(self) -> Report:
+        """Return the report, after all repetitions.
+
+        Raises:
+            UsageError: a running instance does not have one of the services.
+        """
+        try:
+            if self._options.wait is None:
+                return self._look(self._options.deadline)
+            return self._last_report(self._options.wait)
+        finally:
+            self._progress.clear()
+
+    def rendered(self, report: Report, style: text_format.Style) -> str:
+        """Return the report in the requested format."""
+        match self._options.format:
+            case "json":
+                has_details = any(service.checks for service in _services(report))
+                detail = json_format.Detail.FULL if has_details else json_format.Detail.SERVICES
+                return json_format.render(report, detail).decode()
+            case "junit":
+                return junit.render(report, self.left_out, is_strict=self._options.strict)
+            case "github":
+                text = text_format.render(report, style, self.left_out)
+                return github.render(report, text, is_strict=self._options.strict)
+        return text_format.render(report, style, self.left_out)
+
+    def exit_code(self, report: Report) -> int:
+        """Return the exit code that the report requires."""
+        codes = {problem.code for service in _services(report) for problem in service.problems}
+        if Code.INVALID_DECLARATION in codes:
+            return INVALID
+        if not report.status.is_serving:
+            return FAILED
+        if self._options.strict and any(_is_degraded(service, self._options.allow) for service in _services(report)):
+            return FAILED
+        return HEALTHY
+
+    def _local(self) -> _Look:
+        """Return the function that runs the checks in this process."""
+        tree = settings.tree()
+        try:
+            tree = select(tree, self._options.services, self._options.exclude)
+        except UnknownNameError as error:
+            raise UsageError(str(error)) from None
+        if self._options.offline:
+            tree, self.left_out = offline(tree)
+
+        def look(deadline: float | None) -> Report:
+            report = report_once(
+                tree, deadline=deadline, broken=mounts().problem, show_progress=self._progress.show_running
+            )
+            if not _services(report):
+                raise UsageError(_NOTHING_OFFLINE if self.left_out else _NOTHING)
+            return tolerate(report, self._options.allow)
+
+        return look
+
+    def _remote(self, url: str) -> _Look:
+        """Return the function that requests the report of a running instance."""
+        remote = Remote.of(url, self._options.token_env, self._options.ca_file)
+
+        def look(deadline: float | None) -> Report:
+            report = remote.report(DEFAULT_LIMIT if deadline is None else deadline)
+            report = select_reports(report, self._options.services, self._options.exclude)
+            return tolerate(report, self._options.allow)
+
+        return look
+
+    def _last_report(self, wait: float) -> Report:
+        """Return the first report with which waiting ends, or the last one if the time is over."""
+        ends = time.monotonic() + wait
+        pauses = _pauses()
+        while True:
+            limit = max(ends - time.monotonic(), _SHORTEST_LIMIT)
+            deadline = self._options.deadline
+            report = self._look(limit if deadline is None else min(deadline, limit))
+            left = ends - time.monotonic()
+            if self.exit_code(report) != FAILED or left <= 0 or not self._may_recover(report):
+                return report
+            self._progress.show_reason(_reason(report), wait)
+            time.sleep(min(next(pauses), left))
+
+    def _may_recover(self, report: Report) -> bool:
+        """Return False if a configuration is wrong: somebody must change it, so waiting does not help."""
+        if self._options.wait_for_config:
+            return True
+        failing = (Status.UNHEALTHY, Status.DEGRADED) if self._options.strict else (Status.UNHEALTHY,)
+        return not any(
+            result.status in failing
+            and result.problem is not None
+            and result.problem.fault is Fault.CONFIG
+            and result.problem.code not in self._options.allow
+            and (self._options.strict or not service.weight.is_serving)
+            for service in _services(report)
+            for result in service.checks
+        )
+
+
+def write_job_summary(report: Report) -> None:
+    """Append the report to the summary of the job, if GitHub Actions runs this process.
+
+    Raises:
+        UsageError: the file of the summary cannot be written.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(github.render_summary(report))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UsageError(f"The file that GITHUB_STEP_SUMMARY names cannot be written: {reason}.") from None
+
+
+_NOTHING = "There is nothing to check: no service is left of those that are declared."
+_NOTHING_OFFLINE = "There is nothing to check: all checks of these services need a network or a database."
+
+
+def _unknown_codes(codes: Iterable[str]) -> Iterator[str]:
+    """Yield a note for each code that is probably a mistake. Checks of other packages have codes of their own."""
+    for code in codes:
+        near = difflib.get_close_matches(code, list(Code), 1, 0.8)
+        if near and code not in set(Code):
+            yield f"healthguard has no problem code {code!r}. Did you mean {str(near[0])!r}?"
+
+
+def _services(report: Report) -> list[ServiceReport]:
+    return list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]
+
+
+def _is_degraded(service: ServiceReport, allowed: tuple[str, ...]) -> bool:
+    """Return True if a service is degraded, and not only because of problems that are allowed."""
+    if service.status is Status.HEALTHY:
+        return False
+    codes = {problem.code for problem in service.problems}
+    return not codes or not codes <= {*allowed, Code.NOT_RUN}
+
+
+def _reason(report: Report) -> str:
+    """Return the first problem that makes the report fail."""
+    for service in sorted(_services(report), key=lambda service: -service.weight.severity):
+        for problem in service.problems:
+            return f"{'/'.join(service.path)}: {problem.message}"
+    return f"the status is {report.status}"
+
+
+def _pauses() -> Iterator[float]:
+    pause = _SHORTEST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 2, _LONGEST_PAUSE)

@@ -1,0 +1,126 @@
+"""``manage.py healthguard``: the checks of the HEALTHGUARD setting on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter, OutputWrapper
+
+from healthguard.formats.text import style_of
+from healthguard.management import check_options
+from healthguard.management.check import Check, write_job_summary
+from healthguard.management.check_options import Options
+from healthguard.management.errors import UsageError
+from healthguard.management.progress import Progress
+
+_DESCRIPTION = """\
+Run the checks in this process, or request the report of a running instance, and
+show what they find."""
+_INTERRUPTED = 130
+"""The exit code of a process that Ctrl-C ended: 128 and the number of SIGINT."""
+_CLOSED = 141
+"""The exit code of a process that wrote into a closed pipe: 128 and the number of SIGPIPE."""
+
+
+class _HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The format of the help: the line breaks of the examples stay as they are."""
+
+
+class Command(BaseCommand):
+    """The command. It reports errors of the declaration itself, so the system checks need not run before it."""
+
+    help = "Check what the HEALTHGUARD setting declares."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the subcommands and their arguments."""
+        subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+        check = subcommands.add_parser(
+            "check",
+            help="run the checks once, and report what they find",
+            description=_DESCRIPTION,
+            epilog=check_options.EPILOG,
+            formatter_class=_HelpFormatter,
+        )
+        check_options.add_arguments(check)
+        self._add_common_arguments(check)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command, and end the process with its exit code. Ctrl-C and a closed output leave no traceback."""
+        self._open_streams()
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            _end(_INTERRUPTED)
+        except BrokenPipeError:
+            _end(_CLOSED)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the subcommand.
+
+        Raises:
+            UsageError: the arguments are wrong.
+            SystemExit: the report requires another exit code than 0.
+        """
+        check = Check(Options.of(options), Progress(self.stderr))
+        for note in check.notes:
+            self.stderr.write(note)
+        report = check.report()
+        is_colored = True if options["force_color"] else False if options["no_color"] else None
+        style = style_of(self.stdout, is_colored=is_colored, verbosity=options["verbosity"])
+        self._write(check.rendered(report, style))
+        if options["format"] == "github":
+            write_job_summary(report)
+        if code := check.exit_code(report):
+            raise SystemExit(code)
+
+    def _write(self, text: str) -> None:
+        try:
+            self.stdout.write(text, ending="")
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError(f"The report cannot be written to standard output: {error.strerror}.") from None
+
+    def _open_streams(self) -> None:
+        """Let a closed stream lead nowhere, and let no character fail that the stream cannot encode."""
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is None:
+                setattr(self, name, OutputWrapper(open(os.devnull, "w")))  # noqa: SIM115 - open until the process ends
+            elif isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+
+    def _add_common_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Accept the options of all commands after the subcommand too, where people write them."""
+        for name, arguments in (
+            ("--settings", {}),
+            ("--pythonpath", {}),
+            ("--traceback", {"action": "store_true"}),
+            ("--no-color", {"action": "store_true"}),
+            ("--force-color", {"action": "store_true"}),
+            ("--skip-checks", {"action": "store_true"}),
+        ):
+            parser.add_argument(name, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **arguments)  # type: ignore[arg-type]
+        parser.add_argument(
+            "-v",
+            "--verbosity",
+            type=int,
+            choices=range(4),
+            default=argparse.SUPPRESS,
+            help="0 shows only problems, 2 also the evidence",
+        )
+
+
+def _end(code: int) -> NoReturn:
+    """End the process. Python must not write to the closed output again."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    raise SystemExit(code)
