@@ -101,7 +101,7 @@ class RunConnections:
             threading.Thread(
                 target=_cancel_and_abort, args=(open_connections, is_over), name="healthguard-abort", daemon=True
             ).start()
-        except RuntimeError:
+        except Exception:
             # The process cannot start another thread, and a cancel request would block this one.
             _abort_all(open_connections, is_over)
 

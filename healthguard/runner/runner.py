@@ -77,25 +77,28 @@ class Runner:
         self._sync()
         runs: list[Run] = []
         due: list[StartedRun] = []
-        with self._lock:
-            now = time.monotonic()
-            for path in paths:
-                slot = self._slots[path]
-                is_due = fresh or slot.is_due(now)
-                if is_due:
-                    slot.request(now)
-                if slot.run is None and is_due:
-                    max_wait = deadline if fresh else slot.max_wait(now, deadline)
-                    slot.run = Run(slot.service, max_wait, slot.aborts, bypass_cache=fresh)
-                    due.append((slot, slot.run))
-                    self._changes += 1
-                elif slot.run is not None and fresh:
-                    # The run in flight may have read its data before the caller's change: another one follows.
-                    slot.next = slot.next or Run(slot.service, deadline, slot.aborts, bypass_cache=True)
-                if (run := slot.next if fresh and slot.next else slot.run) is not None:
-                    runs.append(run)
-        # Not under the lock: of many services the first may have finished before the last is started.
-        self._start(due)
+        try:
+            with self._lock:
+                now = time.monotonic()
+                for path in paths:
+                    slot = self._slots[path]
+                    is_due = fresh or slot.is_due(now)
+                    if is_due:
+                        slot.request(now)
+                    if slot.run is None and is_due:
+                        max_wait = deadline if fresh else slot.max_wait(now, deadline)
+                        slot.run = Run(slot.service, max_wait, slot.aborts, bypass_cache=fresh)
+                        due.append((slot, slot.run))
+                        self._changes += 1
+                    elif slot.run is not None and fresh:
+                        # The run in flight may have read its data before the caller's change: another one follows.
+                        slot.next = slot.next or Run(slot.service, deadline, slot.aborts, bypass_cache=True)
+                    if (run := slot.next if fresh and slot.next else slot.run) is not None:
+                        runs.append(run)
+        finally:
+            # Not under the lock: of many services the first may have finished before the last is started. And if an
+            # error is raised, others may already wait for these runs.
+            self._start(due)
         if self._rounds or any(run.is_remote or run.claim is not None for run in runs):
             # It may not have been possible to start its thread before.
             self._watcher.ensure()

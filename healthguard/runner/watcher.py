@@ -52,9 +52,17 @@ class Watcher:
 
     def _start(self) -> None:
         try:
-            threading.Thread(target=self._watch, name="healthguard-watcher", daemon=True).start()
+            threading.Thread(target=self._run, name="healthguard-watcher", daemon=True).start()
         except Exception:
             # The process may have no more threads, or no memory.
+            with self._changed:
+                self._is_running = False
+
+    def _run(self) -> None:
+        try:
+            self._watch()
+        except BaseException:
+            # There may be no memory to wait. Nothing may reach the thread's excepthook, which prints the exception.
             with self._changed:
                 self._is_running = False
 

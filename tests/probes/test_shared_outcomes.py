@@ -17,32 +17,13 @@ import psutil
 import pytest
 
 from tests.support.amounts import some_of
+from tests.support.recorded_check import RECORDED
 from tests.support.sites import Server, Site, wait_until
 
 WORKERS = 4
 TOKEN = "Vq3zN8rT5wXb7Yc2KdLm9Pf4"
 DETAILS = {"Authorization": f"Bearer {TOKEN}"}
 WORKER_KINDS = ["gunicorn-sync", "gunicorn-gthread", "uvicorn"]
-
-RECORDED = """
-import os, pathlib, time
-from health_check.base import HealthCheck
-from health_check.exceptions import ServiceUnavailable
-HERE = pathlib.Path(__file__).parent
-
-class Recorded(HealthCheck):
-    # Writes a line when it begins, waits while the file "hold" exists, and fails while the file "off" exists.
-    def run(self):
-        with open(HERE / "runs", "a") as runs:
-            runs.write(f"{os.getpid()}\\n")
-        while (HERE / "hold").exists():
-            time.sleep(0.01)
-        if (HERE / "off").exists():
-            raise ServiceUnavailable("off")
-
-class OfProcess(Recorded):
-    scope = "process"
-"""
 
 SETTINGS = """
 import recorded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from healthguard.runner import rounds
 from tests.support.fixture_types import Declare
-from tests.support.pod_workers import HangsBriefly, NewCheck
-from tests.support.runner_checks import DETAILS_TOKEN, GatedCheck, ThreadNames
+from tests.support.pod_workers import LONG_TIMEOUT, HangsBriefly, NewCheck
+from tests.support.runner_checks import DETAILS_TOKEN, GatedCheck, ThreadNames, WithoutThreads
 
 
 @pytest.fixture
@@ -58,3 +60,29 @@ def new_check() -> Iterator[NewCheck]:
 def first(tmp_path: Path, new_check: NewCheck) -> HangsBriefly:
     """Return a worker with a run in flight."""
     return HangsBriefly(tmp_path, new_check(is_open=False))
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the runs of a round wait for one another, however slow the machine is."""
+    monkeypatch.setattr(rounds, "HANDOVER_SECONDS", LONG_TIMEOUT)
+
+
+@pytest.fixture(params=[RuntimeError("can't start new thread"), MemoryError()], ids=["limit", "memory"])
+def without_threads(request: pytest.FixtureRequest) -> WithoutThreads:
+    """Return a context manager in which no thread whose name begins with a text can be started."""
+
+    @contextlib.contextmanager
+    def without_threads(name: str) -> Iterator[None]:
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name.startswith(name):
+                raise request.param
+            start(thread)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            yield
+
+    return without_threads

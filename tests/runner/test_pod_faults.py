@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import errno
 import logging
+import threading
 from pathlib import Path
 
 import pytest
 
 from healthguard import Degraded, Service, Unhealthy
-from healthguard.runner.pod import knowledge
+from healthguard.runner.pod import knowledge, presence
+from healthguard.runner.watcher import Watcher
 from healthguard.runtime import log
-from healthguard.status import Fault, Status
+from healthguard.status import Code, Fault, Status
 from tests.support.pod_workers import (
     HUGE,
     LONG_TIMEOUT,
     TTL,
     WAIT_SECONDS,
+    GatedTables,
     HangsBriefly,
     NewCheck,
     Worker,
     worker_of,
 )
-from tests.support.runner_checks import wait_for
+from tests.support.runner_checks import GatedCheck, WithoutThreads, wait_for
 from tests.support.strange_checks import UNAVAILABLE
 
 TOO_MANY_FILES = OSError(errno.EMFILE, "Too many open files")
@@ -76,6 +79,162 @@ def test_folder_that_cannot_be_read_is_not_read_for_each_request(
         assert log.flush(LONG_TIMEOUT)
     assert (names.calls, len(versions)) == (1, 1)
     assert caplog.text.count("cannot share the results") == 1
+
+
+# Claims
+
+
+def test_claim_is_ended_if_an_error_follows_its_creation(
+    tmp_path: Path, new_check: NewCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the other processes would wait for a run that nobody executes until its timeout expires."""
+    worker, check = worker_of(tmp_path, new_check(is_open=False)), new_check()
+    folder = worker.store._folder
+    link = folder.link
+    with monkeypatch.context() as patch:
+
+        def link_and_fail_from_now_on(file: str, new: str) -> None:
+            link(file, new)
+            patch.setattr(folder, "names", Unreadable())
+
+        patch.setattr(folder, "link", link_and_fail_from_now_on)
+        run = worker.start_one()
+    assert (run.claim, worker.records("claim")) == (None, [])
+    other = worker_of(tmp_path, check).start_one()
+    assert not other.is_remote
+    other.done.result(WAIT_SECONDS)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES], ids=errno.errorcode.get)
+def test_files_that_cannot_be_opened_are_not_removed(
+    first: HangsBriefly, tmp_path: Path, new_check: NewCheck, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """They belong to processes that are running."""
+    other = Worker(tmp_path, {"two": Service(new_check(), ttl=TTL, timeout=LONG_TIMEOUT)})
+    other.start_one().done.result(WAIT_SECONDS)
+    assert other.status("two") is Status.HEALTHY
+    worker = Worker(tmp_path, {name: Service(new_check(), ttl=TTL) for name in ("one", "two")})
+    before = {path.name for path in tmp_path.iterdir()}
+    monkeypatch.setattr(presence, "_own_tokens", {worker.store._presence.token})
+    monkeypatch.setattr(worker.store._folder, "opened", Unreadable(OSError(number, "x")))
+    for run in worker.start(fresh=True):
+        run.done.result(WAIT_SECONDS)
+    assert (worker.status("one"), worker.status("two")) == (Status.HEALTHY, Status.HEALTHY)
+    worker.store._remove_leftovers()
+    assert before <= {path.name for path in tmp_path.iterdir()}
+
+
+# Threads that cannot be started
+
+
+def problems_of(worker: Worker, name: str = "one") -> list[str]:
+    """Return the codes of the problems that a response of this worker contains."""
+    return [problem.code for problem in worker.runner.snapshot([(name,)]).reports[name,].problems]
+
+
+def test_run_without_a_thread_ends_its_claim_and_is_not_shared(
+    tmp_path: Path, new_check: NewCheck, without_threads: WithoutThreads
+) -> None:
+    """Another process may have a thread left."""
+    worker, other = worker_of(tmp_path, new_check()), worker_of(tmp_path, new_check())
+    with without_threads("healthguard-one"):
+        worker.start_one().done.result(WAIT_SECONDS)
+    assert problems_of(worker) == [Code.NO_THREAD]
+    assert [worker.records(kind) for kind in ("claim", "late", "final")] == [[], [], []]
+    run = other.start_one()
+    assert not run.is_remote
+    run.done.result(WAIT_SECONDS)
+    assert (other.status(), worker.status()) == (Status.HEALTHY, Status.HEALTHY)
+
+
+def test_next_request_runs_what_had_no_thread(
+    tmp_path: Path, new_check: NewCheck, without_threads: WithoutThreads
+) -> None:
+    worker = worker_of(tmp_path, new_check(), ttl=0)
+    with without_threads("healthguard-one"):
+        worker.start_one().done.result(WAIT_SECONDS)
+    worker.start_one().done.result(WAIT_SECONDS)
+    assert worker.status() is Status.HEALTHY
+
+
+@pytest.mark.usefixtures("patience")
+def test_runs_that_cannot_be_handed_over_end_their_claims(
+    tmp_path: Path, new_check: NewCheck, without_threads: WithoutThreads
+) -> None:
+    hanging = new_check(is_open=False)
+
+    def services(check: GatedCheck) -> dict[str, Service]:
+        names = ("one", "two", "three")
+        return {name: Service(GatedTables(check), ttl=TTL, timeout=LONG_TIMEOUT) for name in names}
+
+    worker, other = Worker(tmp_path, services(hanging)), Worker(tmp_path, services(new_check()))
+    runs = worker.start()
+    wait_for(lambda: hanging.runs == 1)
+    (round_,) = worker.runner._rounds
+    with without_threads("healthguard-two"):
+        round_.hand_over_from = 0.0
+        worker.runner._watcher.look_again()
+        for run in runs[1:]:
+            run.done.result(WAIT_SECONDS)
+    assert [problems_of(worker, name) for name in ("two", "three")] == [[Code.NO_THREAD]] * 2
+    assert (len(worker.records("claim")), worker.records("final")) == (1, [])
+    for run in other.start()[1:]:
+        run.done.result(WAIT_SECONDS)
+    assert [worker.status(name) for name in ("two", "three")] == [Status.HEALTHY] * 2
+    assert hanging.runs == 1
+
+
+def test_next_request_starts_the_watcher_that_had_no_thread(
+    first: HangsBriefly, tmp_path: Path, new_check: NewCheck, without_threads: WithoutThreads
+) -> None:
+    worker = worker_of(tmp_path, new_check())
+    with without_threads("healthguard-watcher"):
+        run = worker.start_one()
+        assert run.is_remote
+    assert worker.start_one() is run
+    first.kill()
+    run.done.result(WAIT_SECONDS)
+    assert worker.status() is Status.HEALTHY
+
+
+def test_watcher_that_an_error_has_ended_is_started_again() -> None:
+    looks = []
+
+    def look() -> None:
+        looks.append(threading.current_thread())
+        if len(looks) == 1:
+            raise SystemExit
+
+    watcher = Watcher(look)
+    watcher.wake()
+    wait_for(lambda: looks)
+    looks[0].join(WAIT_SECONDS)
+    watcher.ensure()
+    wait_for(lambda: len(looks) == 2)
+
+
+def test_runs_are_started_although_the_request_for_them_fails(tmp_path: Path, new_check: NewCheck) -> None:
+    """Other requests wait for them."""
+    worker = worker_of(tmp_path, new_check())
+    with pytest.raises(KeyError):
+        worker.runner.start_due([("one",), ("unknown",)], WAIT_SECONDS)
+    wait_for(lambda: worker.status() is Status.HEALTHY)
+
+
+# Timeouts that are shorter than the delay of a hand-over
+
+
+def test_services_with_a_tiny_timeout_are_run_although_one_hangs(tmp_path: Path, new_check: NewCheck) -> None:
+    hanging, check = new_check(is_open=False), new_check()
+    checks = {"one": hanging, "two": check, "three": check}
+    worker = Worker(tmp_path, {name: Service(GatedTables(gated), ttl=0, timeout=0.1) for name, gated in checks.items()})
+
+    expected = [Status.UNHEALTHY, Status.HEALTHY, Status.HEALTHY]
+    wait_for(lambda: worker.start(deadline=0.1) and [worker.status(name) for name in checks] == expected)
+    assert hanging.runs == 1
+    hanging.gate.set()
+    wait_for(lambda: not any(slot.run for slot in worker.runner._slots.values()))
+    assert worker.records("claim") == []
 
 
 # Outcomes that are too large

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from healthguard import Service, Unhealthy
-from healthguard.runner import rounds
 from healthguard.runner.problems import RUN_CRASHED
 from healthguard.status import Fault, Status
 from tests.support.pod_workers import (
@@ -26,13 +25,6 @@ from tests.support.pod_workers import (
     worker_of,
 )
 from tests.support.runner_checks import GatedCheck, is_true_in_fork, wait_for
-
-
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the runs of a round wait for one another, however slow the machine is."""
-    monkeypatch.setattr(rounds, "HANDOVER_SECONDS", LONG_TIMEOUT)
-
 
 # Responses from the cache
 

@@ -13,7 +13,6 @@ from example_project.postgres import Postgres
 from healthguard import Service
 from healthguard.checks import RequiredTables
 from healthguard.probes import get_state
-from healthguard.runner import rounds
 from healthguard.status import NO_EVIDENCE, Evidence
 from tests.support.fixture_types import Connect, Declare
 from tests.support.runner_checks import GatedCheck, ThreadNames, get_health, wait_for
@@ -37,12 +36,6 @@ class BreaksItsConnection(RequiredTables):
         with connections[self.alias].cursor() as cursor:
             cursor.execute("SELECT 1")
         return NO_EVIDENCE
-
-
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the runs of a round wait for one another, however slow the machine is."""
-    monkeypatch.setattr(rounds, "HANDOVER_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -14,18 +14,19 @@ from typing import Any
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
+from django.db import OperationalError, connections
 from health_check.base import HealthCheck
 
 from example_project.postgres import Postgres
 from healthguard import Service
 from healthguard.checks import RequiredTables
+from healthguard.database.run_connections import RunConnections
 from healthguard.probes import get_state
 from healthguard.runner import Run
 from tests.support import strange_checks as strange
 from tests.support.fixture_types import Connect, Declare
 from tests.support.links import Link
-from tests.support.runner_checks import get_health, wait_for
+from tests.support.runner_checks import WithoutThreads, get_health, wait_for
 
 
 class Asks(HealthCheck):
@@ -215,6 +216,24 @@ def test_many_probes_leave_no_connection_open(
     assert {status for status, _ in responses} == {200}
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
     wait_for(lambda: postgres.execute(count) == [(0,)])
+
+
+def test_connection_is_aborted_although_no_thread_can_be_started(
+    connect: Connect, tmp_path: Path, without_threads: WithoutThreads
+) -> None:
+    file = tmp_path / "site.sqlite3"
+    file.touch()
+    alias = connect(f"sqlite:///{file}")
+    of_run = RunConnections(60)
+    with of_run.on_this_thread():
+        Asks(alias).run()
+        with without_threads("healthguard-abort"):
+            of_run.abort(lambda: False)
+        with connections[alias].cursor() as cursor, pytest.raises(OperationalError, match="interrupted"):
+            cursor.execute(
+                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 10000000) "
+                "SELECT count(*) FROM n"
+            )
 
 
 def test_check_does_not_create_a_missing_sqlite_file(declare: Declare, connect: Connect, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.servers.kinds import Kind
 from tests.servers.probing import wait_for_workers
 from tests.servers.table import Record
 from tests.support.links import Link
+from tests.support.recorded_check import RECORDED
 from tests.support.sites import Server, Site
 
 # A request waits for a hung check until DEADLINE.
@@ -62,9 +63,9 @@ class ServedSite(Site):
             "TMPDIR": str(temporary),
         }
 
-    def start(self, kind: Kind) -> Server:
+    def start(self, kind: Kind, settings: str = SETTINGS) -> Server:
         """Start a server of ``kind`` and wait until all its workers answer."""
-        self.write(SETTINGS, URLS, kind.adaptor, faulty=FAULTY)
+        self.write(settings, URLS, kind.adaptor, faulty=FAULTY, recorded=RECORDED)
         port = free_port()
         server = self.launch(kind.command_for(self.folder, port), port)
         wait_for_workers(server, kind.workers)
@@ -96,13 +97,13 @@ def served_site(open_folder: Path, link: Link) -> Iterator[ServedSite]:
 
 
 @pytest.fixture
-def start(served_site: ServedSite) -> Callable[[Kind], Server]:
+def start(served_site: ServedSite) -> Callable[..., Server]:
     """Return a function that starts a server, or skips the test if this machine cannot run it."""
 
-    def start(kind: Kind) -> Server:
+    def start(kind: Kind, settings: str = SETTINGS) -> Server:
         kind.skip_if_missing()
         if kind.is_started_as_root and not served_site.launcher:
             served_site.launcher = unprivileged.launcher(served_site.folder)
-        return served_site.start(kind)
+        return served_site.start(kind, settings)
 
     return start

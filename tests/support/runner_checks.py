@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from health_check.base import HealthCheck
@@ -20,6 +21,9 @@ DETAILS_TOKEN = "details-" * 4
 
 ThreadNames = Callable[[], list[str]]
 """``own_threads()`` returns the names of healthguard's threads that the test has started and that have not ended."""
+
+WithoutThreads = Callable[[str], AbstractContextManager[None]]
+"""``without_threads(name)``: while it is entered, no thread whose name begins with ``name`` can be started."""
 
 
 def get_health(path: str = "", query: str = "", token: str = DETAILS_TOKEN) -> tuple[int, dict[str, Any]]:

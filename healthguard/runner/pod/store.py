@@ -259,17 +259,25 @@ class PodStore:
         return contents
 
     def _store_claim(self, service: str, claim: Claim) -> bool:
-        """Return True if this process has got the run."""
+        """Return True if this process has got the run.
+
+        Raises:
+            OSError: the claim cannot be stored.
+        """
         name = _Name(claim.generation, _rank(_CLAIM))
         file = _file(service, name)
         self._folder.make(service)
         if not self._create(file, records.sealed(file, records.claim_content(claim), self._key)):
             return False
-        # This process may have been stopped meanwhile, for so long that the run is over and its claim was removed.
-        if any(stored > name for stored in self._names(service)):
-            self._remove(service, [name])
-            return False
-        return True
+        is_overtaken = True
+        try:
+            # This process may have been stopped meanwhile, for so long that the run is over and its claim was removed.
+            is_overtaken = any(stored > name for stored in self._names(service))
+        finally:
+            # If an error is raised, nobody else will end it.
+            if is_overtaken:
+                self._remove(service, [name])
+        return not is_overtaken
 
     def _write(self, file: str, content: records.Content) -> None:
         """Store a record, in place of the one that has its name."""
