@@ -38,7 +38,8 @@ class HealthState:
         self.identity = _shared_identity(self.tree) if is_shared else None
         server = None if self.identity is None else parent_server()
         self.latch = Latch(None if self.identity is None else self.identity.name, server)
-        self.runner = Runner(self.tree.services(), _pod_knowledge(self.identity, server), is_logged=is_logged)
+        pod = _pod_knowledge(self.identity, server) if is_logged else PodKnowledge(is_logged=False)
+        self.runner = Runner(self.tree.services(), pod)
         self.is_inline = settings.inline
         self.problem = global_problem()
         self.response_cache: MutableMapping[tuple[str, str], object] = {}

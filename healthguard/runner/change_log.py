@@ -15,12 +15,10 @@ class ChangeLog:
 
     Args:
         pod: what the processes of the pod know. It confirms which changes this process must log.
-        is_written: False to log nothing.
     """
 
-    def __init__(self, pod: PodKnowledge, *, is_written: bool = True) -> None:
+    def __init__(self, pod: PodKnowledge) -> None:
         self._pod = pod
-        self._is_written = is_written
         self._lock = threading.Lock()
         self._changes: collections.deque[StatusChange] = collections.deque()
 
@@ -32,6 +30,4 @@ class ChangeLog:
         """Log the changes."""
         with self._lock:
             while self._changes:
-                change = self._changes.popleft()
-                if self._is_written:
-                    log_changes(self._pod.confirmed([change]))
+                log_changes(self._pod.confirmed([self._changes.popleft()]))

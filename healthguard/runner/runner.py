@@ -40,19 +40,16 @@ class Runner:
     Args:
         services: the services.
         pod: what the processes of the pod know; by default this process shares nothing.
-        is_logged: True if changes of status are logged.
     """
 
-    def __init__(
-        self, services: Iterable[ServiceNode], pod: PodKnowledge | None = None, *, is_logged: bool = True
-    ) -> None:
+    def __init__(self, services: Iterable[ServiceNode], pod: PodKnowledge | None = None) -> None:
         self._pod = pod or PodKnowledge()
         self._slots = {service.path: Slot(service, self._pod.key_of(service)) for service in services}
         self._shared = {slot.key: slot for slot in self._slots.values() if slot.key is not None}
         self._schedule = Schedule(self._slots.values())
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()
-        self._change_log = ChangeLog(self._pod, is_written=is_logged)
+        self._change_log = ChangeLog(self._pod)
         self._changes = 0
         self._mark = b""
         self._rounds: list[Round] = []

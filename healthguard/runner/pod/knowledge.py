@@ -60,13 +60,17 @@ class PodKnowledge:
     Args:
         keys: the names of the services in the store, by path.
         open_store: the function that opens the store. It returns None if it cannot be made.
+        is_logged: False to confirm no change, so that none is logged.
     """
 
     def __init__(
         self,
         keys: Mapping[tuple[str, ...], str] | None = None,
         open_store: Callable[[], PodStore | None] = lambda: None,
+        *,
+        is_logged: bool = True,
     ) -> None:
+        self._is_logged = is_logged
         self._keys = keys or {}
         self._open_store = open_store
         self._store: PodStore | None = None
@@ -162,7 +166,7 @@ class PodKnowledge:
         """Yield the changes that this process must log: each change is logged by one process of the pod."""
         for change in changes:
             previous = self._previous_state(change)
-            if previous is not None:
+            if previous is not None and self._is_logged:
                 yield Status(previous[0]), change.report
 
     def _previous_state(self, change: StatusChange) -> LoggedState | None:
