@@ -118,6 +118,7 @@ class Code(enum.StrEnum):
     COLUMN_MISSING = "column_missing"
     COLUMN_NARROWER = "column_narrower"
     COLUMN_NOT_NULL = "column_not_null"
+    COLUMN_SCALE = "column_scale"
     COLUMN_TYPE = "column_type"
     COLUMN_UNEXPECTED = "column_unexpected"
     COLUMN_UNREADABLE = "column_unreadable"

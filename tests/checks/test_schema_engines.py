@@ -77,6 +77,32 @@ def test_tables_and_columns_are_checked_on_mariadb(
     assert len(queries) == 1
 
 
+@pytest.mark.parametrize(
+    ("column", "is_written", "kinds"),
+    [
+        (ExpectedColumn("numeric(10, 2)"), True, ["column_scale"]),
+        (ExpectedColumn("numeric(10, 2)"), False, []),
+        (ExpectedColumn("numeric(10, 2)", is_generated=True), True, []),
+    ],
+    ids=["written", "only read", "computed"],
+)
+def test_more_decimal_places_are_reported_only_for_written_values(
+    alias: str, column: ExpectedColumn, is_written: bool, kinds: list[str]
+) -> None:
+    """Only the values that the application writes are validated."""
+    generated = "GENERATED ALWAYS AS (1) STORED" if column.is_generated else ""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"CREATE TABLE amounts (amount numeric(12, 4) {generated})")
+    inspection = Inspection({TableName("amounts"): ExpectedTable({"amount": column})}, is_written=is_written)
+    assert [finding.kind for finding in inspection.outcome(connections[alias]).findings] == kinds
+
+
+def test_declared_number_of_decimal_places_is_a_minimum(result: RunCheck, alias: str) -> None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("CREATE TABLE amounts (amount numeric(12, 4))")
+    assert result(RequiredColumns("amounts", {"amount": "numeric(10, 2)"}, alias)).problem is None
+
+
 @pytest.mark.mariadb
 def test_query_is_limited_in_time_on_mariadb(connect: Connect, mariadb: str) -> None:
     alias = connect(mariadb)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib.postgres.search import SearchVectorField
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import ForeignKey, Max, Model, QuerySet
@@ -99,6 +100,7 @@ class ModelOperations:
         yield Operation(f"{name}: count", own, self._count, reads=True)
         yield Operation(f"{name}: lock all", own, self._lock)
         yield Operation(f"{name}: add a usual row", self._tables, self._add)
+        yield Operation(f"{name}: validate a row", self._tables, self._validate)
         yield Operation(f"{name}: remove a row", self._tables, self._remove)
         if isinstance(options.pk, models.AutoField):
             yield Operation(f"{name}: add with a large key", self._tables, self._add_large)
@@ -122,6 +124,14 @@ class ModelOperations:
 
     def _add(self, alias: str) -> object:
         return stored(create(self._model, alias))
+
+    def _validate(self, alias: str) -> object:
+        """Return the fields whose values a form rejects without a change."""
+        try:
+            create(self._model, alias).clean_fields()
+        except ValidationError as error:
+            return sorted(error.message_dict)
+        return []
 
     def _add_large(self, alias: str) -> object:
         return create(self._model, alias, pk=LARGE_KEYS[self._model._meta.pk.get_internal_type()]).pk

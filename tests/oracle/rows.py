@@ -92,6 +92,9 @@ def comparable(value: Any, field: AnyField) -> Any:
     """Return ``value`` with its type, so that 5, "5" and Decimal(5) are different."""
     if isinstance(value, memoryview):
         value = value.tobytes()
+    if isinstance(value, Decimal):
+        # Validation depends on the decimal places, and is an operation of its own.
+        value = value.normalize()
     if isinstance(field, models.FloatField) and isinstance(value, int):
         # A caller that accepts a float accepts an int.
         value = float(value)

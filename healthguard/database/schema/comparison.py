@@ -42,7 +42,7 @@ def compare(expected: Expected, live: LiveSchema, types: Types, *, is_written: b
         finding
         for name, table in expected.items()
         for finding in (
-            _compare(name, table, live.tables[name], live, types)
+            _compare(name, table, live.tables[name], live, types, is_written=is_written and table.is_written)
             if name in live.tables
             else (Finding(FindingKind.TABLE_MISSING, name),)
         )
@@ -53,7 +53,7 @@ def compare(expected: Expected, live: LiveSchema, types: Types, *, is_written: b
 
 
 def _compare(
-    name: TableName, expected_table: ExpectedTable, table: Table, live: LiveSchema, types: Types
+    name: TableName, expected_table: ExpectedTable, table: Table, live: LiveSchema, types: Types, *, is_written: bool
 ) -> Iterator[Finding]:
     if not table.is_readable:
         yield Finding(FindingKind.TABLE_UNREADABLE, name)
@@ -76,6 +76,9 @@ def _compare(
             yield Finding(FindingKind.COLUMN_COLLATION, name, column_name)
         type_kind = _type_kind(expected, column, types)
         if type_kind is FindingKind.COLUMN_NARROWER and _fits_auto_key(expected, column, live, types):
+            continue
+        if type_kind is FindingKind.COLUMN_SCALE and (expected.is_generated or not is_written):
+            # Only values that are written are validated.
             continue
         if type_kind is not None:
             yield Finding(type_kind, name, column_name, expected.type, column.type)
@@ -111,6 +114,7 @@ def _type_kind(expected: ExpectedColumn, column: Column, types: Types) -> Findin
     return {
         Compatibility.OTHER: FindingKind.COLUMN_TYPE,
         Compatibility.NARROWER: FindingKind.COLUMN_NARROWER,
+        Compatibility.RESCALED: FindingKind.COLUMN_SCALE,
         Compatibility.FITS: None,
     }[compatibility]
 

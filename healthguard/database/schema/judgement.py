@@ -152,6 +152,13 @@ _TEXTS: Mapping[FindingKind, _FindingText] = {
         "{name} is {actual}, but {source} requires {expected}: some values will be rejected or truncated",
         _MIGRATE.format("the column was altered"),
     ),
+    FindingKind.COLUMN_SCALE: _FindingText(
+        Degraded,
+        "{name} is {actual}, but {source} requires {expected}: numbers are read with more decimal places than the "
+        "field accepts, so forms and full_clean() reject unchanged rows",
+        _MIGRATE.format("the column was altered") + " If the column's type is right, change decimal_places in the "
+        "model.",
+    ),
 }
 
 

@@ -36,11 +36,15 @@ class FindingKind(enum.StrEnum):
     """A foreign key that refers to a table other than the model's, or to no table."""
     COLUMN_NOT_NULL = "column_not_null"
     COLUMN_NARROWER = "column_narrower"
+    COLUMN_SCALE = "column_scale"
+    """A decimal column with more decimal places than the field: the numbers that are read fail validation."""
     COLUMN_COLLATION = "column_collation"
     UNIQUE_MISSING = "unique_missing"
 
 
-ABOUT_TYPES = frozenset({FindingKind.COLUMN_TYPE, FindingKind.COLUMN_NARROWER, FindingKind.UNKNOWN_TYPE})
+ABOUT_TYPES = frozenset(
+    {FindingKind.COLUMN_TYPE, FindingKind.COLUMN_NARROWER, FindingKind.COLUMN_SCALE, FindingKind.UNKNOWN_TYPE}
+)
 """The kinds that depend on the server's spelling of types."""
 
 

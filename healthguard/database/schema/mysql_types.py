@@ -116,7 +116,8 @@ def shapes(type_: str) -> tuple[Shape, ...]:
     if name in _FLOATS:
         return (Shape("float", (sign, _FLOATS[name])), _FLAG)
     if name == "decimal":
-        return (Shape(name, (sign, *(spelling.digits() if spelling.modifiers else _DECIMAL_DIGITS))), _FLAG)
+        digits = spelling.digits() if spelling.modifiers else _DECIMAL_DIGITS
+        return (Shape(name, (sign, *digits), scale=digits[1]), _FLAG)
     if name in _SIZED:
         kind, size = _SIZED[name]
         return (Shape(kind, (spelling.size(size),)),)

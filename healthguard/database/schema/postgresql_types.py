@@ -127,7 +127,8 @@ def shapes(type_: str) -> tuple[Shape, ...]:
     if name in _SIZED:
         return (Shape(name, (spelling.size(_SIZED[name]),)),)
     if name == "numeric":
-        return (Shape(name, spelling.digits()),)
+        digits = spelling.digits()
+        return (Shape(name, digits, scale=None if spelling.modifiers is None else digits[1]),)
     if name.startswith("interval"):
         fields = name.removeprefix("interval").strip()
         # The fields discard only what is smaller than the last of them.

@@ -17,7 +17,9 @@ class Compatibility(enum.IntEnum):
     """A different kind of value."""
     NARROWER = 1
     """A narrower type of the same kind: some values do not fit."""
-    FITS = 2
+    RESCALED = 2
+    """A type that holds every value, but returns numbers with more decimal places."""
+    FITS = 3
     """A type that holds every value: equal or wider."""
 
 
@@ -29,12 +31,15 @@ class Shape(NamedTuple):
         bounds: the limits, such as a size. A larger number accepts more values.
         restriction: any other restriction; None if there is none.
         values: the accepted values of a type that lists them, such as an enum.
+        scale: the number of decimal places of the numbers that are read; None if it is that of each stored number, or
+            for any other kind of value.
     """
 
     kind: str
     bounds: tuple[float, ...] = ()
     restriction: str | None = None
     values: frozenset[str] = frozenset()
+    scale: float | None = None
 
     def fits(self, expected: Shape) -> Compatibility:
         """Return the compatibility of a column of this shape with values of the shape ``expected``."""
@@ -44,11 +49,10 @@ class Shape(NamedTuple):
             return Compatibility.OTHER if expected.restriction is not None else Compatibility.NARROWER
         if not expected.values <= self.values:
             return Compatibility.NARROWER
-        return (
-            Compatibility.FITS
-            if all(map(float.__ge__, map(float, self.bounds), expected.bounds))
-            else Compatibility.NARROWER
-        )
+        if not all(map(float.__ge__, map(float, self.bounds), expected.bounds)):
+            return Compatibility.NARROWER
+        is_rescaled = None not in (self.scale, expected.scale) and self.scale != expected.scale
+        return Compatibility.RESCALED if is_rescaled else Compatibility.FITS
 
 
 def best_compatibility(shapes: Iterable[Shape], expected: Shape) -> Compatibility:

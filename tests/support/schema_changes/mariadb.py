@@ -36,6 +36,7 @@ MARIADB = [
     Change(
         "ALTER TABLE shop_customer MODIFY balance decimal(8,2)", FindingKind.COLUMN_NARROWER, "shop_customer.balance"
     ),
+    Change("ALTER TABLE shop_customer MODIFY balance decimal(20,4)", FindingKind.COLUMN_SCALE, "shop_customer.balance"),
     Change(
         "ALTER TABLE shop_customer MODIFY created datetime NOT NULL",
         FindingKind.COLUMN_NARROWER,
@@ -69,7 +70,7 @@ MARIADB = [
         "ALTER TABLE shop_ownplug MODIFY id int NOT NULL AUTO_INCREMENT", FindingKind.COLUMN_NARROWER, "shop_ownplug.id"
     ),
     Change("ALTER TABLE shop_customer MODIFY email longtext"),
-    Change("ALTER TABLE shop_customer MODIFY balance decimal(20,4)"),
+    Change("ALTER TABLE shop_customer MODIFY balance decimal(20,2)"),
     Change("ALTER TABLE shop_customer MODIFY visits int NULL"),
     Change("ALTER TABLE orders ADD later timestamp"),
     Change("ALTER TABLE orders ADD later enum('a', 'b') NOT NULL"),

@@ -101,6 +101,11 @@ POSTGRESQL = [
             ("waits", "interval day to minute"),
         )
     ),
+    Change(
+        "ALTER TABLE shop_customer ALTER balance TYPE numeric(12, 4)",
+        FindingKind.COLUMN_SCALE,
+        "shop_customer.balance",
+    ),
     Change("ALTER TABLE shop_ownplug ALTER id TYPE integer", FindingKind.COLUMN_NARROWER, "shop_ownplug.id"),
     Change("ALTER TABLE shop_line ALTER product_id TYPE smallint"),
     Change(
@@ -141,7 +146,7 @@ POSTGRESQL = [
             ("level", "bigint"),
             ("visits", "bigint"),
             ("balance", "numeric"),
-            ("balance", "numeric(12, 4)"),
+            ("balance", "numeric(12, 2)"),
             ("email", "email_address"),
             ("created", "timestamptz(6)"),
         )

@@ -56,6 +56,8 @@ SQLITE = [
             ("notes", "clob", None, ""),
             ("notes", "blob", None, ""),
             ("balance", "real", None, ""),
+            # Django rounds the numbers that it reads.
+            ("balance", "decimal(12, 4)", None, ""),
             ("is_active", "integer", None, ""),
         )
     ),
