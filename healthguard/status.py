@@ -124,6 +124,7 @@ class Code(enum.StrEnum):
     COLUMN_UNREADABLE = "column_unreadable"
     FOREIGN_KEY = "foreign_key"
     UNIQUE_MISSING = "unique_missing"
+    UNIQUE_PREFIX = "unique_prefix"
     SEQUENCE_BEHIND = "sequence_behind"
     SEQUENCE_DENIED = "sequence_denied"
     SEQUENCE_EXHAUSTED = "sequence_exhausted"

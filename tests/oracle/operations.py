@@ -211,6 +211,8 @@ class FieldOperations:
             yield "change", self._change
         if self._field.unique:
             yield "is unique", self._add_twice
+        if self._field.unique and isinstance(self._field, models.CharField):
+            yield "accepts values that begin alike", self._add_alike
         if self._field.unique and not self._field.primary_key and self._others:
             yield "insert or update", self._upsert
         for kinds, title, perform in (
@@ -247,6 +249,11 @@ class FieldOperations:
 
     def _add_twice(self, alias: str) -> object:
         return is_duplicate_refused(alias, lambda: self._with(self._values[0], alias))
+
+    def _add_alike(self, alias: str) -> object:
+        for end in "ab":
+            self._with(f"alike {end}", alias)
+        return self._model._base_manager.using(alias).filter(**{f"{self._field.name}__startswith": "alike "}).count()
 
     def _upsert(self, alias: str) -> object:
         manager = self._model._base_manager.using(alias)

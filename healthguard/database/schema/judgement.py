@@ -131,6 +131,12 @@ _TEXTS: Mapping[FindingKind, _FindingText] = {
         "Find the duplicates and decide which rows to keep, then create the unique constraint again. If CREATE INDEX "
         "CONCURRENTLY has left an invalid index, replace it: an invalid index does not count.",
     ),
+    FindingKind.UNIQUE_PREFIX: _FindingText(
+        Degraded,
+        "{name} is unique only by the beginnings of the values: different values that begin alike are rejected as "
+        "duplicates",
+        "Replace the index by a unique index of the whole columns, without a length in parentheses.",
+    ),
     FindingKind.COLUMN_UNEXPECTED: _FindingText(
         Degraded,
         "{name} is NOT NULL without a default, and no model has a field for it: INSERTs will fail",

@@ -40,6 +40,8 @@ class FindingKind(enum.StrEnum):
     """A decimal column with more decimal places than the field: the numbers that are read fail validation."""
     COLUMN_COLLATION = "column_collation"
     UNIQUE_MISSING = "unique_missing"
+    UNIQUE_PREFIX = "unique_prefix"
+    """A unique index that compares only the beginnings of values."""
 
 
 ABOUT_TYPES = frozenset(

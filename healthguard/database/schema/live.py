@@ -94,6 +94,7 @@ class Table:
         insert_problem: the reason that no row can be added, as the end of a sentence; None if none is known.
         may_insert: True if the connected user has the privilege to add rows.
         uniques: the sets of columns that the database keeps unique across all rows; None if they are not known.
+        prefix_uniques: the sets of columns of unique indexes that compare only the beginnings of values.
         id: the value by which foreign keys refer to it.
         references: the ids of the tables that a column's foreign keys refer to, by column, if they are known.
     """
@@ -105,6 +106,7 @@ class Table:
     insert_problem: str | None = None
     may_insert: bool = True
     uniques: Set[Set[str]] | None = None
+    prefix_uniques: Set[Set[str]] = frozenset()
     id: object = None
     references: Mapping[str, Set[object]] = dataclasses.field(default_factory=dict)
 

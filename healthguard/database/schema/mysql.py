@@ -165,6 +165,7 @@ class _TableFacts:
         self._columns: list[Sequence[str]] = []
         self._indexes: dict[str, set[str]] = {}
         self._partial: set[str] = set()
+        self._expressions: set[str] = set()
         self._references: dict[str, set[tuple[str, str]]] = {}
 
     def add(self, kind: str, state: Sequence[str]) -> None:
@@ -178,25 +179,31 @@ class _TableFacts:
             case "trigger":
                 self._triggers += state[0].lower()
             case "unique":
-                self._indexes.setdefault(state[0], set()).add(state[1].lower())
-                if state[2] or not state[1]:
-                    self._partial.add(state[0])
+                self._add_unique(*state[:3])
             case "reference":
                 self._references.setdefault(state[0].lower(), set()).add((state[1], state[2]))
             case "column":
                 self._columns.append(state)
 
+    def _add_unique(self, index: str, column: str, length: str) -> None:
+        self._indexes.setdefault(index, set()).add(column.lower())
+        if not column:
+            self._expressions.add(index)
+        elif length:
+            self._partial.add(index)
+
     def table(self, server: _Server, ignores_case: bool) -> Table:
         """Return the table that the rows describe."""
         columns = {str.lower(state[0]): self._column(state, server) for state in self._columns}
-        uniques = (columns for name, columns in self._indexes.items() if name not in self._partial)
+        indexes = {name: frozenset(names) for name, names in self._indexes.items() if name not in self._expressions}
         return Table(
             columns,
             is_readable=any(column.is_readable for column in columns.values()),
             is_table=not self._is_view,
             insert_problem="is a read-only view" if self._is_fixed else None,
             may_insert=any("insert" in state[2].lower() for state in self._columns),
-            uniques=frozenset(map(frozenset, uniques)),
+            uniques=frozenset(names for name, names in indexes.items() if name not in self._partial),
+            prefix_uniques=frozenset(names for name, names in indexes.items() if name in self._partial),
             id=self._name,
             references={
                 column: {_folded(TableName(name, schema), ignores_case) for schema, name in targets}

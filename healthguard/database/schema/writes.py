@@ -106,4 +106,5 @@ def _unique_findings(name: TableName, expected: ExpectedTable, table: Table, liv
         # A key of a partitioned table must contain the columns that it is partitioned by.
         is_unique = any(key <= unique if table.is_partitioned else key == unique for unique in table.uniques)
         if not is_unique and key <= table.columns.keys():
-            yield Finding(FindingKind.UNIQUE_MISSING, name, f"({', '.join(sorted(columns))})")
+            kind = FindingKind.UNIQUE_PREFIX if key in table.prefix_uniques else FindingKind.UNIQUE_MISSING
+            yield Finding(kind, name, f"({', '.join(sorted(columns))})")

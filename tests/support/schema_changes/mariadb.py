@@ -127,9 +127,10 @@ MARIADB = [
     Change("ALTER TABLE shop_customer DROP INDEX email", FindingKind.UNIQUE_MISSING, "shop_customer.(email)"),
     Change(
         "ALTER TABLE shop_customer DROP INDEX email, ADD UNIQUE (email(10))",
-        FindingKind.UNIQUE_MISSING,
+        FindingKind.UNIQUE_PREFIX,
         "shop_customer.(email)",
     ),
+    Change("ALTER TABLE shop_customer DROP INDEX email, ADD UNIQUE (email(10)), ADD UNIQUE anything (email)"),
     Change("ALTER TABLE shop_customer DROP INDEX email, ADD UNIQUE anything (email)"),
     Change("ALTER TABLE shop_line DROP PRIMARY KEY", FindingKind.UNIQUE_MISSING, "shop_line.(order_id, position)"),
     # Foreign keys.
