@@ -104,6 +104,27 @@ def test_declared_number_of_decimal_places_is_a_minimum(result: RunCheck, alias:
 
 
 @pytest.mark.mariadb
+@pytest.mark.parametrize(
+    ("column", "is_written", "kinds"),
+    [
+        (ExpectedColumn("longtext"), True, ["column_narrower"]),
+        (ExpectedColumn("longtext"), False, []),
+        (ExpectedColumn("longtext", has_check=True), True, []),
+        (ExpectedColumn("json", has_check=True), True, []),
+    ],
+    ids=["written", "only read", "with its own CHECK", "json"],
+)
+def test_json_column_is_reported_only_if_other_text_is_written(
+    connect: Connect, mariadb: str, column: ExpectedColumn, is_written: bool, kinds: list[str]
+) -> None:
+    alias = connect(mariadb)
+    with connections[alias].cursor() as cursor:
+        cursor.execute("CREATE TABLE pages (content json)")
+    inspection = Inspection({TableName("pages"): ExpectedTable({"content": column})}, is_written=is_written)
+    assert [finding.kind for finding in inspection.outcome(connections[alias]).findings] == kinds
+
+
+@pytest.mark.mariadb
 def test_query_is_limited_in_time_on_mariadb(connect: Connect, mariadb: str) -> None:
     alias = connect(mariadb)
     with deadline_after(0.5), pytest.raises(Exception, match="1969|max_statement_time") as caught:

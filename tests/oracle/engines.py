@@ -185,7 +185,11 @@ class MariaDB(Engine):
         self._grant()
 
     def _grant(self) -> None:
-        """Grant the rights for each table, so that a right can be revoked for one table."""
+        """Grant the rights for each table, so that a right can be revoked for one table.
+
+        The server shows the type json only to a user with a right to the whole database.
+        """
+        self._admin(f"GRANT REFERENCES ON {self._name}.* TO {_USER}")
         for table in self._definitions:
             self._admin(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {self._name}.`{table}` TO {_USER}")
 

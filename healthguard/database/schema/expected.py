@@ -24,6 +24,7 @@ class ExpectedColumn(NamedTuple):
         references: the table that a foreign key refers to; None without a constraint.
         auto_key: the automatic key (table and column) whose values it holds and whose type no model defines; this
             column or another one. The database generates these values, and none exceeds the range of that key.
+        has_check: True if the field defines a CHECK constraint, which limits its values.
     """
 
     type: str | None = None
@@ -35,6 +36,7 @@ class ExpectedColumn(NamedTuple):
     has_collation: bool = False
     references: TableName | None = None
     auto_key: tuple[TableName, str] | None = None
+    has_check: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

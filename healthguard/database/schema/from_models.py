@@ -122,7 +122,8 @@ def _exclude_names(model: type[Model], table: TableName) -> set[str]:
 
 
 def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> ExpectedColumn | None:
-    type_ = field.db_parameters(connection)["type"]
+    parameters = field.db_parameters(connection)
+    type_ = parameters["type"]
     if type_ is None:
         # The field has no column.
         return None
@@ -137,6 +138,7 @@ def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Expected
         has_collation=bool(getattr(field, "db_collation", None)),
         references=_referred_table(field, connection),
         auto_key=_automatic_key(field, connection),
+        has_check=bool(parameters.get("check")),
     )
 
 

@@ -64,6 +64,7 @@ class Column(NamedTuple):
         is_nondeterministic: True if LIKE fails because of its collation.
         may_insert: True if the connected user may set its value in an INSERT.
         charset: its character set if that covers only a part of Unicode; None otherwise.
+        is_json: True if it is a text column that accepts only JSON.
     """
 
     type: str | None = None
@@ -80,6 +81,7 @@ class Column(NamedTuple):
     is_nondeterministic: bool = False
     may_insert: bool = True
     charset: str | None = None
+    is_json: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -47,10 +47,15 @@ UNION ALL
 SELECT 'reference', NULL, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
        NULL, NULL, NULL, NULL, NULL
 FROM information_schema.KEY_COLUMN_USAGE WHERE ({condition}) AND REFERENCED_TABLE_NAME IS NOT NULL
-UNION ALL
+{json}UNION ALL
 (SELECT 'column', NULL, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, PRIVILEGES, IS_NULLABLE,
         COALESCE(COLUMN_DEFAULT, 'NULL'), EXTRA, CHARACTER_SET_NAME, ORDINAL_POSITION
  FROM information_schema.COLUMNS WHERE {condition})
+"""
+# On MariaDB, json is a longtext with a CHECK constraint that has the name of the column.
+_JSON = """UNION ALL
+SELECT 'json', NULL, CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, NULL, NULL, NULL, NULL, NULL, NULL
+FROM information_schema.CHECK_CONSTRAINTS WHERE ({condition}) AND CHECK_CLAUSE LIKE 'json_valid(%%'
 """
 # The greatest numbers of the integer types.
 _GREATEST = sorted({2 ** (bits - sign) - 1 for bits in INTEGERS.values() for sign in (0, 1)})
@@ -102,12 +107,18 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], last_dige
 def _fetch_rows(connection: BaseDatabaseWrapper, tables: Sequence[TableName]) -> _Rows:
     condition, params = _condition(tables, "TABLE_SCHEMA", "TABLE_NAME")
     of_triggers, _ = _condition(tables, "EVENT_OBJECT_SCHEMA", "EVENT_OBJECT_TABLE")
-    # MariaDB calls it tx_read_only in all versions, and transaction_read_only only since 11.1.
-    session = "tx_read_only" if getattr(connection, "mysql_is_mariadb", False) else "transaction_read_only"
-    query = _QUERY.format(session=session, condition=condition, condition_of_triggers=of_triggers)
+    of_checks, _ = _condition(tables, "CONSTRAINT_SCHEMA", "TABLE_NAME")
+    is_mariadb = bool(getattr(connection, "mysql_is_mariadb", False))
+    query = _QUERY.format(
+        # MariaDB calls it tx_read_only in all versions, and transaction_read_only only since 11.1.
+        session="tx_read_only" if is_mariadb else "transaction_read_only",
+        condition=condition,
+        condition_of_triggers=of_triggers,
+        json=_JSON.format(condition=of_checks) if is_mariadb else "",
+    )
     server: tuple[str, ...] = ()
     result: list[tuple[str, ...]] = []
-    for row in fetch(connection, query, params * 6):
+    for row in fetch(connection, query, params * (7 if is_mariadb else 6)):
         kind, *rest = ("" if value is None else _text(value) for value in row)
         if kind == "server":
             server = tuple(rest[3:9])
@@ -163,6 +174,7 @@ class _TableFacts:
         self._counter = 0
         self._triggers = ""
         self._columns: list[Sequence[str]] = []
+        self._json: set[str] = set()
         self._indexes: dict[str, set[str]] = {}
         self._partial: set[str] = set()
         self._expressions: set[str] = set()
@@ -182,6 +194,9 @@ class _TableFacts:
                 self._add_unique(*state[:3])
             case "reference":
                 self._references.setdefault(state[0].lower(), set()).add((state[1], state[2]))
+            case "json":
+                if state[1] == f"json_valid(`{state[0]}`)":
+                    self._json.add(state[0])
             case "column":
                 self._columns.append(state)
 
@@ -234,6 +249,7 @@ class _TableFacts:
             is_exhausted=is_auto_increment and self._counter > bisect.bisect_left(_GREATEST, _greatest(type_)),
             is_filled=self._is_view or name.lower() in self._triggers,
             charset=charset if server.is_unicode and charset and charset not in _ALL_OF_UNICODE else None,
+            is_json=name in self._json,
         )
 
 

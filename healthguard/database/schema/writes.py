@@ -27,6 +27,7 @@ def compare_writes(expected: Expected, live: LiveSchema) -> Iterator[Finding]:
                 FindingKind.TABLE_NOT_WRITABLE, name, actual="lacks an INSERT privilege for the database user"
             )
         yield from _column_findings(name, expected[name], table, live)
+        yield from _unknown_column_findings(name, expected[name], table, live)
         yield from _unique_findings(name, expected[name], table, live)
 
 
@@ -53,20 +54,36 @@ def _column_findings(
 ) -> Iterator[Finding]:
     for column_name, expected in expected_table.columns.items():
         column = table.columns.get(live.fold(column_name))
-        if column is not None:
-            for kind in _column_kinds(expected, column, table):
-                yield Finding(kind, name, column_name)
-            if expected.references is not None and _refers_elsewhere(expected.references, column_name, table, live):
-                yield Finding(FindingKind.FOREIGN_KEY, name, column_name, expected=str(expected.references))
-    if expected_table.known is not None:
-        known = set(map(live.fold, expected_table.known))
-        for column_name, column in table.columns.items():
-            if column_name in known:
-                continue
-            if not (column.is_nullable or column.has_default or column.is_filled):
-                yield Finding(FindingKind.COLUMN_UNEXPECTED, name, column_name)
-            if column.is_automatic and table.may_insert and not column.may_use_sequence:
-                yield Finding(FindingKind.SEQUENCE_DENIED, name, column_name)
+        if column is None:
+            continue
+        for kind in _column_kinds(expected, column, table):
+            yield Finding(kind, name, column_name)
+        if column.is_json and _is_any_text(expected):
+            actual = f"{column.type} that accepts only JSON"
+            yield Finding(FindingKind.COLUMN_NARROWER, name, column_name, expected.type, actual)
+        if expected.references is not None and _refers_elsewhere(expected.references, column_name, table, live):
+            yield Finding(FindingKind.FOREIGN_KEY, name, column_name, expected=str(expected.references))
+
+
+def _unknown_column_findings(
+    name: TableName, expected_table: ExpectedTable, table: Table, live: LiveSchema
+) -> Iterator[Finding]:
+    if expected_table.known is None:
+        return
+    known = set(map(live.fold, expected_table.known))
+    for column_name, column in table.columns.items():
+        if column_name in known:
+            continue
+        if not (column.is_nullable or column.has_default or column.is_filled):
+            yield Finding(FindingKind.COLUMN_UNEXPECTED, name, column_name)
+        if column.is_automatic and table.may_insert and not column.may_use_sequence:
+            yield Finding(FindingKind.SEQUENCE_DENIED, name, column_name)
+
+
+def _is_any_text(expected: ExpectedColumn) -> bool:
+    """Return True if the model writes texts of any form to the column."""
+    is_text = expected.type is not None and expected.type.startswith(("char", "varchar", "text", "longtext"))
+    return is_text and not (expected.has_check or expected.is_generated)
 
 
 def _column_kinds(expected: ExpectedColumn, column: Column, table: Table) -> Iterator[FindingKind]:

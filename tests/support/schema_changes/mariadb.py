@@ -37,6 +37,20 @@ MARIADB = [
         "ALTER TABLE shop_customer MODIFY balance decimal(8,2)", FindingKind.COLUMN_NARROWER, "shop_customer.balance"
     ),
     Change("ALTER TABLE shop_customer MODIFY balance decimal(20,4)", FindingKind.COLUMN_SCALE, "shop_customer.balance"),
+    # The type json is a longtext with a CHECK constraint.
+    Change("ALTER TABLE shop_customer MODIFY notes json NOT NULL", FindingKind.COLUMN_NARROWER, "shop_customer.notes"),
+    Change(
+        "ALTER TABLE shop_customer MODIFY state json DEFAULT 'new' NOT NULL",
+        FindingKind.COLUMN_NARROWER,
+        "shop_customer.state",
+    ),
+    Change("ALTER TABLE shop_customer MODIFY address json", FindingKind.COLUMN_NARROWER, "shop_customer.address"),
+    Change("ALTER TABLE shop_customer MODIFY birthday json", FindingKind.COLUMN_TYPE, "shop_customer.birthday"),
+    Change("ALTER TABLE shop_customer MODIFY metadata longtext NOT NULL"),
+    Change("ALTER TABLE shop_customer MODIFY metadata json COMMENT 'x' NOT NULL"),
+    Change(
+        "ALTER TABLE shop_customer MODIFY metadata longblob NOT NULL", FindingKind.COLUMN_TYPE, "shop_customer.metadata"
+    ),
     Change(
         "ALTER TABLE shop_customer MODIFY created datetime NOT NULL",
         FindingKind.COLUMN_NARROWER,
