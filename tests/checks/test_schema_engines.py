@@ -104,6 +104,32 @@ def test_declared_number_of_decimal_places_is_a_minimum(result: RunCheck, alias:
 
 
 @pytest.mark.mariadb
+@pytest.mark.parametrize(("medium", "kinds"), [(2**62, []), (1, ["column_narrower"])], ids=["small", "large"])
+@pytest.mark.parametrize("kind", ["text CHARACTER SET utf8mb4", "blob"])
+def test_medium_type_is_narrower_only_if_the_server_accepts_larger_values(
+    connect: Connect, mariadb: str, monkeypatch: pytest.MonkeyPatch, kind: str, medium: int, kinds: list[str]
+) -> None:
+    """A value cannot be larger than max_allowed_packet. Its default on MariaDB is the size of mediumtext."""
+    monkeypatch.setattr("healthguard.database.schema.mysql.MEDIUM", medium)
+    alias = connect(mariadb)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"CREATE TABLE pages (content medium{kind})")
+    inspection = Inspection({TableName("pages"): ExpectedTable({"content": ExpectedColumn(f"long{kind[:4]}")})})
+    assert [finding.kind for finding in inspection.outcome(connections[alias]).findings] == kinds
+
+
+@pytest.mark.mariadb
+def test_medium_type_does_not_replace_a_declared_type_on_mariadb(
+    problem: FindProblem, connect: Connect, mariadb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("healthguard.database.schema.mysql.MEDIUM", 2**62)
+    alias = connect(mariadb)
+    with connections[alias].cursor() as cursor:
+        cursor.execute("CREATE TABLE pages (content mediumtext)")
+    assert problem(RequiredColumns("pages", {"content": "longtext"}, alias)).code == "column_type"
+
+
+@pytest.mark.mariadb
 @pytest.mark.parametrize(
     ("column", "is_written", "kinds"),
     [

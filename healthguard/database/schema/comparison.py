@@ -103,6 +103,8 @@ def _type_kind(expected: ExpectedColumn, column: Column, types: Types) -> Findin
     actual = (column.type, *column.base_types)
     if canonical in actual:
         return None
+    if column.equal_type is not None and not expected.is_handwritten:
+        actual = (column.equal_type, *actual)
     if expected.is_handwritten:
         # A handwritten type must match by name. Its size is a minimum; without a size, every size is accepted.
         actual = tuple(type_ for type_ in actual if _has_same_name(canonical, type_))

@@ -64,6 +64,8 @@ class Column(NamedTuple):
         is_nondeterministic: True if LIKE fails because of its collation.
         may_insert: True if the connected user may set its value in an INSERT.
         charset: its character set if that covers only a part of Unicode; None otherwise.
+        equal_type: a larger type whose values all fit, because the server accepts no larger ones; None if there is
+            none.
         is_json: True if it is a text column that accepts only JSON.
     """
 
@@ -81,6 +83,7 @@ class Column(NamedTuple):
     is_nondeterministic: bool = False
     may_insert: bool = True
     charset: str | None = None
+    equal_type: str | None = None
     is_json: bool = False
 
 

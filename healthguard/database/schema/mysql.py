@@ -27,7 +27,7 @@ SELECT 'server', NULL, NULL, NULL, VERSION(), @@sql_mode, @@lower_case_table_nam
        @@{session} OR @@global.innodb_read_only OR @@global.read_only AND NOT EXISTS (
            SELECT 1 FROM information_schema.USER_PRIVILEGES
            WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ_ONLY ADMIN', 'READ ONLY ADMIN', 'CONNECTION_ADMIN')
-       ), @@character_set_database, @@character_set_connection, NULL, NULL
+       ), @@character_set_database, @@character_set_connection, @@max_allowed_packet <= {medium}, NULL
 UNION ALL
 SELECT 'table', TABLE_SCHEMA = DATABASE(), TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE LIKE '%%VIEW', AUTO_INCREMENT,
        NULL, NULL, NULL, NULL, NULL, NULL
@@ -57,6 +57,8 @@ _JSON = """UNION ALL
 SELECT 'json', NULL, CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, NULL, NULL, NULL, NULL, NULL, NULL
 FROM information_schema.CHECK_CONSTRAINTS WHERE ({condition}) AND CHECK_CLAUSE LIKE 'json_valid(%%'
 """
+MEDIUM = 2**24
+"""The size that no value of mediumtext and mediumblob reaches (bytes)."""
 # The greatest numbers of the integer types.
 _GREATEST = sorted({2 ** (bits - sign) - 1 for bits in INTEGERS.values() for sign in (0, 1)})
 
@@ -79,8 +81,13 @@ def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], last_dige
     digest = digest_of(rows)
     if digest == last_digest:
         return None
-    version, mode, case, read_only, charset, client_charset = rows.server
-    server = _Server("MariaDB" in version, "STRICT_" in mode, {charset, client_charset} <= _ALL_OF_UNICODE)
+    version, mode, case, read_only, charset, client_charset, has_small_packets = rows.server
+    server = _Server(
+        "MariaDB" in version,
+        "STRICT_" in mode,
+        {charset, client_charset} <= _ALL_OF_UNICODE,
+        has_small_packets == "1" and client_charset == "utf8mb4",
+    )
     ignores_case = case != "0"
     facts: dict[TableName, _TableFacts] = {}
     entry: _TableFacts | None
@@ -112,6 +119,7 @@ def _fetch_rows(connection: BaseDatabaseWrapper, tables: Sequence[TableName]) ->
     query = _QUERY.format(
         # MariaDB calls it tx_read_only in all versions, and transaction_read_only only since 11.1.
         session="tx_read_only" if is_mariadb else "transaction_read_only",
+        medium=MEDIUM,
         condition=condition,
         condition_of_triggers=of_triggers,
         json=_JSON.format(condition=of_checks) if is_mariadb else "",
@@ -121,7 +129,7 @@ def _fetch_rows(connection: BaseDatabaseWrapper, tables: Sequence[TableName]) ->
     for row in fetch(connection, query, params * (7 if is_mariadb else 6)):
         kind, *rest = ("" if value is None else _text(value) for value in row)
         if kind == "server":
-            server = tuple(rest[3:9])
+            server = tuple(rest[3:10])
             continue
         if kind == "table":
             rest[4] = str(bisect.bisect_right(_GREATEST, int(rest[4]))) if rest[4] else ""
@@ -157,11 +165,13 @@ class _Server(NamedTuple):
         is_mariadb: True if the server is MariaDB.
         is_strict: True if it rejects a row without a value for a column that has no default.
         is_unicode: True if the database and the connection accept all of Unicode, so that a column should too.
+        has_small_packets: True if it accepts no value that is too large for mediumtext and mediumblob.
     """
 
     is_mariadb: bool
     is_strict: bool
     is_unicode: bool
+    has_small_packets: bool
 
 
 class _TableFacts:
@@ -230,8 +240,11 @@ class _TableFacts:
         name, type_, privileges, nullable, default, extra, charset, _ = state
         is_auto_increment = "auto_increment" in extra.lower()
         is_generated = _GENERATED.search(extra) is not None
+        live_type = canonical(type_, is_mariadb=server.is_mariadb) or type_
+        # Another character set may need more bytes for the same text.
+        is_largest = server.has_small_packets and charset in ("", "utf8mb4")
         return Column(
-            canonical(type_, is_mariadb=server.is_mariadb) or type_,
+            live_type,
             is_readable="select" in privileges.lower(),
             is_nullable=nullable == "YES",
             has_default=(
@@ -249,10 +262,12 @@ class _TableFacts:
             is_exhausted=is_auto_increment and self._counter > bisect.bisect_left(_GREATEST, _greatest(type_)),
             is_filled=self._is_view or name.lower() in self._triggers,
             charset=charset if server.is_unicode and charset and charset not in _ALL_OF_UNICODE else None,
+            equal_type=_LONGEST.get(live_type) if is_largest else None,
             is_json=name in self._json,
         )
 
 
+_LONGEST = {"mediumtext": "longtext", "mediumblob": "longblob"}
 _GENERATED = re.compile(r"\b(VIRTUAL|STORED|PERSISTENT)\b", re.IGNORECASE)
 _CALL = re.compile(r"[\w`\"]\(")
 _ALL_OF_UNICODE = frozenset({"utf8mb4", "utf16", "utf16le", "utf32", "gb18030", "binary"})
