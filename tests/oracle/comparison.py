@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from django.apps import apps
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import ForeignKey, GeneratedField
 
 from healthguard.checks import ModelSchema
@@ -93,7 +94,7 @@ class Comparison:
         self._seed = seed
         vendor = engine.connection.vendor
         self._targets: list[ModelColumn] = model_columns(vendor)
-        self._operations = list(operations(vendor))
+        self._operations = list(operations(engine.connection))
         self._before = {operation.name: observe(operation, engine.connection) for operation in self._operations}
         failed = {
             name: result for name, result in self._before.items() if isinstance(result, str) and "Error" in result
@@ -142,16 +143,16 @@ class Comparison:
             return result_of(source_of(ModelSchema(self._engine.alias)), 30.0)
 
 
-def operations(vendor: str) -> Iterator[Operation]:
+def operations(connection: BaseDatabaseWrapper) -> Iterator[Operation]:
     """Yield all operations of the application."""
     for model in apps.get_app_config("oracle").get_models(include_auto_created=True):
-        if model._meta.required_db_vendor in (None, vendor):
+        if model._meta.required_db_vendor in (None, connection.vendor):
             yield from ModelOperations(model).all()
             for field in model._meta.local_concrete_fields:
                 if isinstance(field, ForeignKey):
                     yield from ReferenceOperations(model, field).all()
                 elif field.column is not None and field in set(writable(model)):
-                    yield from FieldOperations(model, field).all()
+                    yield from FieldOperations(model, field, connection).all()
                 elif isinstance(field, GeneratedField):
                     yield from generated_field_operations(model, field)
     yield from RELATIONS

@@ -82,7 +82,15 @@ KNOWN_DISAGREEMENTS = [
     KnownDisagreement("Expressions of policies", lambda case: _is_missed(case, "policies")),
     KnownDisagreement(
         "Another default than `db_default`",
-        lambda case: _is_missed(case, "default", "column_definition") and case.change.has("state"),
+        lambda case: (
+            _is_missed(case, "default", "column_definition", "column_again")
+            and case.change.has("state")
+            and case.change.has("DEFAULT")
+        ),
+    ),
+    KnownDisagreement(
+        "Other expressions of generated columns",
+        lambda case: _is_missed(case, "generated") and not any("Error" in str(after) for _, _, after in case.failing),
     ),
     KnownDisagreement("Views of some rows", lambda case: _is_missed(case, "view") and case.change.has(" WHERE ")),
     KnownDisagreement("Values cut by the change", _is_cut),

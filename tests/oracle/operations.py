@@ -189,10 +189,10 @@ class ReferenceOperations:
 class FieldOperations:
     """The operations on a column that contains a value."""
 
-    def __init__(self, model: type[Model], field: AnyField) -> None:
+    def __init__(self, model: type[Model], field: AnyField, connection: BaseDatabaseWrapper) -> None:
         self._model = model
         self._field = field
-        self._values = values_of(field)
+        self._values = values_of(field, connection.ops.integer_field_ranges)
         # The field that an upsert changes, if there is one.
         self._others = [
             other.name for other in writable(model) if not (other.primary_key or other.unique or other.remote_field)
@@ -283,7 +283,7 @@ class FieldOperations:
 
     def _search_inside(self, alias: str) -> object:
         _, rows = self._with(self._values[0], alias)
-        return self._exist(rows, b__c=1.5, has_key="a")
+        return self._exist(rows, b__c=1.5, has_key="a"), list(rows.values_list(f"{self._field.name}__a", flat=True))
 
 
 def generated_field_operations(model: type[Model], field: models.GeneratedField) -> Iterator[Operation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -29,11 +29,18 @@ LARGE_KEYS: dict[str, Any] = {
 _NUMBERS = itertools.count(1000)
 
 
-def values_of(field: AnyField) -> list[Any]:
-    """Return the values that are stored in ``field``: a usual one, and the extremes that the model allows."""
+def values_of(
+    field: AnyField, ranges: Mapping[str, tuple[int, int]] = BaseDatabaseOperations.integer_field_ranges
+) -> list[Any]:
+    """Return the values that are stored in ``field``: a usual one, and the extremes that the model allows.
+
+    Args:
+        field: the field.
+        ranges: the ranges of integers that the models allow on an engine, by type of field.
+    """
     kind = field.get_internal_type()
-    if kind in BaseDatabaseOperations.integer_field_ranges:
-        low, high = BaseDatabaseOperations.integer_field_ranges[kind]
+    if kind in ranges:
+        low, high = ranges[kind]
         values: list[Any] = [7, low, high]
     else:
         values = list(_VALUES[kind](field))
