@@ -16,9 +16,12 @@ class HealthGuardConfig(AppConfig):
         """Register the system checks, and remember the loaded code; called by Django when all models are loaded."""
         from healthguard.service.code_versions import remember_versions
         from healthguard.system_checks import checks as system_checks
+        from healthguard.system_checks import deployment
 
         remember_versions()
         register(system_checks.check_declaration)
         register(system_checks.check_middleware)
         register(system_checks.check_distribution)
         register(system_checks.check_mount, Tags.urls)
+        register(deployment.check_environment, deployment.TAG, deploy=True)
+        register(deployment.check_databases, deployment.TAG, Tags.database, deploy=True)
