@@ -16,7 +16,7 @@ from tests.benchmarks.database import database
 from tests.benchmarks.load import is_wrk_here
 from tests.benchmarks.turns import Effort
 
-SECTIONS = ("servers", "cold", "schema", "migrations", "others", "imports", "services", "workers")
+SECTIONS = ("servers", "cold", "schema", "migrations", "others", "imports", "probe", "services", "workers")
 
 
 def main() -> int:
