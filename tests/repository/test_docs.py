@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ import healthguard.checks
 from healthguard import Service, __version__, conf
 from healthguard.database.schema import FindingKind
 from healthguard.http.handler import Request, respond
+from healthguard.probe.options import parse_options
 from healthguard.status import Code
 from tests.support import strange_checks as strange
 from tests.support.fixture_types import Declare
@@ -74,6 +76,20 @@ def test_every_system_check_is_documented() -> None:
 def test_every_check_is_documented(name: str) -> None:
     assert f"`{name}(" in DOCS["checks.md"]
     assert f"`{name}(" in README
+
+
+def test_every_option_of_the_probe_command_is_documented(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(["--help"])
+    options = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", capfd.readouterr().out, re.MULTILINE)) - {"--help"}
+    table = DOCS["howto.md"].split("## Probe without curl")[1].split("\n## ")[0]
+    assert options == set(re.findall(r"^\| `(--[\w-]+)` \|", table, re.MULTILINE))
+
+
+@pytest.mark.parametrize("command", re.findall(r'\["python", "-m", "healthguard.probe", (.+?)\]', DOCS["howto.md"]))
+def test_probe_command_of_the_howto_page_is_valid(command: str) -> None:
+    options = parse_options(json.loads(f"[{command}]"))
+    assert options.target.path == "/api/health/ready"
 
 
 def test_the_changelog_has_a_section_for_this_version() -> None:
