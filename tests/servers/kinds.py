@@ -56,6 +56,7 @@ class Kind:
         workers: the number of processes that answer requests.
         worker_name: a text in the command line of a worker. Empty if each child of the server is a worker.
         replacement: the reaction of the server when a worker is killed.
+        crash_loop_seconds: the time within which a second end of the same worker ends the server (seconds).
         is_started_as_root: True if the server is started as root and its workers run as another user.
     """
 
@@ -67,6 +68,7 @@ class Kind:
     workers: int = 2
     worker_name: str = ""
     replacement: Replacement = Replacement.WORKER
+    crash_loop_seconds: float = 0.0
     is_started_as_root: bool = False
 
     @property
@@ -136,8 +138,8 @@ KINDS = [
         worker_name=SPAWNED,
         replacement=Replacement.NOTHING,
     ),
-    Kind("granian ASGI", "granian", "asgi", "middleware", (*GRANIAN, "--interface", "asgi")),
-    Kind("granian WSGI", "granian", "wsgi", "wrapper", (*GRANIAN, "--interface", "wsgi")),
+    Kind("granian ASGI", "granian", "asgi", "middleware", (*GRANIAN, "--interface", "asgi"), crash_loop_seconds=6),
+    Kind("granian WSGI", "granian", "wsgi", "wrapper", (*GRANIAN, "--interface", "wsgi"), crash_loop_seconds=6),
     Kind(
         *("daphne", "daphne", "asgi", "middleware"),
         ("{python}", "-m", "daphne", "--port", "{port}", "{application}"),
