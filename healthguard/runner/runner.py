@@ -286,8 +286,7 @@ class Runner:
             self._pod.give_up(slot.key, run.claim)
         with self._lock:
             slot.adopt(outcome, is_local=not is_stored)
-            # Background tasks that a check has left behind do not delay its outcome. But the next run might get stuck
-            # beside them.
+            # Background tasks that a check has left behind delay the next run, which might get stuck beside them.
             following = self._release(slot) if slot.run is run and run.resources.is_done else None
             self._change_log.add(slot.changes(time.monotonic()))
             self._changes += 1
@@ -316,7 +315,11 @@ class Runner:
 
     def _publish(self, slot: Slot, run: Run, outcome: Outcome) -> bool:
         """Return True if an outcome is stored, so that no other run gets its number."""
-        return slot.key is not None and run.claim is not None and self._pod.publish(slot.key, outcome)
+        if slot.key is None or run.claim is None:
+            return False
+        # If this process was stopped, another one may have ended a newer run meanwhile.
+        self._sync()
+        return self._pod.publish(slot.key, outcome)
 
     def _adopt(self, slot: Slot, outcome: Outcome, *, is_local: bool = False) -> None:
         """Use an outcome, and end the run of another process that it is the outcome of."""
@@ -360,10 +363,8 @@ class Runner:
                 return
             with self._lock:
                 known = {key: slot.position for key, slot in self._shared.items()}
-            outcomes = self._pod.outcomes(known, self._mark)
-            if outcomes is None:
-                # The mark stays unknown, so they are read later.
-                return
+            if (outcomes := self._pod.outcomes(known, self._mark)) is None:
+                return  # The mark stays unknown, so they are read later.
             for key, outcome in outcomes:
                 self._adopt(self._shared[key], outcome)
             with self._lock:

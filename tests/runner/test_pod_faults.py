@@ -321,3 +321,23 @@ def test_failure_that_follows_one_that_could_not_be_stored_is_recorded_for_the_o
         worker.start_one(fresh=True).done.result(WAIT_SECONDS)
         assert (worker.status(), other.status()) == (Status.UNHEALTHY, Status.UNHEALTHY)
         assert lines_of(caplog) == ["unknown -> healthy", "healthy -> degraded", "degraded -> unhealthy"]
+
+
+def test_run_that_ends_after_a_newer_one_of_another_process_changes_nothing(
+    tmp_path: Path, new_check: NewCheck, caplog: pytest.LogCaptureFixture
+) -> None:
+    """This process was stopped meanwhile, so its own run is beyond its timeout."""
+    check = new_check(is_open=False)
+    worker, other = worker_of(tmp_path, check), worker_of(tmp_path, new_check())
+    with caplog.at_level(logging.INFO, "healthguard"):
+        other.start_one().done.result(WAIT_SECONDS)
+        assert (other.status(), worker.status()) == (Status.HEALTHY, Status.HEALTHY)
+        run = worker.start_one(fresh=True)
+        wait_for(lambda: check.runs == 1)
+        worker.kill()
+        other.start_one(fresh=True).done.result(WAIT_SECONDS)
+        run.started -= LONG_TIMEOUT
+        check.gate.set()
+        run.done.result(WAIT_SECONDS)
+        assert (other.status(), worker.status()) == (Status.HEALTHY, Status.HEALTHY)
+        assert lines_of(caplog) == ["unknown -> healthy"]
