@@ -57,6 +57,8 @@ class Kind:
         worker_name: a text in the command line of a worker. Empty if each child of the server is a worker.
         replacement: the reaction of the server when a worker is killed.
         crash_loop_seconds: the time within which a second end of the same worker ends the server (seconds).
+        has_accept_lock: True if only one process at a time waits for connections, and holds a lock meanwhile. If it is
+            stopped, the others do not get any.
         is_started_as_root: True if the server is started as root and its workers run as another user.
     """
 
@@ -69,6 +71,7 @@ class Kind:
     worker_name: str = ""
     replacement: Replacement = Replacement.WORKER
     crash_loop_seconds: float = 0.0
+    has_accept_lock: bool = False
     is_started_as_root: bool = False
 
     @property
@@ -162,6 +165,7 @@ KINDS = [
     Kind(
         *("mod_wsgi `display-name`", "mod_wsgi", "wsgi", "wrapper", ()),
         worker_name="(wsgi:site)",
+        has_accept_lock=True,
         is_started_as_root=True,
     ),
 ]
