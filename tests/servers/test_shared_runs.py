@@ -100,6 +100,19 @@ class SharedRuns:
 
         wait_for(have_begun, f"{number} runs begin", self._server)
 
+    def begin_one(self, seconds: float) -> int:
+        """Send requests until a run begins, and return the number of runs.
+
+        No other may begin while it is in flight: neither meanwhile nor within ``seconds``.
+        """
+        number = len(self.begun()) + 1
+        self.ask_until(number)
+        for _ in range(5):
+            self.ask()
+        time.sleep(seconds)
+        assert len(self.begun()) == number
+        return number
+
     def process(self, pid: int) -> psutil.Process:
         """Return the process of the server that has this PID in its own PID namespace."""
         family = [self._server.process.pid, *(child.pid for child in psutil.Process().children(recursive=True))]
@@ -153,9 +166,7 @@ def test_killed_worker_causes_no_wrong_answer_and_no_second_run(
     moments = random.Random(kind.name)
     for _ in range(MOMENTS):
         with runs.held():
-            number = len(runs.begun()) + 1
-            runs.ask_until(number)
-            time.sleep(moments.uniform(0, LONGEST_WAIT))
+            number = runs.begin_one(moments.uniform(0, LONGEST_WAIT))
             killed = runs.begun()[number - 1]
             runs.process(killed).kill()
             runs.ask_until(number + 1, ConnectionError)
@@ -184,9 +195,7 @@ def test_run_of_a_stopped_worker_is_taken_over_without_a_wrong_answer(
     tolerated = (TimeoutError, ConnectionError)
     for _ in range(MOMENTS):
         with runs.held():
-            number = len(runs.begun()) + 1
-            runs.ask_until(number)
-            time.sleep(moments.uniform(0, LONGEST_WAIT))
+            number = runs.begin_one(moments.uniform(0, LONGEST_WAIT))
             stopped = runs.process(runs.begun()[number - 1])
             stopped.suspend()
         try:
