@@ -13,23 +13,22 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from example_project.ports import free_port
-from tests.management.conftest import Done, Project
+from tests.management.conftest import Command, Done, Project
 
 TOKEN = "Vq3zN8rT5wXb7Yc2KdLm9Pf4"
 MIXED = '{"good": Passes(), "bad": Fails(), "group": {"loose": Warns(), "fine": [Passes(), Passes()]}}'
 
 
 @pytest.fixture
-def answered(project: Project, httpserver: HTTPServer) -> Project:
-    """A project whose command has nothing declared itself."""
-    project.declare('{"local": Passes()}')
-    return project
+def answered(command: Command) -> Command:
+    """The command of a project whose services do not matter."""
+    return command.declare('{"local": Passes()}')
 
 
-def check(project: Project, httpserver: HTTPServer, body: bytes, status: int = 200, **headers: str) -> Done:
+def check(command: Command, httpserver: HTTPServer, body: bytes, status: int = 200, **headers: str) -> Done:
     """Return the end of the command when an instance answers with this body."""
     httpserver.expect_request("/api/health").respond_with_data(body, status, headers)
-    return project.check("--url", httpserver.url_for("/api/health"))
+    return command.check("--url", httpserver.url_for("/api/health"))
 
 
 @pytest.fixture(autouse=True)
@@ -58,23 +57,23 @@ def test_report_of_a_running_instance_equals_its_own(project: Project) -> None:
     assert TOKEN not in done.out + done.err
 
 
-def test_without_a_token_the_statuses_are_shown(project: Project) -> None:
+def test_without_a_token_the_statuses_are_shown(project: Project, command: Command) -> None:
     project.declare(MIXED, more='ALLOWED_HOSTS = ["*"]', DETAILS_TOKENS=[TOKEN])
     server = project.site.serve()
     server.settled(headers={"Authorization": f"Bearer {TOKEN}"})
     url = f"http://127.0.0.1:{server.port}/api/health"
-    done = project.check("--url", url)
+    done = command.check("--url", url)
     assert done.code == 1
     assert "UNHEALTHY bad" in done.out
     assert "The plug is out." not in done.out
-    assert project.check("good", "group", "--url", url).code == 0
-    assert project.check("--exclude", "bad", "--url", url, "--strict").code == 1
-    unknown = project.check("goood", "--url", url)
+    assert command.check("good", "group", "--url", url).code == 0
+    assert command.check("--exclude", "bad", "--url", url, "--strict").code == 1
+    unknown = command.check("goood", "--url", url)
     assert unknown.code == 2
     assert "Did you mean 'good'?" in unknown.err
 
 
-def test_token_may_be_in_another_variable(answered: Project, httpserver: HTTPServer) -> None:
+def test_token_may_be_in_another_variable(answered: Command, httpserver: HTTPServer) -> None:
     received: list[str] = []
 
     def respond(request: Request) -> Response:
@@ -87,7 +86,7 @@ def test_token_may_be_in_another_variable(answered: Project, httpserver: HTTPSer
     assert received == [f"Bearer {TOKEN}"]
 
 
-def test_redirect_is_not_followed(answered: Project, httpserver: HTTPServer) -> None:
+def test_redirect_is_not_followed(answered: Command, httpserver: HTTPServer) -> None:
     """The token must not be sent to another host."""
     elsewhere = httpserver.url_for("/elsewhere")
     httpserver.expect_request("/elsewhere").respond_with_data('{"status": "healthy"}')
@@ -111,34 +110,34 @@ def test_redirect_is_not_followed(answered: Project, httpserver: HTTPServer) -> 
     ],
 )
 def test_answer_that_is_no_report_is_unhealthy(
-    answered: Project, httpserver: HTTPServer, body: bytes, status: int, text: str
+    answered: Command, httpserver: HTTPServer, body: bytes, status: int, text: str
 ) -> None:
     done = check(answered, httpserver, body, status)
     assert done.code == 1
     assert text in done.out
 
 
-def test_instance_that_does_not_answer_is_unhealthy(answered: Project) -> None:
+def test_instance_that_does_not_answer_is_unhealthy(answered: Command) -> None:
     done = answered.check("--url", f"http://127.0.0.1:{free_port()}/api/health", "--format", "json")
     assert done.code == 1
     (result,) = done.json["healthguard"]["checks"]
     assert (result["code"], result["fault"]) == ("endpoint_unreachable", "outage")
 
 
-def test_instance_that_starts_later_is_waited_for(answered: Project, httpserver: HTTPServer) -> None:
+def test_instance_that_starts_later_is_waited_for(answered: Command, httpserver: HTTPServer) -> None:
     httpserver.expect_ordered_request("/api/health").respond_with_data("", 502)
     httpserver.expect_ordered_request("/api/health").respond_with_json({"status": "unhealthy"}, 503)
     httpserver.expect_ordered_request("/api/health").respond_with_json({"status": "healthy"})
     assert answered.check("--url", httpserver.url_for("/api/health"), "--wait", "600", "--wait-for-config").code == 0
 
 
-def test_token_with_control_characters_is_not_shown(answered: Project, httpserver: HTTPServer) -> None:
+def test_token_with_control_characters_is_not_shown(answered: Command, httpserver: HTTPServer) -> None:
     done = answered.check("--url", httpserver.url_for("/api/health"), HEALTHGUARD_TOKEN=f"{TOKEN}\nHost: x")
     assert done.code == 2
     assert TOKEN not in done.err + done.out
 
 
-def test_certificate_of_a_private_authority_is_trusted_if_it_is_named(answered: Project, tmp_path: Path) -> None:
+def test_certificate_of_a_private_authority_is_trusted_if_it_is_named(answered: Command, tmp_path: Path) -> None:
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -1,0 +1,45 @@
+"""Checks with a known outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from healthguard import Degraded, Fault, Unhealthy
+from healthguard.checks.base import Check
+
+
+@dataclasses.dataclass(repr=False)
+class Passes(Check):
+    """A check that passes."""
+
+    def run(self) -> dict[str, int]:
+        return {"rows": 3}
+
+
+@dataclasses.dataclass(repr=False)
+class Fails(Check):
+    """A check that fails."""
+
+    message: str = "The plug is out."
+    code: str = "plug_out"
+    fault: str = "config"
+
+    def run(self) -> None:
+        raise Unhealthy(self.code, self.message, fault=Fault(self.fault), hint="Put it in.", evidence={"plug": "red"})
+
+
+@dataclasses.dataclass(repr=False)
+class Warns(Check):
+    """A check that is degraded."""
+
+    def run(self) -> None:
+        raise Degraded("plug_loose", "The plug is loose.", fault=Fault.CONFIG, hint="Press it in.")
+
+
+@dataclasses.dataclass(repr=False)
+class Hangs(Check):
+    """A check that never ends."""
+
+    def run(self) -> None:
+        time.sleep(100_000)
