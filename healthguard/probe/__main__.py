@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 
@@ -14,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HEALTHY, UNHEALTHY, USAGE, INTERRUPTED = 0, 1, 2, 130
+HEALTHY, UNHEALTHY, USAGE = 0, 1, 2
 """The exit codes. Docker reserves 2, so that only an invalid command line has it."""
 
 
@@ -29,8 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TokenError as error:
         write(sys.stderr, line(str(error)))
         return UNHEALTHY
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except Exception as error:
         # Only the class, because a traceback could contain the token.
         hint = "Check the memory and process limits of the container; if they are not reached, report a bug."
@@ -87,5 +86,15 @@ def _explain(options: Options, stage: Stage, outcome: Response | Exception | Non
     return explain_error(options.target, stage, outcome)
 
 
+def _end_at_interrupt() -> None:
+    """Let Ctrl-C end the process at once, which a shell reports as 130.
+
+    Python handles a signal only when the main thread continues, and then shows a traceback.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 if __name__ == "__main__":
+    _end_at_interrupt()
     sys.exit(main())
