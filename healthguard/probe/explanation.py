@@ -130,7 +130,7 @@ def _failing_services(body: dict[str, object]) -> list[tuple[tuple[str, ...], st
         names, node = pending.pop()
         if isinstance(node, dict) and len(names) < _MAX_DEPTH:
             pending += [((*names, name), member) for name, member in reversed(node.items())]
-        elif isinstance(node, str) and node != "healthy":
+        elif names and isinstance(node, str) and node != "healthy":
             found.append((names, node))
     return sorted(found, key=lambda service: service[1] == "degraded")
 

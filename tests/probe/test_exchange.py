@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from example_project.ports import free_port
 from healthguard.probe.__main__ import main
 from healthguard.probe.exchange import MAX_BODY, MAX_HEADERS, MAX_LINE
 from tests.support.probe_command import OK, PATIENT, RawServer, response, run_probe
@@ -167,10 +168,15 @@ def test_ipv6_address_is_requested(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_second_address_of_a_host_is_tried() -> None:
-    """``localhost`` often stands for ``::1`` and ``127.0.0.1``. This server listens on the latter."""
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_all_addresses_of_a_host_are_tried(position: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``localhost`` often stands for ``::1`` and ``127.0.0.1``, and the server listens on one of them."""
     with RawServer(OK) as server:
-        assert main([server.url(host="localhost"), *PATIENT]) == 0
+        addresses = [("127.0.0.1", free_port()), ("127.0.0.1", free_port())]
+        addresses.insert(position, ("127.0.0.1", server.port))
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        assert main(["http://three-addresses.invalid/", *PATIENT]) == 0
 
 
 @pytest.mark.parametrize("name", ["app.sock", "my:app.sock", "@abstract"])
