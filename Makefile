@@ -11,7 +11,7 @@ COVERAGE ?= $(CI)
 # tests/conftest.py.
 IN_PARALLEL := --numprocesses 6 --dist loadfile --no-loadscope-reorder
 UNITS ?= tests/checks tests/http_client tests/providers tests/runner tests/secret_values tests/service tests/system_checks/test_checks.py \
-    tests/repository/test_docs.py
+    tests/probe tests/repository/test_docs.py
 BIN := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

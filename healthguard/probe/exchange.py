@@ -105,10 +105,10 @@ def _request(target: Target, token: str) -> bytes:
 
 
 def _tls_context(target: Target, report: Callable[[Stage], None]) -> ssl.SSLContext:
-    # Imported only for https, because it takes longer than all other imports together.
+    report(Stage.CERTIFICATES)
+    # Imported only for https, because it is slow to import.
     import ssl
 
-    report(Stage.CERTIFICATES)
     context = ssl.create_default_context(cafile=target.ca_file)
     context.set_alpn_protocols(["http/1.1"])
     return context
