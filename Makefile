@@ -85,7 +85,7 @@ $(SERVERS_VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 servers: $(SERVERS_VENV)/installed ## Test the servers that Django is deployed on and write their table (needs a C compiler): make servers MOMENTS=20
-	HEALTHGUARD_WRITE_RELIABILITY=$(if $(CI),,1) MOMENTS=$(or $(MOMENTS),3) $(SERVERS_VENV)/bin/python -m pytest tests/servers $(ARGS)
+	HEALTHGUARD_WRITE_RELIABILITY=$(if $(CI),,1) MOMENTS=$(or $(MOMENTS),1) $(SERVERS_VENV)/bin/python -m pytest tests/servers $(ARGS)
 
 lint: $(VENV)/installed ## Check style, types and import layers
 	$(BIN)/ruff check .

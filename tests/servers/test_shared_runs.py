@@ -26,7 +26,7 @@ HEALTHGUARD = {{
 }}
 """
 HEALTHY = {"status": "healthy", "services": {"one": "healthy"}, "one": {"status": "healthy"}}
-MOMENTS = int(os.environ.get("MOMENTS", "3"))
+MOMENTS = int(os.environ.get("MOMENTS", "1"))
 """The number of moments at which a worker of each server is killed, and stopped."""
 LONG = pytest.mark.timeout(300 + 60 * MOMENTS)
 LONGEST_WAIT = 0.3
