@@ -252,7 +252,8 @@ def test_group_without_a_valid_service_is_unhealthy(services: dict[str, Any]) ->
 @pytest.mark.parametrize("databases", [{"default": "postgres://app@h/x"}, {"other": {}}, None, "postgres://"])
 def test_invalid_databases_setting_does_not_hide_other_services(databases: object, tmp_path: Path) -> None:
     """The test runs another process, because Django reads DATABASES only once."""
-    site = Site(tmp_path).write(f"INSTALLED_APPS = ['healthguard']\nDATABASES = {databases!r}\n")
+    patient = "HEALTHGUARD = {'DEADLINE': 60}"
+    site = Site(tmp_path).write(f"INSTALLED_APPS = ['healthguard']\nDATABASES = {databases!r}\n{patient}\n")
     code = (
         "import django; django.setup()\n"
         "from healthguard.http.handler import Request, respond\n"
