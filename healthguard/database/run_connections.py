@@ -48,9 +48,9 @@ class RunConnections:
 
     @contextlib.contextmanager
     def on_this_thread(self) -> Iterator[None]:
-        """Replace this thread's connections by connections of the run while the block runs.
+        """Replace this thread's connections by connections of the run. The thread must not be used for anything else.
 
-        Every alias gets one. It connects when it is first used, and is closed at the end.
+        Every alias gets one. It connects when it is first used, and is closed at the end of the block.
         """
         aliases: list[str] = []
         for alias in _aliases():

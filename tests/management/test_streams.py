@@ -66,8 +66,13 @@ def test_ctrl_c_ends_the_command_with_130(project: Project) -> None:
         .read_text()
         .replace("time.sleep(100_000)", 'open("started", "w"); time.sleep(100_000)')
     )
+    # A shell ignores SIGINT in the commands that it starts in the background, and so would this process.
     process = subprocess.Popen(
-        project.command("check"), cwd=project.site.folder, env=project.site.env, stderr=subprocess.PIPE, text=True
+        ["env", "--default-signal=INT", *project.command("check")],
+        cwd=project.site.folder,
+        env=project.site.env,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     wait_until(started.exists)
     process.send_signal(signal.SIGINT)

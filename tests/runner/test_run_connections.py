@@ -225,15 +225,21 @@ def test_connection_is_aborted_although_no_thread_can_be_started(
     file.touch()
     alias = connect(f"sqlite:///{file}")
     of_run = RunConnections(60)
-    with of_run.on_this_thread():
-        Asks(alias).run()
-        with without_threads("healthguard-abort"):
-            of_run.abort(lambda: False)
-        with connections[alias].cursor() as cursor, pytest.raises(OperationalError, match="interrupted"):
-            cursor.execute(
-                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 10000000) "
-                "SELECT count(*) FROM n"
-            )
+
+    def run() -> None:
+        with of_run.on_this_thread():
+            Asks(alias).run()
+            with without_threads("healthguard-abort"):
+                of_run.abort(lambda: False)
+            with connections[alias].cursor() as cursor, pytest.raises(OperationalError, match="interrupted"):
+                cursor.execute(
+                    "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 10000000) "
+                    "SELECT count(*) FROM n"
+                )
+
+    # The thread of the tests keeps its own connections.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
 
 
 def test_check_does_not_create_a_missing_sqlite_file(declare: Declare, connect: Connect, tmp_path: Path) -> None:
