@@ -293,6 +293,11 @@ class ServiceReport:
     duration: float | None = None
 
     @property
+    def name(self) -> str:
+        """Its path as text, like ``"ai_providers/openai"``."""
+        return "/".join(self.path)
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """The problems of its checks, in the order of the declaration."""
         return tuple(result.problem for result in self.checks if result.problem is not None)
@@ -348,3 +353,7 @@ class Report:
     def status(self) -> Status:
         """The status that answers the probe."""
         return Status.UNHEALTHY if self.draining else self.root.status
+
+    def services(self) -> tuple[ServiceReport, ...]:
+        """Return the reports of all services, depth first."""
+        return tuple(self.root.services()) if isinstance(self.root, GroupReport) else (self.root,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from healthguard.status import Code, GroupReport, Problem, Report, ServiceReport, Status
+from healthguard.status import Code, Problem, Report, ServiceReport, Status
 
 _MARKS = {
     Status.HEALTHY: "✅",
@@ -28,20 +28,17 @@ def render(report: Report, text: str = "", *, is_strict: bool = False) -> str:
     """
     end = secrets.token_hex(16)
     lines = [f"::stop-commands::{end}", *text.splitlines(), f"::{end}::"] if text else []
-    lines += [line for service in _services(report) for line in _annotations(service, is_strict)]
+    lines += [line for service in report.services() for line in _annotations(service, is_strict)]
     return "".join(f"{line}\n" for line in lines)
 
 
 def render_summary(report: Report) -> str:
     """Return the summary of a job in Markdown: a table of the services, and a list of the problems."""
     lines = [f"### {_MARKS[report.status]} healthguard: {report.status}", "", "| service | status |", "|---|---|"]
-    lines += [
-        f"| {_cell('/'.join(service.path))} | {_MARKS[service.status]} {service.status} |"
-        for service in _services(report)
-    ]
-    for service in _services(report):
+    lines += [f"| {_cell(service.name)} | {_MARKS[service.status]} {service.status} |" for service in report.services()]
+    for service in report.services():
         for check, status, problem in _problems(service):
-            title = f"{'/'.join(service.path)}: {check} ({problem.code})"
+            title = f"{service.name}: {check} ({problem.code})"
             lines += ["", f"{_MARKS[status]} **{_cell(title)}**: {_cell(problem.message)} {_cell(problem.hint)}"]
     return "\n".join(lines) + "\n"
 
@@ -50,10 +47,10 @@ def _annotations(service: ServiceReport, is_strict: bool) -> Iterator[str]:
     problems = list(_problems(service))
     if not problems and service.status is not Status.HEALTHY:
         level = "warning" if service.status is Status.DEGRADED and not is_strict else "error"
-        yield _command(level, "/".join(service.path), f"The service is {service.status}.")
+        yield _command(level, service.name, f"The service is {service.status}.")
     for check, status, problem in problems:
         level = "warning" if status is Status.DEGRADED and not is_strict else "error"
-        title = f"{'/'.join(service.path)}: {check} ({problem.code})"
+        title = f"{service.name}: {check} ({problem.code})"
         yield _command(level, title, f"{problem.message}\n{problem.hint}")
 
 
@@ -82,7 +79,3 @@ def _cell(text: str) -> str:
     for character in "\\`*_{}[]<>|#":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
-
-
-def _services(report: Report) -> list[ServiceReport]:
-    return list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]

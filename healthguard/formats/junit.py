@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 from healthguard.service.selection import LeftOut
-from healthguard.status import CheckResult, Code, GroupReport, Report, ServiceReport, Status
+from healthguard.status import CheckResult, Code, Report, ServiceReport, Status
 
 _NAME = "healthguard"
 _NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
@@ -28,7 +28,7 @@ def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, is_strict: boo
         left_out: the checks that were left out. They are skipped test cases.
         is_strict: True if a degraded check is a failure too.
     """
-    services = list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]
+    services = report.services()
     cases = [case for service in services for case in _cases(service, is_strict)]
     cases += [_skipped(entry) for entry in left_out]
     seconds = sum(service.duration or 0 for service in services)

@@ -7,14 +7,14 @@ import functools
 import os
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from django.core.management.base import OutputWrapper
 from django.utils.termcolors import colorize
 
 from healthguard.service.selection import LeftOut
-from healthguard.status import CheckResult, Code, GroupReport, Report, ServiceReport, Status
+from healthguard.status import CheckResult, Code, Report, ServiceReport, Status
 
 _COLORS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.UNKNOWN: "yellow", Status.UNHEALTHY: "red"}
 _SYMBOLS = {Status.HEALTHY: "✓", Status.DEGRADED: "!", Status.UNKNOWN: "?", Status.UNHEALTHY: "✗"}
@@ -97,13 +97,13 @@ def render(report: Report, style: Style = Style(), left_out: tuple[LeftOut, ...]
         style: the appearance.
         left_out: the checks that were left out, and are named at the end.
     """
-    services = _services(report)
+    services = report.services()
     failing = sorted(
         (service for service in services if service.problems or service.status is not Status.HEALTHY),
         key=lambda service: -service.status.severity,
     )
     passed = [service for service in services if service not in failing]
-    width = max((len(_name(service)) for service in passed), default=0)
+    width = max((len(service.name) for service in passed), default=0)
     lines = [line for service in failing for line in (*_block(service, style), "")]
     if style.verbosity > 0:
         for service in passed:
@@ -115,16 +115,8 @@ def render(report: Report, style: Style = Style(), left_out: tuple[LeftOut, ...]
     return "\n".join([*lines, _summary(report, services, style)]) + "\n"
 
 
-def _services(report: Report) -> list[ServiceReport]:
-    return list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]
-
-
-def _name(service: ServiceReport) -> str:
-    return "/".join(service.path)
-
-
 def _block(service: ServiceReport, style: Style) -> Iterator[str]:
-    yield f"{style.mark(service.status)} {style.paint(_name(service), None, 'bold')}{_duration(service, style)}"
+    yield f"{style.mark(service.status)} {style.paint(service.name, None, 'bold')}{_duration(service, style)}"
     indent = "  "
     not_run = [result.check for result in service.checks if _is_not_run(result)]
     for result in service.checks:
@@ -151,7 +143,7 @@ def _result(result: CheckResult, indent: str, style: Style) -> Iterator[str]:
 
 def _passed(service: ServiceReport, width: int, style: Style) -> Iterator[str]:
     checks = ", ".join(result.check for result in service.checks)
-    name = _name(service).ljust(width) if checks else _name(service)
+    name = service.name.ljust(width) if checks else service.name
     line = f"{style.mark(service.status)} {name}  {style.paint(checks, None)}".rstrip()
     yield line + _duration(service, style)
     if style.verbosity > 1:
@@ -177,7 +169,7 @@ def _is_not_run(result: CheckResult) -> bool:
     return result.problem is not None and result.problem.code == Code.NOT_RUN
 
 
-def _summary(report: Report, services: list[ServiceReport], style: Style) -> str:
+def _summary(report: Report, services: Sequence[ServiceReport], style: Style) -> str:
     counts = {status: sum(service.status is status for service in services) for status in reversed(Status)}
     parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     draining = ", draining" if report.draining else ""

@@ -20,7 +20,7 @@ from healthguard.management.progress import Progress
 from healthguard.management.remote import DEFAULT_LIMIT, Remote, select_reports
 from healthguard.probes.once import report_once, tolerate
 from healthguard.service.selection import LeftOut, UnknownNameError, offline, select
-from healthguard.status import Code, Fault, GroupReport, Report, ServiceReport, Status
+from healthguard.status import Code, Fault, Report, ServiceReport, Status
 
 HEALTHY, FAILED = 0, 1
 """The exit codes: healthy or degraded; unhealthy or unknown."""
@@ -71,7 +71,7 @@ class Check:
         """Return the report in the requested format."""
         match self._options.format:
             case "json":
-                has_details = any(service.checks for service in _services(report))
+                has_details = any(service.checks for service in report.services())
                 detail = json_format.Detail.FULL if has_details else json_format.Detail.SERVICES
                 return json_format.render(report, detail).decode()
             case "junit":
@@ -83,12 +83,12 @@ class Check:
 
     def exit_code(self, report: Report) -> int:
         """Return the exit code that the report requires."""
-        codes = {problem.code for service in _services(report) for problem in service.problems}
+        codes = {problem.code for service in report.services() for problem in service.problems}
         if Code.INVALID_DECLARATION in codes:
             return INVALID
         if not report.status.is_serving:
             return FAILED
-        if self._options.strict and any(_is_degraded(service, self._options.allow) for service in _services(report)):
+        if self._options.strict and any(_is_degraded(service, self._options.allow) for service in report.services()):
             return FAILED
         return HEALTHY
 
@@ -106,7 +106,7 @@ class Check:
             report = report_once(
                 tree, deadline=deadline, broken=mounts().problem, show_progress=self._progress.show_running
             )
-            if not _services(report):
+            if not report.services():
                 raise UsageError(_NOTHING_OFFLINE if self.left_out else _NOTHING)
             return tolerate(report, self._options.allow)
 
@@ -148,7 +148,7 @@ class Check:
             and result.problem.fault is Fault.CONFIG
             and result.problem.code not in self._options.allow
             and (self._options.strict or not service.weight.is_serving)
-            for service in _services(report)
+            for service in report.services()
             for result in service.checks
         )
 
@@ -182,10 +182,6 @@ def _unknown_codes(codes: Iterable[str]) -> Iterator[str]:
             yield f"healthguard has no problem code {code!r}. Did you mean {str(near[0])!r}?"
 
 
-def _services(report: Report) -> list[ServiceReport]:
-    return list(report.root.services()) if isinstance(report.root, GroupReport) else [report.root]
-
-
 def _is_degraded(service: ServiceReport, allowed: tuple[str, ...]) -> bool:
     """Return True if a service is degraded, and not only because of problems that are allowed."""
     if service.status is Status.HEALTHY:
@@ -196,9 +192,9 @@ def _is_degraded(service: ServiceReport, allowed: tuple[str, ...]) -> bool:
 
 def _reason(report: Report) -> str:
     """Return the first problem that makes the report fail."""
-    for service in sorted(_services(report), key=lambda service: -service.weight.severity):
+    for service in sorted(report.services(), key=lambda service: -service.weight.severity):
         for problem in service.problems:
-            return f"{'/'.join(service.path)}: {problem.message}"
+            return f"{service.name}: {problem.message}"
     return f"the status is {report.status}"
 
 

@@ -17,7 +17,7 @@ from healthguard.conf import settings
 from healthguard.probes.once import report_once
 from healthguard.service import ServiceNode, Tree
 from healthguard.service.selection import offline
-from healthguard.status import CheckResult, Code, GroupReport, Problem, ServiceReport, Status
+from healthguard.status import CheckResult, Code, Problem, ServiceReport, Status
 
 TAG = "healthguard"
 """The tag of these system checks, for ``manage.py check --deploy --tag healthguard``."""
@@ -57,8 +57,7 @@ def _with_databases(service: ServiceNode, aliases: Collection[str]) -> ServiceNo
 
 def _messages(tree: Tree) -> Iterator[CheckMessage]:
     """Yield one message per problem that the checks of these services find."""
-    root = report_once(tree).root
-    for service in root.services() if isinstance(root, GroupReport) else [root]:
+    for service in report_once(tree).services():
         for result in service.checks:
             if result.problem is not None and result.problem.code not in _REPORTED_ELSEWHERE:
                 yield _message(service, result, result.problem)
@@ -69,6 +68,6 @@ def _message(service: ServiceReport, result: CheckResult, problem: Problem) -> C
     return (Error if is_error else checks.Warning)(
         problem.message,
         hint=problem.hint,
-        obj=f"{'/'.join(service.path)} {result.check}",
+        obj=f"{service.name} {result.check}",
         id=f"healthguard.{problem.code}",
     )
