@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -45,6 +45,11 @@ class Status(enum.StrEnum):
     def worst(cls, statuses: Iterable[Status]) -> Status:
         """Return the most severe of ``statuses``; healthy if there are none."""
         return max(statuses, key=lambda status: status.severity, default=cls.HEALTHY)
+
+    @classmethod
+    def least(cls, statuses: Iterable[Status]) -> Status:
+        """Return the least severe of ``statuses``."""
+        return min(statuses, key=lambda status: status.severity)
 
 
 class Code(enum.StrEnum):
@@ -258,6 +263,11 @@ class CheckResult:
         return self.status is Status.UNHEALTHY and self.problem is not None and self.problem.fault is Fault.OUTAGE
 
     @property
+    def is_not_run(self) -> bool:
+        """True if the check was not run, because of the problem of a check before it."""
+        return self.problem is not None and self.problem.code == Code.NOT_RUN
+
+    @property
     def unusable_database(self) -> str | None:
         """The alias of the database that the service's remaining checks must not use; None if there is none.
 
@@ -302,6 +312,20 @@ class ServiceReport:
         """The problems of its checks, in the order of the declaration."""
         return tuple(result.problem for result in self.checks if result.problem is not None)
 
+    def counted(self, result: CheckResult) -> Status:
+        """Return the status with which one of its checks counts: at most degraded if the service is not critical."""
+        return Status.least((result.status, self.weight))
+
+    def with_results(self, change: Callable[[CheckResult], CheckResult]) -> ServiceReport:
+        """Return the report with ``change`` applied to each result. It may make results less severe, but not more."""
+        checks = tuple(map(change, self.checks))
+        if checks == self.checks:
+            return self
+        worst = Status.worst(result.status for result in checks)
+        # A service that is not critical is already less severe than its worst result.
+        status, weight = Status.least((self.status, worst)), Status.least((self.weight, worst))
+        return dataclasses.replace(self, checks=checks, status=status, weight=weight)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GroupReport:
@@ -326,6 +350,10 @@ class GroupReport:
                 yield from member.services()
             else:
                 yield member
+
+    def with_results(self, change: Callable[[CheckResult], CheckResult]) -> GroupReport:
+        """Return the reports with ``change`` applied to each result, as for a service."""
+        return GroupReport({name: member.with_results(change) for name, member in self.members.items()})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -357,3 +385,7 @@ class Report:
     def services(self) -> tuple[ServiceReport, ...]:
         """Return the reports of all services, depth first."""
         return tuple(self.root.services()) if isinstance(self.root, GroupReport) else (self.root,)
+
+    def with_results(self, change: Callable[[CheckResult], CheckResult]) -> Report:
+        """Return the report with ``change`` applied to each result, as for a service."""
+        return dataclasses.replace(self, root=self.root.with_results(change))

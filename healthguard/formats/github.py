@@ -8,7 +8,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from healthguard.status import Code, Problem, Report, ServiceReport, Status
+from healthguard.probes.tolerance import LENIENT, Tolerance
+from healthguard.status import Problem, Report, ServiceReport, Status
 
 _MARKS = {
     Status.HEALTHY: "✅",
@@ -18,17 +19,17 @@ _MARKS = {
 }
 
 
-def render(report: Report, text: str = "", *, is_strict: bool = False) -> str:
-    """Return one workflow command per problem: an error, or a warning for a degraded check.
+def render(report: Report, text: str = "", *, tolerance: Tolerance = LENIENT) -> str:
+    """Return one workflow command per problem: an error if it makes the command fail, otherwise a warning.
 
     Args:
         report: the report.
         text: the report as text, which is shown before the commands. No line of it is read as a command.
-        is_strict: True if a degraded check is an error too.
+        tolerance: the problems that are only warnings.
     """
     end = secrets.token_hex(16)
     lines = [f"::stop-commands::{end}", *text.splitlines(), f"::{end}::"] if text else []
-    lines += [line for service in report.services() for line in _annotations(service, is_strict)]
+    lines += [line for service in report.services() for line in _annotations(service, tolerance)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -43,23 +44,22 @@ def render_summary(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _annotations(service: ServiceReport, is_strict: bool) -> Iterator[str]:
+def _annotations(service: ServiceReport, tolerance: Tolerance) -> Iterator[str]:
     problems = list(_problems(service))
     if not problems and service.status is not Status.HEALTHY:
-        level = "warning" if service.status is Status.DEGRADED and not is_strict else "error"
+        level = "error" if tolerance.is_failure(service.weight) else "warning"
         yield _command(level, service.name, f"The service is {service.status}.")
     for check, status, problem in problems:
-        level = "warning" if status is Status.DEGRADED and not is_strict else "error"
+        level = "error" if tolerance.is_failure(status, problem.code) else "warning"
         title = f"{service.name}: {check} ({problem.code})"
         yield _command(level, title, f"{problem.message}\n{problem.hint}")
 
 
 def _problems(service: ServiceReport) -> Iterator[tuple[str, Status, Problem]]:
-    """Yield the name of each check with a problem, the status that counts, and the problem."""
+    """Yield the name of each check with a problem, the status with which it counts, and the problem."""
     for result in service.checks:
-        if result.problem is not None and result.problem.code != Code.NOT_RUN:
-            is_tolerated = service.status is Status.DEGRADED and result.status is Status.UNHEALTHY
-            yield result.check, Status.DEGRADED if is_tolerated else result.status, result.problem
+        if result.problem is not None and not result.is_not_run:
+            yield result.check, service.counted(result), result.problem
 
 
 def _command(level: str, title: str, message: str) -> str:

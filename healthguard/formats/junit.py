@@ -9,8 +9,9 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
+from healthguard.probes.tolerance import LENIENT, Tolerance
 from healthguard.service.selection import LeftOut
-from healthguard.status import CheckResult, Code, Report, ServiceReport, Status
+from healthguard.status import CheckResult, Report, ServiceReport, Status
 
 _NAME = "healthguard"
 _NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
@@ -18,18 +19,19 @@ _NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FF
 _NO_DETAILS = "The reason is not shown without a valid token."
 
 
-def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, is_strict: bool = False) -> str:
+def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, tolerance: Tolerance = LENIENT) -> str:
     """Return the XML document.
 
-    An unhealthy check is a failure, an unknown one an error. A degraded one passes, with its problem as output.
+    A check that makes the command fail is a failure, or an error if its status is unknown. Any other check passes, with
+    its problem as output.
 
     Args:
         report: the report.
         left_out: the checks that were left out. They are skipped test cases.
-        is_strict: True if a degraded check is a failure too.
+        tolerance: the problems that are not failures.
     """
     services = report.services()
-    cases = [case for service in services for case in _cases(service, is_strict)]
+    cases = [case for service in services for case in _cases(service, tolerance)]
     cases += [_skipped(entry) for entry in left_out]
     seconds = sum(service.duration or 0 for service in services)
     counts = {
@@ -46,41 +48,39 @@ def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, is_strict: boo
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _cases(service: ServiceReport, is_strict: bool) -> Iterator[ET.Element]:
+def _cases(service: ServiceReport, tolerance: Tolerance) -> Iterator[ET.Element]:
     if not service.checks:
         case = _case(service.path, "status", service.duration)
         text = "" if service.status.is_serving else _NO_DETAILS
-        _add_outcome(case, service.status, str(service.status), text, is_strict)
+        is_failure = tolerance.is_failure(service.weight)
+        _add_outcome(case, service.weight, str(service.status), text, is_failure=is_failure)
         yield case
         return
     for result in service.checks:
         # The duration of a run is that of all its checks.
         case = _case(service.path, result.check, service.duration if result is service.checks[0] else 0)
-        yield _with_outcome(case, result, is_strict)
+        yield _with_outcome(case, result, service.counted(result), tolerance)
 
 
-def _with_outcome(case: ET.Element, result: CheckResult, is_strict: bool) -> ET.Element:
+def _with_outcome(case: ET.Element, result: CheckResult, status: Status, tolerance: Tolerance) -> ET.Element:
     problem = result.problem
     if problem is None:
-        _add_outcome(case, result.status, "", "", is_strict)
-    elif problem.code == Code.NOT_RUN:
+        _add_outcome(case, status, "", "", is_failure=tolerance.is_failure(status))
+    elif result.is_not_run:
         ET.SubElement(case, "skipped", {"message": _text(problem.message)})
     else:
         text = f"{problem.message}\n{problem.hint}"
-        _add_outcome(case, result.status, problem.code, text, is_strict)
+        _add_outcome(case, status, problem.code, text, is_failure=tolerance.is_failure(status, problem.code))
     return case
 
 
-def _add_outcome(case: ET.Element, status: Status, kind: str, text: str, is_strict: bool) -> None:
+def _add_outcome(case: ET.Element, status: Status, kind: str, text: str, *, is_failure: bool) -> None:
     """Add the element that says that a check has failed, or its problem as output if it counts as passed."""
-    if status is Status.UNHEALTHY or (status is Status.DEGRADED and is_strict):
-        name = "failure"
-    elif status is Status.UNKNOWN:
-        name = "error"
-    else:
+    if not is_failure:
         if text:
             ET.SubElement(case, "system-out").text = _text(f"{status}: {kind}\n{text}")
         return
+    name = "error" if status is Status.UNKNOWN else "failure"
     message = text.partition("\n")[0]
     ET.SubElement(case, name, {"type": _text(kind), "message": _text(message)}).text = _text(text)
 

@@ -75,7 +75,7 @@ def _weighted(member: GroupReport | ServiceReport, group: Status) -> GroupReport
     """Return a member whose weight is at most the status of its group, as that of a service that is not critical."""
     if isinstance(member, GroupReport):
         return member
-    return dataclasses.replace(member, weight=min(member.status, group, key=lambda status: status.severity))
+    return dataclasses.replace(member, weight=Status.least((member.status, group)))
 
 
 def _result(entry: object) -> CheckResult:

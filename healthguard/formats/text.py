@@ -14,7 +14,7 @@ from django.core.management.base import OutputWrapper
 from django.utils.termcolors import colorize
 
 from healthguard.service.selection import LeftOut
-from healthguard.status import CheckResult, Code, Report, ServiceReport, Status
+from healthguard.status import CheckResult, Report, ServiceReport, Status
 
 _COLORS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.UNKNOWN: "yellow", Status.UNHEALTHY: "red"}
 _SYMBOLS = {Status.HEALTHY: "✓", Status.DEGRADED: "!", Status.UNKNOWN: "?", Status.UNHEALTHY: "✗"}
@@ -118,9 +118,9 @@ def render(report: Report, style: Style = Style(), left_out: tuple[LeftOut, ...]
 def _block(service: ServiceReport, style: Style) -> Iterator[str]:
     yield f"{style.mark(service.status)} {style.paint(service.name, None, 'bold')}{_duration(service, style)}"
     indent = "  "
-    not_run = [result.check for result in service.checks if _is_not_run(result)]
+    not_run = [result.check for result in service.checks if result.is_not_run]
     for result in service.checks:
-        if not _is_not_run(result):
+        if not result.is_not_run:
             yield from _result(result, indent, style)
     if not_run:
         mark = style.mark(Status.UNKNOWN)
@@ -163,10 +163,6 @@ def _duration(service: ServiceReport, style: Style) -> str:
     milliseconds = service.duration * 1000
     text = f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{service.duration:.1f} s"
     return style.paint(f"  ({text})")
-
-
-def _is_not_run(result: CheckResult) -> bool:
-    return result.problem is not None and result.problem.code == Code.NOT_RUN
 
 
 def _summary(report: Report, services: Sequence[ServiceReport], style: Style) -> str:

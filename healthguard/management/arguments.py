@@ -6,6 +6,8 @@ import argparse
 import math
 import re
 
+from healthguard.status import Code
+
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_SECONDS = 7 * 24 * 3600.0
@@ -34,6 +36,8 @@ def code(text: str) -> str:
     """
     if not _CODE.fullmatch(text):
         raise argparse.ArgumentTypeError("must be a problem code like migrations_pending")
+    if text == Code.INVALID_DECLARATION:
+        raise argparse.ArgumentTypeError("an invalid declaration cannot be allowed: fix the HEALTHGUARD setting")
     return text
 
 

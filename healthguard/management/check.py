@@ -18,9 +18,10 @@ from healthguard.management.check_options import Options
 from healthguard.management.errors import INVALID, UsageError
 from healthguard.management.progress import Progress
 from healthguard.management.remote import DEFAULT_LIMIT, Remote, select_reports
-from healthguard.probes.once import report_once, tolerate
+from healthguard.probes.once import report_once
+from healthguard.probes.tolerance import Tolerance
 from healthguard.service.selection import LeftOut, UnknownNameError, offline, select
-from healthguard.status import Code, Fault, Report, ServiceReport, Status
+from healthguard.status import Code, Fault, Report
 
 HEALTHY, FAILED = 0, 1
 """The exit codes: healthy or degraded; unhealthy or unknown."""
@@ -48,6 +49,7 @@ class Check:
     def __init__(self, options: Options, progress: Progress) -> None:
         self._options = options
         self._progress = progress
+        self._tolerance = Tolerance(options.allow, options.strict)
         self.notes = [*_unknown_codes(options.allow)]
         """Notes for the user, to show before the checks run."""
         self.left_out: tuple[LeftOut, ...] = ()
@@ -75,22 +77,19 @@ class Check:
                 detail = json_format.Detail.FULL if has_details else json_format.Detail.SERVICES
                 return json_format.render(report, detail).decode()
             case "junit":
-                return junit.render(report, self.left_out, is_strict=self._options.strict)
+                return junit.render(report, self.left_out, tolerance=self._tolerance)
             case "github":
                 text = text_format.render(report, style, self.left_out)
-                return github.render(report, text, is_strict=self._options.strict)
+                return github.render(report, text, tolerance=self._tolerance)
         return text_format.render(report, style, self.left_out)
 
     def exit_code(self, report: Report) -> int:
         """Return the exit code that the report requires."""
-        codes = {problem.code for service in report.services() for problem in service.problems}
-        if Code.INVALID_DECLARATION in codes:
+        if any(
+            problem.code == Code.INVALID_DECLARATION for service in report.services() for problem in service.problems
+        ):
             return INVALID
-        if not report.status.is_serving:
-            return FAILED
-        if self._options.strict and any(_is_degraded(service, self._options.allow) for service in report.services()):
-            return FAILED
-        return HEALTHY
+        return FAILED if self._tolerance.rejects(report) else HEALTHY
 
     def _local(self) -> _Look:
         """Return the function that runs the checks in this process."""
@@ -108,7 +107,7 @@ class Check:
             )
             if not report.services():
                 raise UsageError(_NOTHING_OFFLINE if self.left_out else _NOTHING)
-            return tolerate(report, self._options.allow)
+            return self._tolerance.applied_to(report)
 
         return look
 
@@ -119,7 +118,7 @@ class Check:
         def look(deadline: float | None) -> Report:
             report = remote.report(DEFAULT_LIMIT if deadline is None else deadline)
             report = select_reports(report, self._options.services, self._options.exclude)
-            return tolerate(report, self._options.allow)
+            return self._tolerance.applied_to(report)
 
         return look
 
@@ -141,13 +140,11 @@ class Check:
         """Return False if a configuration is wrong: somebody must change it, so waiting does not help."""
         if self._options.wait_for_config:
             return True
-        failing = (Status.UNHEALTHY, Status.DEGRADED) if self._options.strict else (Status.UNHEALTHY,)
         return not any(
-            result.status in failing
-            and result.problem is not None
+            result.problem is not None
             and result.problem.fault is Fault.CONFIG
-            and result.problem.code not in self._options.allow
-            and (self._options.strict or not service.weight.is_serving)
+            and not result.is_not_run
+            and self._tolerance.is_failure(service.counted(result), result.problem.code)
             for service in report.services()
             for result in service.checks
         )
@@ -180,14 +177,6 @@ def _unknown_codes(codes: Iterable[str]) -> Iterator[str]:
         near = difflib.get_close_matches(code, list(Code), 1, 0.8)
         if near and code not in set(Code):
             yield f"healthguard has no problem code {code!r}. Did you mean {str(near[0])!r}?"
-
-
-def _is_degraded(service: ServiceReport, allowed: tuple[str, ...]) -> bool:
-    """Return True if a service is degraded, and not only because of problems that are allowed."""
-    if service.status is Status.HEALTHY:
-        return False
-    codes = {problem.code for problem in service.problems}
-    return not codes or not codes <= {*allowed, Code.NOT_RUN}
 
 
 def _reason(report: Report) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from healthguard.probes.evaluation import ProbeEvaluation
 from healthguard.probes.probe import Probe
 from healthguard.probes.state import HealthState
 from healthguard.service import Tree
-from healthguard.status import CheckResult, Code, Fault, GroupReport, Problem, Report, ServiceReport, Status
+from healthguard.status import CheckResult, Code, Fault, Problem, Report
 
 
 def report_once(
@@ -32,18 +32,7 @@ def report_once(
     evaluation = ProbeEvaluation(Probe.HEALTH, state=state, broken=broken, deadline=limit)
     evaluation.wait(show_progress)
     report = evaluation.report()
-    return report if deadline is None else _changed(report, lambda result: _after_deadline(result, deadline))
-
-
-def tolerate(report: Report, codes: Collection[str]) -> Report:
-    """Return the report with the status degraded for each check whose problem has one of these codes."""
-
-    def tolerated(result: CheckResult) -> CheckResult:
-        if result.status is not Status.UNHEALTHY or result.problem is None or result.problem.code not in codes:
-            return result
-        return dataclasses.replace(result, status=Status.DEGRADED)
-
-    return _changed(report, tolerated)
+    return report if deadline is None else report.with_results(lambda result: _after_deadline(result, deadline))
 
 
 def _after_deadline(result: CheckResult, deadline: float) -> CheckResult:
@@ -57,20 +46,3 @@ def _after_deadline(result: CheckResult, deadline: float) -> CheckResult:
         {"deadline_seconds": deadline},
     )
     return dataclasses.replace(result, problem=problem)
-
-
-def _changed(report: Report, change: Callable[[CheckResult], CheckResult]) -> Report:
-    """Return the report with ``change`` applied to each result. It may make results less severe, but not more."""
-
-    def changed(node: GroupReport | ServiceReport) -> GroupReport | ServiceReport:
-        if isinstance(node, GroupReport):
-            return GroupReport({name: changed(member) for name, member in node.members.items()})
-        checks = tuple(map(change, node.checks))
-        if checks == node.checks:
-            return node
-        worst = Status.worst(result.status for result in checks)
-        # A service that is not critical is already less severe than its worst result.
-        status, weight = (min(old, worst, key=lambda status: status.severity) for old in (node.status, node.weight))
-        return dataclasses.replace(node, checks=checks, status=status, weight=weight)
-
-    return dataclasses.replace(report, root=changed(report.root))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from healthguard.formats.github import render, render_summary
+from healthguard.probes.tolerance import Tolerance
 from healthguard.status import Status
 from tests.formats.reports import NASTY, report, result, service
 
@@ -18,11 +19,20 @@ def test_unhealthy_check_is_an_error() -> None:
 def test_degraded_check_is_a_warning_unless_strict() -> None:
     degraded = report(service(result(Status.DEGRADED)))
     assert render(degraded).startswith("::warning ")
-    assert render(degraded, is_strict=True).startswith("::error ")
+    assert render(degraded, tolerance=Tolerance(is_strict=True)).startswith("::error ")
 
 
 def test_failure_of_a_service_that_is_not_critical_is_a_warning() -> None:
     assert render(report(service(result(Status.UNHEALTHY), is_critical=False))).startswith("::warning ")
+
+
+def test_unknown_service_that_is_not_critical_is_a_warning() -> None:
+    assert render(report(service(result(Status.UNKNOWN), is_critical=False))).startswith("::warning ")
+
+
+def test_allowed_problem_is_a_warning_even_if_strict() -> None:
+    tolerance = Tolerance(("plug_out",), is_strict=True)
+    assert render(report(service(result(Status.DEGRADED))), tolerance=tolerance).startswith("::warning ")
 
 
 def test_healthy_service_has_no_annotation() -> None:

@@ -92,6 +92,7 @@ def test_unknown_name_ends_with_2_and_the_nearest_name(command: Command, option:
         ["--wait", "9" * 400],
         ["--allow", ""],
         ["--allow", "no-code"],
+        ["--allow", "invalid_declaration"],
         ["--wait-for-config"],
         ["--ca-file", "ca.pem"],
         ["--offline", "--url", "http://127.0.0.1:1/api/health"],
