@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
+TAG = "healthguard"
+"""The tag of all system checks, for ``manage.py check --deploy --tag healthguard``."""
+
 
 class HealthGuardConfig(AppConfig):
     """The Django app."""
@@ -19,9 +22,9 @@ class HealthGuardConfig(AppConfig):
         from healthguard.system_checks import deployment
 
         remember_versions()
-        register(system_checks.check_declaration)
-        register(system_checks.check_middleware)
-        register(system_checks.check_distribution)
-        register(system_checks.check_mount, Tags.urls)
-        register(deployment.check_environment, deployment.TAG, deploy=True)
-        register(deployment.check_databases, deployment.TAG, Tags.database, deploy=True)
+        register(system_checks.check_declaration, TAG)
+        register(system_checks.check_middleware, TAG)
+        register(system_checks.check_distribution, TAG)
+        register(system_checks.check_mount, TAG, Tags.urls)
+        register(deployment.check_environment, TAG, deploy=True)
+        register(deployment.check_databases, TAG, Tags.database, deploy=True)

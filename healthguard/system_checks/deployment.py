@@ -19,9 +19,6 @@ from healthguard.service import ServiceNode, Tree
 from healthguard.service.selection import offline
 from healthguard.status import CheckResult, Code, Problem, ServiceReport, Status
 
-TAG = "healthguard"
-"""The tag of these system checks, for ``manage.py check --deploy --tag healthguard``."""
-
 _REPORTED_ELSEWHERE = frozenset({Code.NOT_RUN, Code.INVALID_DECLARATION})
 """The problems that another message or another system check reports."""
 

@@ -101,6 +101,15 @@ def test_wrong_database_is_reported_once(site: Site) -> None:
     assert done.stderr.count("(healthguard.wrong_database)") == 1
 
 
+@pytest.mark.parametrize("arguments", [[], ["--deploy"]])
+def test_invalid_declaration_is_reported_with_the_tag(site: Site, arguments: list[str]) -> None:
+    """A pipeline that runs only this tag must not pass although nothing was checked."""
+    site.write('HEALTHGUARD = {"SERVICES": {"config": "no.such.Check"}}')
+    done = check(site, *arguments)
+    assert done.returncode == 1
+    assert "healthguard.E" in done.stderr
+
+
 def test_service_that_is_not_critical_is_a_warning(site: Site) -> None:
     site.write('HEALTHGUARD = {"SERVICES": {"config": Service(EnvironmentVariable("MISSING"), critical=False)}}')
     done = check(site, "--deploy")
