@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -93,7 +95,8 @@ class Check:
 
     def _local(self) -> _Look:
         """Return the function that runs the checks in this process."""
-        tree = settings.tree()
+        with _read_settings():
+            tree = settings.tree()
         try:
             tree = select(tree, self._options.services, self._options.exclude)
         except UnknownNameError as error:
@@ -102,9 +105,10 @@ class Check:
             tree, self.left_out = offline(tree)
 
         def look(deadline: float | None) -> Report:
-            report = report_once(
-                tree, deadline=deadline, broken=mounts().problem, show_progress=self._progress.show_running
-            )
+            with _read_settings():
+                report = report_once(
+                    tree, deadline=deadline, broken=mounts().problem, show_progress=self._progress.show_running
+                )
             if not report.services():
                 raise UsageError(_NOTHING_OFFLINE if self.left_out else _NOTHING)
             return self._tolerance.applied_to(report)
@@ -169,6 +173,19 @@ def write_job_summary(report: Report) -> None:
 
 _NOTHING = "There is nothing to check: no service is left of those that are declared."
 _NOTHING_OFFLINE = "There is nothing to check: all checks of these services need a network or a database."
+
+
+@contextlib.contextmanager
+def _read_settings() -> Iterator[None]:
+    """Raise a UsageError if a setting raises an exception when it is read. Checks raise none: it becomes a problem."""
+    try:
+        yield
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise UsageError(
+            f"The declaration cannot be read: {type(error).__name__} at {frame.filename}:{frame.lineno}. "
+            "Fix the setting. The option --traceback shows the whole traceback."
+        ) from error
 
 
 def _unknown_codes(codes: Iterable[str]) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import threading
 import time
 
 from healthguard import Degraded, Fault, Unhealthy
@@ -43,3 +45,19 @@ class Hangs(Check):
 
     def run(self) -> None:
         time.sleep(100_000)
+
+
+@dataclasses.dataclass(repr=False)
+class LeavesThread(Check):
+    """A check that passes, and leaves a thread behind that the interpreter waits for."""
+
+    def run(self) -> None:
+        threading.Thread(target=time.sleep, args=(100_000,), daemon=False).start()
+
+
+@dataclasses.dataclass(repr=False)
+class LeavesExecutor(Check):
+    """A check that passes, and leaves an executor behind that the interpreter waits for."""
+
+    def run(self) -> None:
+        concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 100_000)

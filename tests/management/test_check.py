@@ -206,6 +206,30 @@ def test_hanging_check_ends_at_the_timeout_of_its_service(project: Project) -> N
     assert "timeout (outage)" in done.out
 
 
+@pytest.mark.parametrize("check", ["LeavesThread", "LeavesExecutor"])
+@pytest.mark.parametrize(("more", "code"), [("Passes()", 0), ("Fails()", 1)])
+def test_threads_that_a_check_leaves_behind_do_not_keep_the_process(
+    project: Project, check: str, more: str, code: int
+) -> None:
+    """The interpreter waits for all threads that are not daemons, and these run for a day."""
+    done = project.declare(f'{{"leaves": {check}(), "other": {more}}}').check()
+    assert done.code == code
+    assert "2 services" in done.out
+
+
+def test_setting_that_raises_when_it_is_read_ends_with_2(project: Project) -> None:
+    lazy = """
+class Lazy(dict):
+    def __contains__(self, name):
+        raise RuntimeError("hunter2-hunter2-hunter2")
+HEALTHGUARD = Lazy()
+"""
+    done = project.declare("{}", more=lazy).check()
+    assert (done.code, done.out) == (2, "")
+    assert "The declaration cannot be read: RuntimeError at " in done.err
+    assert "hunter2" not in done.err
+
+
 def test_a_thousand_services_are_checked(command: Command) -> None:
     services = '{f"s{number}": Passes() for number in range(1000)}'
     done = command.declare(services).check("--verbosity", "0")

@@ -80,6 +80,24 @@ def test_ctrl_c_ends_the_command_with_130(project: Project) -> None:
     assert (process.returncode, errors) == (130, "")
 
 
+def test_sigterm_ends_the_command_with_143(project: Project) -> None:
+    """Process 1 of a container ignores the signal unless it has a handler."""
+    project.declare('{"bad": Fails(fault="outage")}')
+    process = subprocess.Popen(
+        project.command("check", "--wait", "3600"),
+        cwd=project.site.folder,
+        env=project.site.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "Waiting" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate() == ("", "")
+    assert process.returncode == 143
+
+
 def terminal_output(project: Project, *arguments: str, **environment: str) -> str:
     """Return what the command writes to a terminal."""
     reader, writer = pty.openpty()

@@ -6,7 +6,10 @@ import argparse
 import contextlib
 import io
 import os
+import signal
 import sys
+import threading
+import types
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter, OutputWrapper
@@ -53,12 +56,19 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command, and end the process with its exit code. Ctrl-C and a closed output leave no traceback."""
         self._open_streams()
+        _handle_sigterm()
+        code = 0
         try:
             super().run_from_argv(argv)
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
         except KeyboardInterrupt:
-            _end(_INTERRUPTED)
+            code = _INTERRUPTED
+            _redirect_streams()
         except BrokenPipeError:
-            _end(_CLOSED)
+            code = _CLOSED
+            _redirect_streams()
+        _end(code)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand.
@@ -118,9 +128,31 @@ class Command(BaseCommand):
         )
 
 
-def _end(code: int) -> NoReturn:
-    """End the process. Python must not write to the closed output again."""
+def _handle_sigterm() -> None:
+    """End the process on SIGTERM. As process 1 of a container it would ignore the signal without a handler."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: types.FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _redirect_streams() -> None:
+    """Discard what Python writes when it exits: the output is closed, or the user wants no more of it."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    raise SystemExit(code)
+
+
+def _end(code: int) -> None:
+    """End the process with an exit code, without waiting for the threads that a check has left behind."""
+    if threading.active_count() > 1:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        # The interpreter would wait for them, even if they hang: for those of a ThreadPoolExecutor even if they are
+        # daemons.
+        os._exit(code)
+    if code:
+        raise SystemExit(code)
