@@ -33,13 +33,16 @@ def report_in(body: bytes, path: tuple[str, ...] = ()) -> Report:
         NotAReportError: the body is not such a document.
     """
     try:
-        document = json.loads(body)
+        # Python also accepts NaN and Infinity, which are not JSON, and turns 1e999 into Infinity.
+        document = json.loads(body, parse_float=_finite, parse_constant=lambda name: None)
     except (ValueError, RecursionError):
         raise NotAReportError("it is not JSON") from None
     if not isinstance(document, dict):
         raise NotAReportError("it is not a JSON object")
     taken = time.monotonic()
     root = _node(document, tuple(escaped(name) for name in path), taken)
+    if "services" in document and document["services"] != _statuses(root):
+        raise NotAReportError("its services contradict their sections")
     report = Report(root, path, 0.0, None, taken, document.get("draining") is True)
     stated = _status(document)
     if stated.severity <= report.status.severity:
@@ -59,16 +62,29 @@ def _node(section: Mapping[str, Any], path: tuple[str, ...], taken: float) -> Gr
     status = _status(section)
     if members:
         return GroupReport({name: _weighted(member, status) for name, member in members.items()})
+    checks = tuple(_result(entry) for entry in _list(section.get("checks")))
+    if status is Status.HEALTHY and any(result.status is not Status.HEALTHY for result in checks):
+        raise NotAReportError("a service in it is healthy, but one of its checks is not")
     age, duration = _number(section.get("age_seconds")), _number(section.get("duration_ms"))
     return ServiceReport(
         path or ("status",),
         status,
         status,
-        tuple(_result(entry) for entry in _list(section.get("checks"))),
+        checks,
         checked_at=_moment(section.get("checked_at")),
         finished=None if age is None else taken - age,
         duration=None if duration is None else duration / 1000,
     )
+
+
+def _statuses(node: GroupReport | ServiceReport) -> dict[str, Any]:
+    """Return the status of each service, as under the key ``services`` of an answer."""
+    if isinstance(node, ServiceReport):
+        return {}
+    return {
+        name: _statuses(member) if isinstance(member, GroupReport) else member.status
+        for name, member in node.members.items()
+    }
 
 
 def _weighted(member: GroupReport | ServiceReport, group: Status) -> GroupReport | ServiceReport:
@@ -108,12 +124,19 @@ def _list(value: object) -> list[object]:
 
 
 def _number(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None  # type: ignore[arg-type]
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:
+        return None
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _moment(value: object) -> datetime.datetime | None:
     try:
-        return datetime.datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return datetime.datetime.fromisoformat(value).astimezone(datetime.UTC) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
         return None

@@ -55,6 +55,11 @@ def test_status_that_the_services_do_not_explain_counts() -> None:
         b'{"status": 200}',
         b'{"status": "healthy", "a": {"state": "up"}}',
         b'{"status": "healthy", "a": {"status": "healthy", "checks": ["x"]}}',
+        b'{"status": "healthy", "a": {"status": "healthy", "checks": [{"check": "x", "status": "unhealthy"}]}}',
+        b'{"status": "healthy", "services": {"a": "unhealthy"}}',
+        b'{"status": "healthy", "services": {"a": "unhealthy"}, "a": {"status": "healthy"}}',
+        b'{"status": "healthy", "services": {"a": "healthy", "b": "healthy"}, "a": {"status": "healthy"}}',
+        b'{"status": NaN}',
         b'{"a":' * 100_000,
         b'{"status": "healthy", "a": ' * 30 + b"1" + b"}" * 30,
     ],
@@ -62,6 +67,26 @@ def test_status_that_the_services_do_not_explain_counts() -> None:
 def test_another_document_is_not_a_report(body: bytes) -> None:
     with pytest.raises(NotAReportError):
         report_in(body)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "1" + "0" * 400])
+@pytest.mark.parametrize("key", ["age_seconds", "duration_ms"])
+def test_number_that_is_too_large_is_ignored(key: str, number: str) -> None:
+    read = report_in(f'{{"status": "healthy", "a": {{"status": "healthy", "{key}": {number}}}}}'.encode())
+    assert json.loads(render(read, Detail.FULL))["a"][key] is None
+
+
+def test_evidence_that_is_not_json_is_not_written() -> None:
+    check = b'{"check": "x", "status": "healthy", "evidence": {"n": NaN, "m": [1e999]}}'
+    body = b'{"status": "healthy", "a": {"status": "healthy", "checks": [' + check + b"]}}"
+    (read,) = report_in(body).services()
+    assert read.checks[0].evidence == {"n": None, "m": [None]}
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon"])
+def test_moment_that_no_calendar_has_is_ignored(moment: str) -> None:
+    body = json.dumps({"status": "healthy", "a": {"status": "healthy", "checked_at": moment}}).encode()
+    assert json.loads(render(report_in(body), Detail.FULL))["a"]["checked_at"] is None
 
 
 def test_control_characters_are_escaped() -> None:
