@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from healthguard.conf import OWN_SERVICE
 from healthguard.formats.received import NotAReportError, report_in
 from healthguard.http_client import EndpointResponse, Target, TransportError, call
 from healthguard.management.errors import UsageError
+from healthguard.runtime.threads import DaemonExecutor
 from healthguard.service.selection import UnknownNameError
 from healthguard.status import CheckResult, Code, Fault, GroupReport, Problem, Report, ServiceReport, Status
 
@@ -23,6 +25,7 @@ DEFAULT_LIMIT = 10.0
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
 _REDIRECTS = range(300, 400)
 _ANSWERS = (200, 503)
+_SERVER_ERROR = 500
 _UNTRUSTED = (
     "Name the certificates of a private authority with --ca-file, and use the host of the certificate in the URL."
 )
@@ -80,7 +83,7 @@ class Remote:
         """
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            response = asyncio.run(call("GET", self.target, headers, limit=limit, trusted=self.certificates))
+            response = asyncio.run(self._call(headers, limit))
         except TransportError as error:
             code = Code.ENDPOINT_TIMEOUT if error.is_late else Code.ENDPOINT_UNREACHABLE
             is_untrusted = error.reason.startswith("SSLCertVerification")
@@ -92,6 +95,11 @@ class Remote:
             )
         return self._read(response)
 
+    async def _call(self, headers: Mapping[str, str], limit: float) -> EndpointResponse:
+        # The loop would wait for a name lookup that hangs, even after the limit.
+        asyncio.get_running_loop().set_default_executor(DaemonExecutor(1, contextlib.nullcontext))
+        return await call("GET", self.target, headers, limit=limit, trusted=self.certificates)
+
     def _read(self, response: EndpointResponse) -> Report:
         if response.status not in _ANSWERS or response.content is None:
             return self._refused(response)
@@ -100,7 +108,7 @@ class Remote:
         except NotAReportError as error:
             return self._failed(
                 Code.ENDPOINT_NOT_JSON,
-                Fault.CONFIG,
+                _fault(response.status),
                 f"The answer is not that of a health endpoint of healthguard: {error}.",
                 "Check the path of the URL. It is that of path(…, include('healthguard.urls')) in the URLconf.",
             )
@@ -126,7 +134,7 @@ class Remote:
             hint = "Check the path of the URL, and the name of the service in it."
         else:
             hint = "Check the URL, and the proxy or load balancer in between: healthguard answers with 200 or 503."
-        return self._failed(Code.ENDPOINT_STATUS, Fault.CONFIG, message, hint)
+        return self._failed(Code.ENDPOINT_STATUS, _fault(response.status), message, hint)
 
     def _failed(self, code: Code, fault: Fault, message: str, hint: str) -> Report:
         problem = Problem(code, fault, message, hint, {"url": self.target.shown})
@@ -135,10 +143,18 @@ class Remote:
         return Report(GroupReport({OWN_SERVICE: service}), (), 0.0, None, 0.0)
 
 
+def _fault(status: int) -> Fault:
+    """Return the fault of an answer that is not a report. A proxy answers with 5xx while it has no instance."""
+    return Fault.OUTAGE if status >= _SERVER_ERROR else Fault.CONFIG
+
+
 def _certificates(path: str) -> ssl.SSLContext:
     import ssl
 
     try:
+        if not path:
+            # Otherwise the certificates of the system would be trusted.
+            raise ValueError("empty")
         return ssl.create_default_context(cafile=path)
     except (OSError, ValueError):
         raise UsageError("--ca-file must be a readable PEM file with at least one certificate.") from None
@@ -150,29 +166,39 @@ def select_reports(report: Report, names: tuple[str, ...], excluded: tuple[str, 
     Raises:
         UsageError: the instance does not have such a service or group.
     """
-    if not (names or excluded) or not isinstance(report.root, GroupReport) or OWN_SERVICE in report.root.members:
+    if not (names or excluded):
+        return report
+    if not isinstance(report.root, GroupReport):
+        raise UsageError(
+            "The answer of the instance lists no services, so none can be selected. Set the token, or use the URL of "
+            "the service."
+        )
+    if OWN_SERVICE in report.root.members:
         return report
     known = list(_names(report.root))
     included, left_out = ([_path(name, known) for name in chosen] for chosen in (names, excluded))
 
-    def selected(group: GroupReport, path: tuple[str, ...] = ()) -> GroupReport:
-        members: dict[str, GroupReport | ServiceReport] = {}
-        for name, member in group.members.items():
-            here = (*path, name)
-            if any(here == entry for entry in left_out):
-                continue
-            if isinstance(member, GroupReport):
-                inner = selected(member, here)
-                if inner.members:
-                    members[name] = inner
-            elif not included or any(here[: len(entry)] == entry for entry in included):
-                members[name] = member
-        return GroupReport(members)
+    def is_selected(service: ServiceReport) -> bool:
+        is_included = not included or any(service.path[: len(path)] == path for path in included)
+        return is_included and not any(service.path[: len(path)] == path for path in left_out)
 
-    root = selected(report.root)
+    root = _filtered(report.root, is_selected)
     if not root.members:
         raise UsageError("There is nothing to check: no service is left of those that the instance has.")
     return dataclasses.replace(report, root=root)
+
+
+def _filtered(group: GroupReport, keep: Callable[[ServiceReport], bool]) -> GroupReport:
+    """Return the group with the services that are kept, without groups that have become empty."""
+    members: dict[str, GroupReport | ServiceReport] = {}
+    for name, member in group.members.items():
+        if isinstance(member, GroupReport):
+            inner = _filtered(member, keep)
+            if inner.members:
+                members[name] = inner
+        elif keep(member):
+            members[name] = member
+    return GroupReport(members)
 
 
 def _names(group: GroupReport, path: tuple[str, ...] = ()) -> Iterator[str]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable
 
-from healthguard.secret_values.showable import nearest, shown
+from healthguard.secret_values.showable import is_showable, nearest, shown
 from healthguard.service.check_source import CheckSource, offline_source
 from healthguard.service.tree import ServiceNode, Tree
 
@@ -25,7 +25,7 @@ class UnknownNameError(Exception):
         question = f"Did you mean {near!r}? " if near else ""
         listed = ", ".join(names) or "none"
         super().__init__(
-            f"No service or group is named {shown(name)}. {question}The services and groups are: {listed}."
+            f"No service or group is named {_shown(name)}. {question}The services and groups are: {listed}."
         )
 
 
@@ -79,6 +79,12 @@ def _paths(tree: Tree, names: Iterable[str]) -> list[tuple[str, ...]]:
             raise UnknownNameError(name, path_names(tree))
         paths.append(path)
     return paths
+
+
+def _shown(name: str) -> str:
+    """Return the name in quotes, unless a part of it is not a plain name and may be a secret."""
+    parts = [part for part in name.split("/") if part]
+    return repr(name) if parts and all(map(is_showable, parts)) else shown(name)
 
 
 def _is_below(path: tuple[str, ...], ancestor: tuple[str, ...]) -> bool:

@@ -75,7 +75,7 @@ def test_unknown_name_ends_with_2_and_the_nearest_name(command: Command, option:
     arguments = ["group/lose"] if option == "SERVICE" else ["--exclude", "group/lose"]
     done = command.declare(MIXED).check(*arguments)
     assert (done.code, done.out) == (2, "")
-    assert "Did you mean 'group/loose'?" in done.err
+    assert "named 'group/lose'. Did you mean 'group/loose'?" in done.err
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,7 @@ def test_unknown_name_ends_with_2_and_the_nearest_name(command: Command, option:
         ["--url", ""],
         ["--url", "http://127.0.0.1:1/", "--token-env", "Vq3zN8rT-5wXb7Yc2KdLm9Pf4"],
         ["--url", "https://127.0.0.1:1/", "--ca-file", "missing.pem"],
+        ["--url", "https://127.0.0.1:1/", "--ca-file", ""],
         [""],
         ["--exclude", "good", "--exclude", "bad", "--exclude", "group"],
         ["--unknown"],

@@ -86,6 +86,30 @@ def test_token_may_be_in_another_variable(answered: Command, httpserver: HTTPSer
     assert received == [f"Bearer {TOKEN}"]
 
 
+def test_service_that_the_answer_does_not_list_ends_with_2(answered: Command, httpserver: HTTPServer) -> None:
+    """Nothing shows that the service is healthy."""
+    httpserver.expect_request("/api/health").respond_with_json({"status": "healthy"})
+    done = answered.check("database", "--url", httpserver.url_for("/api/health"))
+    assert (done.code, done.out) == (2, "")
+    assert "lists no services" in done.err
+
+
+def test_name_lookup_that_hangs_ends_at_the_deadline(project: Project) -> None:
+    """It would hang for a day."""
+    lookup = "import socket, time; socket.getaddrinfo = lambda *arguments, **options: time.sleep(100_000)"
+    project.declare('{"local": Passes()}', more=lookup)
+    done = project.check("--url", "http://app.example/api/health", "--deadline", "1", NO_PROXY="*")
+    assert done.code == 1
+    assert "no response within 1.0 s" in done.out
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_proxy_that_has_no_instance_yet_is_waited_for(answered: Command, httpserver: HTTPServer, status: int) -> None:
+    httpserver.expect_ordered_request("/api/health").respond_with_data("<html>", status)
+    httpserver.expect_ordered_request("/api/health").respond_with_json({"status": "healthy"})
+    assert answered.check("--url", httpserver.url_for("/api/health"), "--wait", "600").code == 0
+
+
 def test_redirect_is_not_followed(answered: Command, httpserver: HTTPServer) -> None:
     """The token must not be sent to another host."""
     elsewhere = httpserver.url_for("/elsewhere")
