@@ -177,10 +177,6 @@ class Fault(enum.StrEnum):
     """A dependency of this process is down or slow. It may recover by itself."""
 
 
-_CODES_WITH_PLACE = frozenset({Code.EXCEPTION, Code.URLCONF_BROKEN})
-"""The codes whose evidence names the line of code that raised an exception."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
     """The content of a failure.
@@ -204,8 +200,18 @@ class Problem:
     @property
     def summary(self) -> str:
         """The problem in one line, for the log: the message, the hint, the code, and the line that raised."""
-        place = f"; at {self.evidence['at']}" if self.code in _CODES_WITH_PLACE and "at" in self.evidence else ""
+        place = "" if self.place is None else f"; at {self.place}"
         return f"{self.message} {self.hint} [{self.code}, {self.fault}{place}]"
+
+    @property
+    def place(self) -> Evidence:
+        """The line of code that raised an exception; None if the problem is not an exception."""
+        return self.evidence.get("at") if self.code in (Code.EXCEPTION, Code.URLCONF_BROKEN) else None
+
+    @property
+    def explanation(self) -> str:
+        """The message, the hint, and the line that raised, on one line each."""
+        return "\n".join([self.message, self.hint, *([] if self.place is None else [f"At: {self.place}"])])
 
     def escaped(self) -> Problem:
         """Return a copy that is safe to show: control characters escaped, long texts cut, lazy texts translated."""

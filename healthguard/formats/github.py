@@ -52,7 +52,7 @@ def _annotations(service: ServiceReport, tolerance: Tolerance) -> Iterator[str]:
     for check, status, problem in problems:
         level = "error" if tolerance.is_failure(status, problem.code) else "warning"
         title = f"{service.name}: {check} ({problem.code})"
-        yield _command(level, title, f"{problem.message}\n{problem.hint}")
+        yield _command(level, title, problem.explanation)
 
 
 def _problems(service: ServiceReport) -> Iterator[tuple[str, Status, Problem]]:

@@ -69,8 +69,9 @@ def _with_outcome(case: ET.Element, result: CheckResult, status: Status, toleran
     elif result.is_not_run:
         ET.SubElement(case, "skipped", {"message": _text(problem.message)})
     else:
-        text = f"{problem.message}\n{problem.hint}"
-        _add_outcome(case, status, problem.code, text, is_failure=tolerance.is_failure(status, problem.code))
+        _add_outcome(
+            case, status, problem.code, problem.explanation, is_failure=tolerance.is_failure(status, problem.code)
+        )
     return case
 
 

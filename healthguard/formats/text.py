@@ -137,6 +137,8 @@ def _result(result: CheckResult, indent: str, style: Style) -> Iterator[str]:
     if problem is not None:
         yield from style.wrapped(problem.message, deeper)
         yield from style.wrapped(problem.hint, deeper, "→ " if style.is_colored else "Fix: ")
+        if problem.place is not None:
+            yield from style.wrapped(f"At: {problem.place}", deeper)
     if style.verbosity > 1:
         yield from _evidence(result, deeper, style)
 

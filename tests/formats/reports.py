@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 
-from healthguard.status import CheckResult, Fault, GroupReport, Problem, Report, ServiceReport, Status
+from healthguard.status import CheckResult, Code, Fault, GroupReport, Problem, Report, ServiceReport, Status
 
 NASTY = "100% \r\n::error::x, y: <b>|`\x1b[31m\x00\ud800"
 """A message with the characters that mean something in one of the formats."""
+
+
+RAISED = Problem(Code.EXCEPTION, Fault.CONFIG, "Plug raised KeyError.", "Fix it.", {"at": "plug.py:7 in run"})
+"""The problem of a check that raised an unexpected exception."""
 
 
 def problem(message: str = "The plug is out.", *, code: str = "plug_out", fault: Fault = Fault.CONFIG) -> Problem:

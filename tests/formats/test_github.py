@@ -6,8 +6,8 @@ import dataclasses
 
 from healthguard.formats.github import render, render_summary
 from healthguard.probes.tolerance import Tolerance
-from healthguard.status import Status
-from tests.formats.reports import NASTY, report, result, service
+from healthguard.status import CheckResult, Status
+from tests.formats.reports import NASTY, RAISED, report, result, service
 
 
 def test_unhealthy_check_is_an_error() -> None:
@@ -67,3 +67,7 @@ def test_summary_shows_services_and_problems() -> None:
     assert "| water | ✅ healthy |" in summary
     assert "\\<b\\>\\|\\`" in summary
     assert "<b>" not in summary
+
+
+def test_line_that_raised_an_exception_is_named() -> None:
+    assert "%0AAt: plug.py:7 in run" in render(report(service(CheckResult("Plug", Status.UNHEALTHY, RAISED))))

@@ -12,7 +12,7 @@ from healthguard.formats.junit import render
 from healthguard.probes.tolerance import Tolerance
 from healthguard.service.selection import LeftOut
 from healthguard.status import CheckResult, Code, Fault, Problem, Report, Status
-from tests.formats.reports import NASTY, report, result, service
+from tests.formats.reports import NASTY, RAISED, report, result, service
 
 SCHEMA = {
     "testsuites": ({"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
@@ -104,3 +104,7 @@ def test_failure_has_the_message_and_the_remedy() -> None:
     assert failure is not None
     assert failure.attrib == {"type": "plug_out", "message": "The plug is out."}
     assert failure.text == "The plug is out.\nPut it in."
+
+
+def test_line_that_raised_an_exception_is_named() -> None:
+    assert "\nAt: plug.py:7 in run" in render(report(service(CheckResult("Plug", Status.UNHEALTHY, RAISED))))

@@ -10,7 +10,7 @@ import pytest
 from healthguard.formats.text import Style, render, style_of
 from healthguard.service.selection import LeftOut
 from healthguard.status import CheckResult, Code, Fault, Problem, Status
-from tests.formats.reports import report, result, service
+from tests.formats.reports import RAISED, report, result, service
 
 NOT_RUN = Problem(Code.NOT_RUN, Fault.OUTAGE, "Not run, because …", "Fix the problem reported by Plug first.")
 FAILING = service(result(Status.UNHEALTHY), CheckResult("Lamp", Status.UNKNOWN, NOT_RUN), path=("group", "power"))
@@ -107,3 +107,9 @@ def test_terminal_that_cannot_show_symbols_is_plain() -> None:
     terminal = Terminal()
     terminal.encoding = "ascii"
     assert not style_of(terminal).is_colored
+
+
+def test_line_that_raised_an_exception_is_named() -> None:
+    assert "            At: plug.py:7 in run\n" in render(
+        report(service(CheckResult("Plug", Status.UNHEALTHY, RAISED)))
+    )
