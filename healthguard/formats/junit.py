@@ -45,7 +45,8 @@ def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, tolerance: Tol
     suite = ET.SubElement(root, "testsuite", {"name": _NAME, **attributes, "skipped": str(skipped)})
     suite.extend(cases)
     ET.indent(root)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    # Only ASCII, so that the document is valid in whatever encoding standard output has.
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="us-ascii").decode()}\n'
 
 
 def _cases(service: ServiceReport, tolerance: Tolerance) -> Iterator[ET.Element]:

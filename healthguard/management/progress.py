@@ -47,7 +47,7 @@ class Progress:
 
     def _replace(self, text: str) -> None:
         width = shutil.get_terminal_size().columns
-        self._write(_CLEAR + (text if len(text) < width else f"{text[: width - 2]}…"))
+        self._write(_CLEAR + (text if len(text) < width else f"{text[: max(0, width - 2)]}…"))
 
     def _seconds(self) -> float:
         return time.monotonic() - self._since

@@ -89,6 +89,13 @@ def test_failure_of_a_service_that_is_not_critical_passes(status: Status) -> Non
     assert [child.tag for child in cases(document)["healthguard.power::Plug"]] == ["system-out"]
 
 
+def test_document_is_ascii() -> None:
+    """Standard output may have another encoding than the document declares."""
+    document = render(report(service(result(Status.UNHEALTHY, message="Überlauf"))))
+    assert document.isascii()
+    assert "Überlauf" in str(cases(document)["healthguard.power::Plug"][0].get("message"))
+
+
 def test_suite_counts_its_cases() -> None:
     (suite,) = ET.fromstring(render(EVERYTHING))
     assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
