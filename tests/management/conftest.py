@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management.base import BaseCommand
 from django.test import override_settings
 
 from healthguard import Service, checks
@@ -66,7 +67,8 @@ class Command:
         code: object = 0
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                ManagementCommand().run_from_argv(["manage.py", "healthguard", "check", *arguments])
+                # Not with run_from_argv() of the command, which ends the process without waiting for other threads.
+                BaseCommand.run_from_argv(ManagementCommand(), ["manage.py", "healthguard", "check", *arguments])
             except SystemExit as error:
                 code = error.code
         assert isinstance(code, int)
