@@ -43,13 +43,15 @@ class Check:
     Args:
         options: its options.
         progress: shows what it waits for.
+        may_be_inline: False to ignore INLINE.
 
     Raises:
         UsageError: the options are wrong.
     """
 
-    def __init__(self, options: Options, progress: Progress) -> None:
+    def __init__(self, options: Options, progress: Progress, *, may_be_inline: bool = True) -> None:
         self._options = options
+        self._may_be_inline = may_be_inline
         self._progress = progress
         self._tolerance = Tolerance(options.allow, options.strict)
         self.notes = [*_unknown_codes(options.allow)]
@@ -107,7 +109,11 @@ class Check:
         def look(deadline: float | None) -> Report:
             with _read_settings():
                 report = report_once(
-                    tree, deadline=deadline, broken=mounts().problem, show_progress=self._progress.show_running
+                    tree,
+                    deadline=deadline,
+                    broken=mounts().problem,
+                    show_progress=self._progress.show_running,
+                    may_be_inline=self._may_be_inline,
                 )
             if not report.services():
                 raise UsageError(_NOTHING_OFFLINE if self.left_out else _NOTHING)

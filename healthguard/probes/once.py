@@ -18,6 +18,7 @@ def report_once(
     deadline: float | None = None,
     broken: Problem | None = None,
     show_progress: Callable[[list[tuple[str, ...]]], None] | None = None,
+    may_be_inline: bool = True,
 ) -> Report:
     """Run the services of ``tree`` in this process, and return their report. Nothing is logged.
 
@@ -26,8 +27,10 @@ def report_once(
         deadline: the longest time to wait (seconds). By default each service has its own timeout.
         broken: a problem outside all services that makes the report unhealthy.
         show_progress: a function to call several times a second with the paths of the services still waited for.
+        may_be_inline: False to ignore INLINE, with which nothing ends a check that hangs.
     """
     state = HealthState(tree, is_logged=False)
+    state.is_inline = state.is_inline and may_be_inline
     limit = float("inf") if deadline is None else deadline
     evaluation = ProbeEvaluation(Probe.HEALTH, state=state, broken=broken, deadline=limit)
     evaluation.wait(show_progress)

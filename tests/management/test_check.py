@@ -201,6 +201,13 @@ def test_hanging_check_ends_at_the_deadline_and_the_process_exits(project: Proje
     assert "within the deadline of 1 s" in done.json["slow"]["checks"][0]["message"]
 
 
+def test_process_of_its_own_does_not_run_checks_inline(project: Project) -> None:
+    """Inline, nothing would end a check that hangs."""
+    done = project.declare('{"slow": Service(Hangs(), timeout=3600)}', INLINE=True).check("--deadline", "1")
+    assert done.code == 1
+    assert "within the deadline of 1 s" in done.out
+
+
 def test_hanging_check_ends_at_the_timeout_of_its_service(project: Project) -> None:
     done = project.declare('{"slow": Service(Hangs(), timeout=1)}').check()
     assert done.code == 1

@@ -39,6 +39,7 @@ class Command(BaseCommand):
 
     help = "Check what the HEALTHGUARD setting declares."
     requires_system_checks = ()
+    _may_be_inline = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the subcommands and their arguments."""
@@ -55,6 +56,8 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command, and end the process with its exit code. Ctrl-C and a closed output leave no traceback."""
+        # A process of its own has no transaction of a test.
+        self._may_be_inline = False
         self._open_streams()
         _handle_sigterm()
         code = 0
@@ -77,7 +80,7 @@ class Command(BaseCommand):
             UsageError: the arguments are wrong.
             SystemExit: the report requires another exit code than 0.
         """
-        check = Check(Options.of(options), Progress(self.stderr))
+        check = Check(Options.of(options), Progress(self.stderr), may_be_inline=self._may_be_inline)
         for note in check.notes:
             self.stderr.write(note)
         report = check.report()
