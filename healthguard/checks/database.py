@@ -53,7 +53,7 @@ class DatabaseName(Check):
     read_only: bool = dataclasses.field(default=False, repr=False)
 
     def offline(self) -> DatabaseName | None:
-        """Return a check of the name in the settings; None if there is no name in the settings."""
+        """Return a check of the name in the settings; None if the settings contain none."""
         return None if _configured_name(self.alias) is None else _NameInSettings(self.name, self.alias)
 
     def run(self) -> Mapping[str, Evidence]:

@@ -46,7 +46,7 @@ def select(tree: Tree, names: Iterable[str], excluded: Iterable[str] = ()) -> Tr
         excluded: names in the same form.
 
     Raises:
-        UnknownNameError: there is no service or group with such a name.
+        UnknownNameError: a name is neither that of a service nor that of a group.
     """
     included, left_out = _paths(tree, names), _paths(tree, excluded)
 
