@@ -86,7 +86,7 @@ class PodKnowledge:
 
     @property
     def mark(self) -> bytes:
-        """The mark of the store, which changes with every new outcome; empty if there is no store.
+        """The mark of the store, which changes with every new outcome; empty without a store.
 
         After outcomes could not be read, it is the known one for a while, so that not every request tries to read them.
         """
