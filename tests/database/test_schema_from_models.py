@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connections, models
+from django.db import connection, connections, models
 from django.test import override_settings
 from django.test.utils import isolate_apps
 
@@ -56,6 +60,38 @@ def test_table_that_models_share_must_have_the_columns_of_the_managed_ones(alias
     assert list(expected) == [TableName("shared")]
     assert set(table.columns) == {"id", "left", "right"}
     assert table.known == {"id", "left", "right", "legacy"}
+
+
+def test_work_grows_with_the_number_of_models_and_not_with_its_square() -> None:
+    calls = [_calls_of_expected_from_models(count) for count in (20, 40, 80)]
+    assert calls[2] - calls[1] == 2 * (calls[1] - calls[0])
+
+
+def _calls_of_expected_from_models(count: int) -> int:
+    """Return the number of function calls for an app with ``count`` models, each with its automatic key."""
+    with isolate_apps("example_project.vending") as registry, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(from_models, "apps", registry)
+        for index in range(count):
+            meta = type("Meta", (), {"app_label": "vending"})
+            fields = {"__module__": __name__, "Meta": meta, "amount": models.IntegerField()}
+            type(f"Product{index}", (models.Model,), fields)
+        # The first call fills caches of Django.
+        expected_from_models(connection)
+        with _counted_calls() as calls:
+            assert len(expected_from_models(connection)) == count
+    return len(calls)
+
+
+@contextmanager
+def _counted_calls() -> Iterator[list[str]]:
+    """Provide a list to which the name of each called Python function is added."""
+    calls: list[str] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
 
 
 class ByModelName:

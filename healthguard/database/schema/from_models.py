@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Set
 from typing import TYPE_CHECKING, Any
 
-from django.apps import AppConfig, apps
+from django.apps import apps
 from django.db import router
 from django.db.models import (
     AutoField,
     CompositePrimaryKey,
     Field,
     ForeignKey,
-    IntegerField,
     Model,
     UniqueConstraint,
 )
 
+from healthguard.database.schema.automatic_keys import AutomaticKeys
 from healthguard.database.schema.expected import Expected, ExpectedColumn, ExpectedTable
 from healthguard.database.schema.live import TableName
 
@@ -47,6 +47,7 @@ def expected_from_models(
     unmanaged_tables: set[TableName] = set()
     # Most columns are equal to another one, so they share an object.
     shared: dict[ExpectedColumn, ExpectedColumn] = {}
+    keys = AutomaticKeys(apps.get_models())
     for model in apps.get_models(include_auto_created=True):
         table = _table(model, connection)
         fields = {
@@ -67,7 +68,7 @@ def expected_from_models(
             continue
         table_columns = columns.setdefault(table, {})
         for name, field in fields.items():
-            column = _column(field, connection)
+            column = _column(field, keys, connection)
             if column is not None and f"{table}.{name}" not in exclude:
                 table_columns[name] = shared.setdefault(column, column)
         uniques.setdefault(table, set()).update(
@@ -121,13 +122,14 @@ def _exclude_names(model: type[Model], table: TableName) -> set[str]:
     return {model._meta.app_label, model._meta.label, model._meta.label_lower, str(table)}
 
 
-def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> ExpectedColumn | None:
+def _column(field: Field[Any, Any], keys: AutomaticKeys, connection: BaseDatabaseWrapper) -> ExpectedColumn | None:
     parameters = field.db_parameters(connection)
     type_ = parameters["type"]
     if type_ is None:
         # The field has no column.
         return None
     is_generated = bool(getattr(field, "generated", False))
+    key = keys.held_by(field)
     return ExpectedColumn(
         type_,
         takes_null=field.null and not is_generated,
@@ -137,7 +139,7 @@ def _column(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Expected
         is_automatic=isinstance(field, AutoField),
         has_collation=bool(getattr(field, "db_collation", None)),
         references=_referred_table(field, connection),
-        auto_key=_automatic_key(field, connection),
+        auto_key=None if key is None else (_table(key.model, connection), _column_name(key, connection)),
         has_check=bool(parameters.get("check")),
     )
 
@@ -171,48 +173,6 @@ def _uniques(model: type[Model], connection: BaseDatabaseWrapper) -> Iterator[fr
 def _has_default(field: Field[Any, Any]) -> bool:
     # For the database, a default of NULL is the same as no default.
     return field.has_db_default() and getattr(field.db_default, "value", field.db_default) is not None
-
-
-def _automatic_key(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> tuple[TableName, str] | None:
-    """Return the automatic key that ``field`` is, refers to or copies, if DEFAULT_AUTO_FIELD alone decides its type.
-
-    Return None for any other field.
-    """
-    while isinstance(field, ForeignKey):
-        field = field.target_field
-    field = _copied_key(field) or field
-    if not isinstance(field, AutoField) or not _has_default_type(field):
-        return None
-    return _table(field.model, connection), _column_name(field, connection)
-
-
-def _copied_key(field: Field[Any, Any]) -> Field[Any, Any] | None:
-    """Return the automatic key of another model whose values ``field`` copies, or None.
-
-    Packages that record the history of rows copy a model with its key, which is not automatic in the copy.
-    """
-    if not isinstance(field, IntegerField) or isinstance(field, AutoField):
-        return None
-    columns = {other.column for other in field.model._meta.local_concrete_fields}
-    parents = {other.remote_field.model for other in field.model._meta.local_fields if isinstance(other, ForeignKey)}
-    for model in apps.get_app_config(field.model._meta.app_label).get_models():
-        key = model._meta.pk
-        if model is field.model or not isinstance(key, AutoField) or key.column != field.column:
-            continue
-        if model in parents or columns >= {other.column for other in model._meta.local_concrete_fields}:
-            return key
-    return None
-
-
-def _has_default_type(key: AutoField[Any, Any]) -> bool:
-    """Return True if neither the model nor its app defines the type of the key, only DEFAULT_AUTO_FIELD.
-
-    This is always so for a many-to-many table, which Django never alters. https://code.djangoproject.com/ticket/32674
-    """
-    if key.model._meta.auto_created:
-        return True
-    config = key.model._meta.app_config
-    return key.auto_created and config is not None and type(config).default_auto_field is AppConfig.default_auto_field
 
 
 def _excluded_columns(table: TableName, exclude: Collection[str]) -> set[str]:

@@ -52,7 +52,7 @@ WHERE t.type = 'trigger' AND t.sql LIKE '%%INSTEAD OF INSERT%%'
 def read(connection: BaseDatabaseWrapper, tables: Sequence[TableName], last_digest: str | None) -> LiveSchema | None:
     """Return the state of ``tables``, or None if its digest is ``last_digest``."""
     rows = {schema: _rows(connection, schema, tables) for schema in dict.fromkeys(table.schema for table in tables)}
-    is_read_only = any(_is_read_only(connection, row) for schema_rows in rows.values() for row in schema_rows)
+    is_read_only = any(_is_read_only(connection, schema_rows) for schema_rows in rows.values() if schema_rows)
     digest = digest_of((rows, is_read_only))
     if digest == last_digest:
         return None
@@ -143,11 +143,9 @@ class _TableFacts:
 _CALL = re.compile(r"\w\s*\(")
 
 
-def _is_read_only(connection: BaseDatabaseWrapper, row: tuple[Any, ...]) -> bool:
+def _is_read_only(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...]]) -> bool:
     """Return True if the database, its file, or the folder of its journal cannot be written to."""
-    kind, file, is_query_only, *_ = row
-    if kind != "database":
-        return False
+    _, file, is_query_only, *_ = next(row for row in rows if row[0] == "database")
     name = str(connection.settings_dict.get("NAME") or "")
     options = parse_qs(urlsplit(name).query) if name.startswith("file:") else {}
     if is_query_only or options.get("mode") == ["ro"] or options.get("immutable") == ["1"]:
