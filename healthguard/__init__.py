@@ -15,14 +15,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from healthguard.exceptions import Degraded, Unhealthy
     from healthguard.service import Service
+    from healthguard.service.sabotages import Sabotage
     from healthguard.status import Fault, Problem, Status
 
-__all__ = ["Degraded", "Fault", "Problem", "Service", "Status", "Unhealthy", "__version__"]
+__all__ = ["Degraded", "Fault", "Problem", "Sabotage", "Service", "Status", "Unhealthy", "__version__"]
 
 _MODULES = {
     "Degraded": "healthguard.exceptions",
     "Fault": "healthguard.status",
     "Problem": "healthguard.status",
+    "Sabotage": "healthguard.service.sabotages",
     "Service": "healthguard.service",
     "Status": "healthguard.status",
     "Unhealthy": "healthguard.exceptions",

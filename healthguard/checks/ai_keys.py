@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -39,7 +40,9 @@ from healthguard.runtime.cache_age import is_valid_ttl
 from healthguard.runtime.callables import resolve_value
 from healthguard.runtime.deadline import wait_limit
 from healthguard.secret_values import values
+from healthguard.secret_values.sabotaged import with_another_end
 from healthguard.secret_values.showable import shown, shown_name
+from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Evidence, Fault, Problem
 
 DEFAULT_LIMIT = 5.0
@@ -80,6 +83,20 @@ class AIProviderKey(Check):
         """Return a check of the value alone; None if a function returns the key, because it may query a database."""
         return None if callable(self.key) else dataclasses.replace(self, verify=False)
 
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield copies that read an empty key, a mock, and a key with another end if the provider verifies keys.
+
+        The verification of a changed key is one request, and its verdict is not stored in a shared cache.
+        """
+        provider = self._resolve_provider()
+        yield Sabotage("the key is empty", self._sabotaged(lambda _: ""), [Code.KEY_EMPTY])
+        if not provider.resolve_endpoint().is_gateway:
+            check = self._sabotaged(lambda _: f"mock_{provider.name}_key", share=None)
+            yield Sabotage("the key is a mock", check, [Code.KEY_PLACEHOLDER, Code.KEY_REJECTED])
+        if self.verify and self._switch(provider) is None:
+            check = self._sabotaged(lambda key: with_another_end(key) if isinstance(key, str) else key, share=None)
+            yield Sabotage("the last character of the key differs", check, [Code.KEY_REJECTED])
+
     async def run(self) -> Mapping[str, Evidence]:
         """Inspect and verify the key. Return facts about it.
 
@@ -90,9 +107,9 @@ class AIProviderKey(Check):
         """
         for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
-        provider = self.provider if isinstance(self.provider, Provider) else PROVIDERS[self.provider]
+        provider = self._resolve_provider()
         source, value, variable = await self._find_key(provider, provider.resolve_endpoint())
-        key = _build_key(provider, source, value, variable)
+        key = _build_key(provider, source, self._altered(_text(value)), variable)
         if corrupted := corruption(key):
             raise corrupted
         route = route_of(provider, key.value)
@@ -119,6 +136,19 @@ class AIProviderKey(Check):
         if online := verdict_problem(key, verification, last_verified_at(routed.verification_id)) or format_problem:
             raise online
         return {**key.evidence, **verification_evidence(verification)}
+
+    def _resolve_provider(self) -> Provider:
+        return self.provider if isinstance(self.provider, Provider) else PROVIDERS[self.provider]
+
+    def _switch(self, provider: Provider) -> str | None:
+        """Return the environment variable that moves the key to a service at which it cannot be verified."""
+        value: object = ""
+        if not callable(self.key):
+            # If the key is missing, every sabotage reports that.
+            with contextlib.suppress(Unhealthy):
+                _, value, _ = _find_declared_key(provider, self.key, skips_empty=provider.skips_empty)
+        text = _text(value)
+        return route_of(provider, text if isinstance(text, str) else "").switch
 
     async def _find_key(self, provider: Provider, endpoint: ProviderEndpoint) -> tuple[str, object, str | None]:
         """Return the name of the key's source, the value, and the environment variable; None if it is not in one.
@@ -164,15 +194,18 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None and is_name(value)
 
 
-def _build_key(provider: Provider, source: str, content: object, variable: str | None) -> Key:
+def _text(content: object) -> object:
+    """Return the text of a key; anything that is not a text as it is."""
+    value = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
+    return str(value) if isinstance(value, Promise) else value
+
+
+def _build_key(provider: Provider, source: str, value: object, variable: str | None) -> Key:
     """Return the key.
 
     Raises:
         Unhealthy: the key is empty or not a string.
     """
-    value = content.decode("utf-8", "surrogateescape") if isinstance(content, bytes) else content
-    if isinstance(value, Promise):
-        value = str(value)
     evidence: dict[str, Evidence] = {"provider": provider.name, "variable" if variable else "source": source}
     location = f"the Secret that {variable} is mounted from" if variable else f"the source of {source}"
     if not isinstance(value, str):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, Self
 
 from health_check.base import HealthCheck
 
 from healthguard.secret_values.showable import shown_fields
+from healthguard.service.sabotages import Sabotage
+
+SABOTAGED_NAME = "healthguard_sabotage"
+"""The name of a table or column that no database has, which a sabotage expects."""
 
 
 class Check(HealthCheck):
     """A check that shows only the plain names of its declaration, here and in django-health-check's own view."""
+
+    _alteration: Callable[[Any], Any] | None = None
 
     def __repr__(self) -> str:
         fields = shown_fields(self._shown_fields(), self)
@@ -25,6 +34,24 @@ class Check(HealthCheck):
     def offline(self) -> HealthCheck | None:
         """Return a check of what can be known without a network or a database; None if that is nothing."""
         return None
+
+    def sabotages(self) -> Iterable[Sabotage]:
+        """Return broken copies of this check, which must fail when they are run. None of them writes anything."""
+        return ()
+
+    def _sabotaged(self, alteration: Callable[[Any], Any] | None = None, **options: Any) -> Self:
+        """Return a copy with other options, or with an alteration of what it reads. It has its own cache."""
+        sabotaged = copy.copy(self)
+        for name, value in {**options, "_alteration": alteration}.items():
+            setattr(sabotaged, name, value)
+        initialize = getattr(sabotaged, "__post_init__", None)
+        if initialize is not None:
+            initialize()
+        return sabotaged
+
+    def _altered(self, value: Any) -> Any:
+        """Return what the check must use in place of a value that it has read: in a sabotaged copy, another one."""
+        return value if self._alteration is None else self._alteration(value)
 
     def _shown_fields(self) -> list[str]:
         return [field.name for field in dataclasses.fields(self) if field.repr]

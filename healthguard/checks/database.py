@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
-from healthguard.checks.base import Check
+from healthguard.checks.base import SABOTAGED_NAME, Check
 from healthguard.database.addresses import file_name, path_of, settings_of
 from healthguard.database.queries import database, fetch, unknown_alias
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.secret_values.showable import shown_name
+from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Evidence, Fault, Problem
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class DatabaseName(Check):
     def offline(self) -> DatabaseName | None:
         """Return a check of the name in the settings; None if the settings contain none."""
         return None if _configured_name(self.alias) is None else _NameInSettings(self.name, self.alias)
+
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield a copy that expects another name."""
+        other_name = f"{self.name}_{SABOTAGED_NAME}"
+        yield Sabotage("the name of another database", self._sabotaged(name=other_name), [Code.WRONG_DATABASE])
 
     def run(self) -> Mapping[str, Evidence]:
         """Compare the names, and return facts about the server.

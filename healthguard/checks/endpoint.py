@@ -8,25 +8,31 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from health_check.base import HealthCheck
-
+from healthguard.checks.base import SABOTAGED_NAME, Check
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.http_client import EndpointCall, Headers, Target, url_errors
+from healthguard.http_client import EndpointCall, EndpointResponse, Headers, Target, url_errors
 from healthguard.http_client.document import MISSING, is_path, kind, mismatch, value_at
 from healthguard.providers import PROVIDERS, Provider, provider_flaws
 from healthguard.providers.vended import Vended
 from healthguard.runtime.deadline import wait_limit
 from healthguard.secret_values.patterns import is_pattern
 from healthguard.secret_values.showable import shown_name
-from healthguard.status import Evidence, Problem
+from healthguard.service.sabotages import Sabotage
+from healthguard.status import Code, Evidence, Problem
 
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+"""The methods whose requests change nothing. https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods"""
+_RARE_STATUSES = range(599, 99, -1)
+"""The statuses from which a sabotage chooses one that is not expected: those that no server sends come first."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-class _Endpoint(HealthCheck):
+class _Endpoint(Check):
     """The base of checks that call ``url``. It shows no secrets of a URL: its password, or a token in its query."""
 
     url: str
+    _response: EndpointResponse | None = None
+    """The response that a sabotaged check uses, because sending its request could change something."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown!r})"
@@ -42,6 +48,13 @@ class _Endpoint(HealthCheck):
             return Target.of(self.url).shown
         except ValueError:
             return "?"
+
+    async def _respond(
+        self, endpoint: EndpointCall, headers: Headers | None, body: object, statuses: Collection[int]
+    ) -> EndpointResponse:
+        if self._response is not None:
+            return endpoint.accepted(self._response, statuses)
+        return await endpoint.send(headers, body, statuses)
 
     def _invalid(self, message: str, *hint: str) -> Problem:
         return Problem.invalid_declaration(f"{self!r}: {message}", *hint)
@@ -72,6 +85,22 @@ class HTTPEndpoint(_Endpoint):
     expect_status: int | Collection[int] = 200
     expect: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
 
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield copies that expect another status, and one value more if values are expected.
+
+        A request that may change something is not sent. Instead, the copy gets a response.
+        """
+        is_sent = self.method in _SAFE_METHODS
+        statuses = _statuses(self.expect_status)
+        other = next((status for status in _RARE_STATUSES if status not in statuses), None)
+        if other is not None:
+            changes = {"expect_status": [other]} if is_sent else {"_response": EndpointResponse(other)}
+            yield Sabotage("another status", self._sabotaged(**changes), [Code.ENDPOINT_STATUS])
+        if self.expect:
+            response = None if is_sent else EndpointResponse(min(statuses), b"{}")
+            check = self._sabotaged(expect={**self.expect, SABOTAGED_NAME: ""}, _response=response)
+            yield Sabotage("one value more", check, [Code.ENDPOINT_MISMATCH])
+
     async def run(self) -> Mapping[str, Evidence]:
         """Send the request, check the response, and return facts about it.
 
@@ -81,7 +110,7 @@ class HTTPEndpoint(_Endpoint):
         for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
         endpoint = EndpointCall(self.method, self.url, self.timeout.total_seconds())
-        response = await endpoint.send(self.headers, self.json, _statuses(self.expect_status))
+        response = await self._respond(endpoint, self.headers, self.json, _statuses(self.expect_status))
         if self.expect:
             document = endpoint.document(response)
             results = {
@@ -158,6 +187,21 @@ class CredentialExchange(_Endpoint):
     ttl = 60.0
     """The ttl of a service that does not set one (seconds). An exchange is not read-only, so it runs less often."""
 
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield copies that get an error, an empty key, and a mock, as if the endpoint had responded with them.
+
+        No request is sent, because an exchange may change something.
+        """
+        names = [provider.name for provider in self._resolve_providers()]
+        error = EndpointResponse(_RARE_STATUSES[0])
+        yield Sabotage("an error instead of credentials", self._sabotaged(_response=error), [Code.ENDPOINT_STATUS])
+        empty = _vending(dict.fromkeys(names, ""))
+        yield Sabotage("an empty key is vended", self._sabotaged(_response=empty), [Code.KEY_EMPTY])
+        if not all(provider.is_format_irrelevant for provider in self._resolve_providers()):
+            mocks = _vending({name: f"mock_{name}_key" for name in names})
+            check = self._sabotaged(_response=mocks, verify=False)
+            yield Sabotage("a mock is vended", check, [Code.KEY_PLACEHOLDER])
+
     async def run(self) -> Mapping[str, Evidence]:
         """Request credentials, check them, and return facts about the exchange.
 
@@ -167,11 +211,11 @@ class CredentialExchange(_Endpoint):
         """
         for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
-        providers = [PROVIDERS[entry] if isinstance(entry, str) else entry for entry in self.providers]
+        providers = self._resolve_providers()
         exchange = EndpointCall("POST", self.url, self.timeout.total_seconds())
         names = [provider.name for provider in providers]
         body = {"providers": names, "ttl_minutes": self.ttl_minutes}
-        document = exchange.document(await exchange.send(self.headers, body, [200, 201]))
+        document = exchange.document(await self._respond(exchange, self.headers, body, [200, 201]))
         credentials = value_at(document, "credentials")
         if not isinstance(credentials, dict):
             raise exchange.mismatch({"credentials": kind(credentials)})
@@ -182,6 +226,9 @@ class CredentialExchange(_Endpoint):
         if problems:
             raise _worst(problems)
         return {**exchange.evidence, "vended": names}
+
+    def _resolve_providers(self) -> list[Provider]:
+        return [PROVIDERS[entry] if isinstance(entry, str) else entry for entry in self.providers]
 
     def declaration_errors(self) -> Iterator[Problem]:
         """Yield the problems of the declaration itself. No callable in the headers is called."""
@@ -200,6 +247,12 @@ class CredentialExchange(_Endpoint):
         minutes = self.ttl_minutes
         if isinstance(minutes, bool) or not isinstance(minutes, int) or minutes <= 0:
             yield self._invalid("ttl_minutes must be a positive whole number of minutes.")
+
+
+def _vending(keys: Mapping[str, str]) -> EndpointResponse:
+    """Return the response of an exchange that vends ``keys``."""
+    credentials = {name: {"api_key": key} for name, key in keys.items()}
+    return EndpointResponse(200, json.dumps({"credentials": credentials}).encode())
 
 
 def _worst(problems: Mapping[str, Unhealthy | Degraded]) -> Unhealthy | Degraded:

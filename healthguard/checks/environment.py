@@ -12,7 +12,9 @@ from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.providers import UNIQUE_PREFIXES, is_name
 from healthguard.secret_values import values
 from healthguard.secret_values.patterns import UnusablePatternError, is_found, is_pattern, spells_out
+from healthguard.secret_values.sabotaged import cut_short
 from healthguard.secret_values.showable import shown_name
+from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Evidence, Fault, Problem
 
 # Variable names contain no dash, so a declared name that begins with one of these prefixes is a key.
@@ -20,6 +22,13 @@ _DASHED = tuple(prefix for prefix in UNIQUE_PREFIXES if "-" in prefix)
 _KNOWN_PREFIXES = (
     *values.COMMON_PREFIXES,
     *UNIQUE_PREFIXES,
+)
+_NEVER_FOUND = r"(?!)"
+_NOT_THE_VALUE = (
+    Code.VARIABLE_CORRUPTED,
+    Code.VARIABLE_MISMATCH,
+    Code.VARIABLE_PLACEHOLDER,
+    Code.VARIABLE_TOO_SHORT,
 )
 _LISTS = (list, tuple, set, frozenset)
 
@@ -45,6 +54,19 @@ class EnvironmentVariable(Check):
         """Return the check itself."""
         return self
 
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield copies that read no value, an empty one and one that is too short, and one with another pattern."""
+        yield Sabotage("the variable is not set", self._sabotaged(lambda _: None), [Code.VARIABLE_MISSING])
+        if self.min_bytes > 0:
+            check = self._sabotaged(lambda _: "", allow=())
+            yield Sabotage("the value is empty", check, [Code.VARIABLE_EMPTY])
+        if self.min_bytes > 1:
+            check = self._sabotaged(lambda value: value and cut_short(value, self.min_bytes - 1), allow=())
+            yield Sabotage("the value is cut short", check, _NOT_THE_VALUE)
+        if self.pattern is not None:
+            check = self._sabotaged(pattern=_NEVER_FOUND, allow=())
+            yield Sabotage("a pattern that no value matches", check, _NOT_THE_VALUE)
+
     def run(self) -> None:
         """Check the value.
 
@@ -55,7 +77,7 @@ class EnvironmentVariable(Check):
         """
         for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
-        value = os.environ.get(self.name)
+        value: str | None = self._altered(os.environ.get(self.name))
         if value is None:
             raise self._problem(
                 "missing",

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from healthguard.checks.base import Check
+from healthguard.checks.base import SABOTAGED_NAME, Check
 from healthguard.database.queries import database
 from healthguard.database.schema import WHICH_DATABASE
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.runtime.lists import MAX_SHOWN, truncated_list
+from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Fault
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from healthguard.database.migration_history import Comparison, Key, Rows
+    from healthguard.database.migration_history import Comparison, Key, MigrationFiles, Rows
 
 
 @dataclasses.dataclass(repr=False)
@@ -41,6 +43,17 @@ class AppliedMigrations(Check):
     def __post_init__(self) -> None:
         self._cached: tuple[Rows, Unhealthy | Degraded | None] | None = None
 
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield a copy that sees one migration more in the code, unless no app has migrations for this database."""
+        from healthguard.database.migration_history import migration_files
+
+        for app in sorted(migration_files().apps):
+            if _may_have_tables(app, self.mirror_of or self.alias):
+                alter = operator.methodcaller("with_one_more", (app, SABOTAGED_NAME))
+                check = self._sabotaged(alter)
+                yield Sabotage("one migration more", check, [Code.MIGRATIONS_PENDING])
+                return
+
     def run(self) -> None:
         """Compare the database's migration history with the code.
 
@@ -59,40 +72,38 @@ class AppliedMigrations(Check):
             rows = applied or ()
             cached = self._cached
             if cached is None or cached[0] != rows:
-                cached = (rows, _worst_problem(connection, rows, self.mirror_of or self.alias))
+                cached = (rows, self._worst_problem(connection, rows))
                 # Do not cache a failure to read the files. It may be temporary, such as a lack of file descriptors.
                 is_cacheable = cached[1] is None or cached[1].problem.code != Code.MIGRATIONS_BROKEN
                 self._cached = cached if is_cacheable else None
         if cached[1] is not None:
             raise type(cached[1]).of(cached[1].problem) from None
 
+    def _worst_problem(self, connection: BaseDatabaseWrapper, rows: Rows) -> Unhealthy | Degraded | None:
+        import django.db
 
-def _worst_problem(connection: BaseDatabaseWrapper, rows: Rows, router_alias: str) -> Unhealthy | Degraded | None:
-    import django.db
+        try:
+            comparison = self._compare(connection, rows)
+        except django.db.Error:
+            raise
+        except Exception as error:
+            return Unhealthy(
+                Code.MIGRATIONS_BROKEN,
+                f"The migrations in the code cannot be loaded or ordered ({type(error).__name__}).",
+                fault=Fault.CONFIG,
+                hint="Run 'python manage.py showmigrations' to find the migration that causes the error.",
+                evidence={"alias": connection.alias},
+            )
+        return next(_problems(comparison, connection.alias, rows, self.mirror_of or self.alias), None)
 
-    try:
-        comparison = _compare(connection, rows)
-    except django.db.Error:
-        raise
-    except Exception as error:
-        return Unhealthy(
-            Code.MIGRATIONS_BROKEN,
-            f"The migrations in the code cannot be loaded or ordered ({type(error).__name__}).",
-            fault=Fault.CONFIG,
-            hint="Run 'python manage.py showmigrations' to find the migration that causes the error.",
-            evidence={"alias": connection.alias},
-        )
-    return next(_problems(comparison, connection.alias, rows, router_alias), None)
+    def _compare(self, connection: BaseDatabaseWrapper, rows: Rows) -> Comparison:
+        # Imported here, because settings import this module before the apps are loaded.
+        from healthguard.database.migration_history import Comparison, compare, migration_files
 
-
-def _compare(connection: BaseDatabaseWrapper, rows: Rows) -> Comparison:
-    # Imported here, because settings import this module before the apps are loaded.
-    from healthguard.database.migration_history import Comparison, compare, migration_files
-
-    files = migration_files()
-    if files.paths.keys() <= set(rows) and files.are_plain:
-        return Comparison(frozenset(files.paths), files.apps)
-    return compare(connection, files)
+        files: MigrationFiles = self._altered(migration_files())
+        if files.paths.keys() <= set(rows) and files.are_plain:
+            return Comparison(frozenset(files.paths), files.apps)
+        return compare(connection, files)
 
 
 def _problems(comparison: Comparison, alias: str, rows: Rows, router_alias: str) -> Iterator[Unhealthy | Degraded]:

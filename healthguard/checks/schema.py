@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from healthguard.checks.base import Check
+from healthguard.checks.base import SABOTAGED_NAME, Check
 from healthguard.database.addresses import settings_of
 from healthguard.database.queries import database
 from healthguard.database.schema import (
@@ -18,12 +18,14 @@ from healthguard.database.schema import (
     Inspected,
     Inspection,
     TableName,
+    enforces_types,
     in_order,
     judge,
     sequences_behind,
 )
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.secret_values.showable import shown, shown_name
+from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Evidence, Fault, Problem
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class _SchemaCheck(Check):
         import django.db
 
         try:
-            return self._expected(connection)
+            expected = self._expected(connection)
         except django.db.Error:
             raise
         except Exception as error:
@@ -91,6 +93,17 @@ class _SchemaCheck(Check):
                 "'python manage.py migrate' fails with the same error.",
                 evidence={"alias": self.alias, "error": type(error).__name__},
             ) from None
+        return cast("Expected", self._altered(expected))
+
+    def _sabotage_tables(self) -> Sabotage:
+        check = self._sabotaged(lambda expected: {**expected, TableName(SABOTAGED_NAME): ExpectedTable()})
+        return Sabotage("one table more", check, [Code.TABLE_MISSING])
+
+    def _sabotage_columns(self) -> Sabotage:
+        return Sabotage("one column more", self._sabotaged(_with_one_column_more), [Code.COLUMN_MISSING])
+
+    def _sabotage_types(self) -> Sabotage:
+        return Sabotage("another type of a column", self._sabotaged(_with_other_type), [Code.COLUMN_TYPE])
 
     @property
     def _is_written(self) -> bool:
@@ -117,6 +130,10 @@ class RequiredTables(_SchemaCheck):
     tables: Sequence[str]
     alias: str = "default"
 
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield a copy that requires one table more."""
+        yield self._sabotage_tables()
+
     def declaration_errors(self) -> Iterator[Problem]:
         """Yield the problems of the declaration itself."""
         if not _are_names(self.tables) or not self.tables:
@@ -141,6 +158,13 @@ class RequiredColumns(_SchemaCheck):
     table: str
     columns: Mapping[str, str | None] | Sequence[str]
     alias: str = "default"
+
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield a copy that requires one column more, and one that requires another type if types are declared."""
+        yield self._sabotage_columns()
+        has_types = isinstance(self.columns, Mapping) and any(type_ is not None for type_ in self.columns.values())
+        if has_types and enforces_types(self.alias):
+            yield self._sabotage_types()
 
     def declaration_errors(self) -> Iterator[Problem]:
         """Yield the problems of the declaration itself."""
@@ -197,6 +221,13 @@ class ModelSchema(_SchemaCheck):
 
     _source = "the model"
     _is_handwritten = False
+
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield copies that require one table more, one column more, and another type of a column."""
+        yield self._sabotage_tables()
+        yield self._sabotage_columns()
+        if enforces_types(self.alias):
+            yield self._sabotage_types()
 
     @property
     def _is_written(self) -> bool:
@@ -280,6 +311,23 @@ class ModelSchema(_SchemaCheck):
             for schema in self.schemas
             for table, columns in expected.items()
         }
+
+
+def _with_one_column_more(expected: Expected) -> Expected:
+    table, declared = next(iter(expected.items()), (TableName(SABOTAGED_NAME), ExpectedTable()))
+    columns = {**declared.columns, SABOTAGED_NAME: ExpectedColumn()}
+    return {**expected, table: dataclasses.replace(declared, columns=columns)}
+
+
+def _with_other_type(expected: Expected) -> Expected:
+    """Return a schema in which one column has a type that its values do not fit into."""
+    for table, declared in expected.items():
+        for name, column in declared.columns.items():
+            if column.type is not None:
+                is_time = column.type.lower().startswith(("date", "time"))
+                changed = column._replace(type="integer" if is_time else "date")
+                return {**expected, table: dataclasses.replace(declared, columns={**declared.columns, name: changed})}
+    return expected
 
 
 # The packages whose engines keep each tenant in its own schema.

@@ -18,6 +18,8 @@ from healthguard.checks.base import Check
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.secret_values import values
 from healthguard.secret_values.placeholders import Nature
+from healthguard.secret_values.sabotaged import cut_short
+from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Fault, Problem
 
 _HINT = (
@@ -47,6 +49,16 @@ class SecretKey(Check):
     def offline(self) -> SecretKey:
         """Return the check itself."""
         return self
+
+    def sabotages(self) -> Iterator[Sabotage]:
+        """Yield copies that read an empty key, one that is too short, and a placeholder."""
+        yield Sabotage("the key is empty", self._sabotaged(lambda _: ""), [Code.SECRET_KEY_EMPTY])
+        if self.min_bytes > 1:
+            check = self._sabotaged(lambda key: cut_short(key, self.min_bytes - 1))
+            yield Sabotage("the key is cut short", check, [Code.SECRET_KEY_TOO_SHORT])
+        placeholder = "change-me-" * (self.min_bytes // 10 + 6)
+        check = self._sabotaged(lambda _: placeholder)
+        yield Sabotage("the key is a placeholder", check, [Code.SECRET_KEY_PLACEHOLDER])
 
     def run(self) -> None:
         """Check the key.
@@ -96,9 +108,10 @@ class SecretKey(Check):
 
     def _key(self) -> str:
         try:
-            key = settings.SECRET_KEY
+            key = _text(settings.SECRET_KEY)
         except (ImproperlyConfigured, AttributeError):
             key = ""
+        key = str(self._altered(key))
         if not key:
             raise Unhealthy(
                 Code.SECRET_KEY_EMPTY,
@@ -107,7 +120,7 @@ class SecretKey(Check):
                 hint=f"{_HINT}. {values.EMPTY.remedy}",
                 evidence={"bytes": 0, "min_bytes": self.min_bytes},
             )
-        return _text(key)
+        return key
 
     def _check_strength(self, key: str) -> None:
         if _is_weak(key):

@@ -67,6 +67,14 @@ class EndpointCall:
             response = await call(self._method, self._target, header_values, content, limit=wait_limit(self._seconds))
         except TransportError as error:
             raise self._transport_problem(error) from None
+        return self.accepted(response, statuses)
+
+    def accepted(self, response: EndpointResponse, statuses: Collection[int]) -> EndpointResponse:
+        """Return the response, which has one of ``statuses``.
+
+        Raises:
+            Unhealthy: it has another status.
+        """
         self.evidence["http_status"] = response.status
         if response.status not in statuses:
             raise self._status_problem(response, statuses)

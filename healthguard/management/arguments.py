@@ -13,6 +13,14 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_SECONDS = 7 * 24 * 3600.0
 
 
+def add_selection(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Add the arguments that select services. The help says what is done with them: ``verb``."""
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"{verb} only these services and groups")
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="SERVICE", help="leave out a service or a group; repeatable"
+    )
+
+
 def seconds(text: str) -> float:
     """Return a number of seconds, above 0 and at most a week.
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from healthguard.conf import settings
 from healthguard.formats import github, junit
 from healthguard.formats import json as json_format
 from healthguard.formats import text as text_format
 from healthguard.http.mount import mounts
 from healthguard.management.check_options import Options
+from healthguard.management.declaration import NOTHING, read_settings, selected_services
 from healthguard.management.errors import INVALID, UsageError
 from healthguard.management.progress import Progress
 from healthguard.management.remote import DEFAULT_LIMIT, Remote, select_reports
 from healthguard.probes.once import report_once
 from healthguard.probes.tolerance import Tolerance
-from healthguard.service.selection import LeftOut, UnknownNameError, offline, select
+from healthguard.service.selection import LeftOut, offline
 from healthguard.status import Code, Fault, Report
 
 HEALTHY, FAILED = 0, 1
@@ -97,17 +95,12 @@ class Check:
 
     def _local(self) -> _Look:
         """Return the function that runs the checks in this process."""
-        with _read_settings():
-            tree = settings.tree()
-        try:
-            tree = select(tree, self._options.services, self._options.exclude)
-        except UnknownNameError as error:
-            raise UsageError(str(error)) from None
+        tree = selected_services(self._options.services, self._options.exclude)
         if self._options.offline:
             tree, self.left_out = offline(tree)
 
         def look(deadline: float | None) -> Report:
-            with _read_settings():
+            with read_settings():
                 report = report_once(
                     tree,
                     deadline=deadline,
@@ -116,7 +109,7 @@ class Check:
                     may_be_inline=self._may_be_inline,
                 )
             if not report.services():
-                raise UsageError(_NOTHING_OFFLINE if self.left_out else _NOTHING)
+                raise UsageError(_NOTHING_OFFLINE if self.left_out else NOTHING)
             return self._tolerance.applied_to(report)
 
         return look
@@ -177,21 +170,7 @@ def write_job_summary(report: Report) -> None:
         raise UsageError(f"The file that GITHUB_STEP_SUMMARY names cannot be written: {reason}.") from None
 
 
-_NOTHING = "There is nothing to check: no service is left of those that are declared."
 _NOTHING_OFFLINE = "There is nothing to check: all checks of these services need a network or a database."
-
-
-@contextlib.contextmanager
-def _read_settings() -> Iterator[None]:
-    """Raise a UsageError if a setting raises an exception when it is read. Checks raise none: it becomes a problem."""
-    try:
-        yield
-    except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise UsageError(
-            f"The declaration cannot be read: {type(error).__name__} at {frame.filename}:{frame.lineno}. "
-            "Fix the setting. The option --traceback shows the whole traceback."
-        ) from error
 
 
 def _unknown_codes(codes: Iterable[str]) -> Iterator[str]:

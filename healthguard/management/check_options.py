@@ -33,10 +33,7 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help="check only these services and groups")
-    parser.add_argument(
-        "--exclude", action="append", default=[], metavar="SERVICE", help="leave out a service or a group; repeatable"
-    )
+    arguments.add_selection(parser, "check")
     parser.add_argument(
         "--allow",
         action="append",

@@ -61,6 +61,10 @@ class Command:
 
     def check(self, *arguments: str, **environment: str) -> Done:
         """Run ``manage.py healthguard check``."""
+        return self.run("check", *arguments, **environment)
+
+    def run(self, *arguments: str, **environment: str) -> Done:
+        """Run ``manage.py healthguard`` with a subcommand and its arguments."""
         for name, value in environment.items():
             self._monkeypatch.setenv(name, value)
         out, err = io.StringIO(), io.StringIO()
@@ -68,7 +72,7 @@ class Command:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 # Not with run_from_argv() of the command, which ends the process without waiting for other threads.
-                BaseCommand.run_from_argv(ManagementCommand(), ["manage.py", "healthguard", "check", *arguments])
+                BaseCommand.run_from_argv(ManagementCommand(), ["manage.py", "healthguard", *arguments])
             except SystemExit as error:
                 code = error.code
         assert isinstance(code, int)
@@ -112,8 +116,12 @@ class Project:
 
     def check(self, *arguments: str, **environment: str) -> Done:
         """Run ``manage.py healthguard check``."""
+        return self.run("check", *arguments, **environment)
+
+    def run(self, *arguments: str, **environment: str) -> Done:
+        """Run ``manage.py healthguard`` with a subcommand and its arguments."""
         done = subprocess.run(
-            self.command("check", *arguments),
+            self.command(*arguments),
             cwd=self.site.folder,
             env={**self.site.env, **environment},
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import dataclasses
 import threading
 import time
 
-from healthguard import Degraded, Fault, Unhealthy
+from healthguard import Degraded, Fault, Sabotage, Unhealthy
 from healthguard.checks.base import Check
 
 
@@ -61,3 +61,13 @@ class LeavesExecutor(Check):
 
     def run(self) -> None:
         concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 100_000)
+
+
+@dataclasses.dataclass(repr=False)
+class Provable(Passes):
+    """A check whose sabotage has the given outcome."""
+
+    sabotage: Check = dataclasses.field(default_factory=Fails)
+
+    def sabotages(self) -> list[Sabotage]:
+        return [Sabotage("the plug is pulled", self.sabotage, ["plug_out"])]

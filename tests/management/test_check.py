@@ -249,7 +249,7 @@ def test_options_of_all_commands_may_follow_the_subcommand(project: Project, arg
     assert project.declare('{"good": Passes()}').check(*arguments).code == 0
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["drill", "--help"]])
 def test_help_fits_80_columns(project: Project, arguments: list[str]) -> None:
     assert max(map(len, project.help(*arguments).splitlines())) <= 80
 

@@ -7,7 +7,7 @@ mypy reads the types with Django's stubs, and pyright reads them as an editor do
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, assert_type
 
 from django.core.asgi import get_asgi_application
@@ -17,7 +17,7 @@ from health_check.base import HealthCheck
 
 import healthguard.asgi
 import healthguard.wsgi
-from healthguard import Degraded, Fault, Problem, Service, Status, Unhealthy, __version__
+from healthguard import Degraded, Fault, Problem, Sabotage, Service, Status, Unhealthy, __version__
 from healthguard.checks import (
     AIProviderKey,
     AppliedMigrations,
@@ -40,6 +40,9 @@ class QueueLength(HealthCheck):
 
     queue: str
     limit: int = 100
+
+    def sabotages(self) -> Iterator[Sabotage]:
+        yield Sabotage("a limit that is exceeded", QueueLength(self.queue, limit=-1), ["queue_full"])
 
     async def run(self) -> None:
         length = len(self.queue)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.migration import Migration
 
 from healthguard.database.migration_history.files import Key, MigrationFiles
 
@@ -79,7 +80,8 @@ class _Loader(MigrationLoader):
     """Django's loader, but with migrations imported only once while their files stay the same."""
 
     def __init__(self, connection: BaseDatabaseWrapper, files: MigrationFiles) -> None:
-        self._files = frozenset(files.paths.items())
+        self._imagined = files.imagined
+        self._files = frozenset((key, path) for key, path in files.paths.items() if key != files.imagined)
         super().__init__(connection)
 
     def load_disk(self) -> None:
@@ -89,6 +91,11 @@ class _Loader(MigrationLoader):
             super().load_disk()
             cached = _disk = (self._files, self.disk_migrations, self.unmigrated_apps, self.migrated_apps)
         _, self.disk_migrations, self.unmigrated_apps, self.migrated_apps = cached
+        if self._imagined is not None:
+            app, name = self._imagined
+            dependencies = [key for key in self.disk_migrations if key[0] == app]
+            migration = type("Imagined", (Migration,), {"dependencies": dependencies})(name, app)
+            self.disk_migrations = {**self.disk_migrations, self._imagined: migration}
 
 
 class _Executor(MigrationExecutor):

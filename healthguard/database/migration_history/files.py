@@ -28,10 +28,16 @@ class MigrationFiles:
     Args:
         paths: the path of each migration's source; None if only a ``.pyc`` file exists.
         apps: the labels of the apps that have migrations.
+        imagined: a migration that is in no file; a sabotage adds one.
     """
 
     paths: Mapping[Key, str | None]
     apps: frozenset[str]
+    imagined: Key | None = None
+
+    def with_one_more(self, key: Key) -> MigrationFiles:
+        """Return the same files and one migration more, which is in no file."""
+        return dataclasses.replace(self, paths={**self.paths, key: None}, imagined=key)
 
     @property
     def are_plain(self) -> bool:

@@ -4,7 +4,7 @@ Each engine has its own module; the comparison and the judgement of its findings
 """
 
 from healthguard.database.schema.expected import Expected, ExpectedColumn, ExpectedTable
-from healthguard.database.schema.inspection import Inspected, Inspection
+from healthguard.database.schema.inspection import Inspected, Inspection, enforces_types
 from healthguard.database.schema.judgement import WHICH_DATABASE, judge
 from healthguard.database.schema.kinds import Finding, FindingKind, in_order
 from healthguard.database.schema.live import TableName
@@ -20,6 +20,7 @@ __all__ = [
     "Inspected",
     "Inspection",
     "TableName",
+    "enforces_types",
     "in_order",
     "judge",
     "sequences_behind",

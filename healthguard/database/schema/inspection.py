@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from django.db import connections
+
 from healthguard.database.schema import generic, mysql, postgresql, sqlite
 from healthguard.database.schema.comparison import Types, compare
 from healthguard.database.schema.expected import Expected
@@ -41,6 +43,11 @@ class Engine(Protocol):
 _MORE_READS = 4
 """The number of times that a database is read again if it seems to change while it is read."""
 _ENGINES: Mapping[str, Engine] = {"postgresql": postgresql, "mysql": mysql, "sqlite": sqlite}
+
+
+def enforces_types(alias: str) -> bool:
+    """Return True if the columns of the database accept only values of their types."""
+    return _ENGINES.get(connections[alias].vendor, generic).ENFORCES_TYPES
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter, OutputWrapper
 
-from healthguard.formats.text import style_of
-from healthguard.management import check_options
+from healthguard.formats.text import Style, style_of
+from healthguard.management import check_options, drill
 from healthguard.management.check import Check, write_job_summary
 from healthguard.management.check_options import Options
 from healthguard.management.errors import UsageError
@@ -44,15 +44,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the subcommands and their arguments."""
         subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
-        check = subcommands.add_parser(
-            "check",
-            help="run the checks once, and report what they find",
-            description=_DESCRIPTION,
-            epilog=check_options.EPILOG,
-            formatter_class=_HelpFormatter,
-        )
-        check_options.add_arguments(check)
-        self._add_common_arguments(check)
+        for name, summary, description, module in (
+            ("check", "run the checks once, and report what they find", _DESCRIPTION, check_options),
+            ("drill", "prove that the checks can fail", drill.DESCRIPTION, drill),
+        ):
+            subcommand = subcommands.add_parser(
+                name, help=summary, description=description, epilog=module.EPILOG, formatter_class=_HelpFormatter
+            )
+            module.add_arguments(subcommand)
+            self._add_common_arguments(subcommand)
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command, and end the process with its exit code. Ctrl-C and a closed output leave no traceback."""
@@ -80,17 +80,27 @@ class Command(BaseCommand):
             UsageError: the arguments are wrong.
             SystemExit: the report requires another exit code than 0.
         """
+        is_colored = True if options["force_color"] else False if options["no_color"] else None
+        style = style_of(self.stdout, is_colored=is_colored, verbosity=options["verbosity"])
+        run = {"check": self._check, "drill": self._drill}[options["subcommand"]]
+        if code := run(options, style):
+            raise SystemExit(code)
+
+    def _check(self, options: dict[str, Any], style: Style) -> int:
         check = Check(Options.of(options), Progress(self.stderr), may_be_inline=self._may_be_inline)
         for note in check.notes:
             self.stderr.write(note)
         report = check.report()
-        is_colored = True if options["force_color"] else False if options["no_color"] else None
-        style = style_of(self.stdout, is_colored=is_colored, verbosity=options["verbosity"])
         self._write(check.rendered(report, style))
         if options["format"] == "github":
             write_job_summary(report)
-        if code := check.exit_code(report):
-            raise SystemExit(code)
+        return check.exit_code(report)
+
+    def _drill(self, options: dict[str, Any], style: Style) -> int:
+        subcommand = drill.Drill(drill.Options.of(options), Progress(self.stderr), may_be_inline=self._may_be_inline)
+        exercises = subcommand.exercises()
+        self._write(subcommand.rendered(exercises, style))
+        return subcommand.exit_code(exercises)
 
     def _write(self, text: str) -> None:
         try:
