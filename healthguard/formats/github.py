@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
+from healthguard.formats.text import DRAINING
 from healthguard.probes.tolerance import LENIENT, Tolerance
 from healthguard.status import Problem, Report, ServiceReport, Status
 
@@ -30,6 +31,7 @@ def render(report: Report, text: str = "", *, tolerance: Tolerance = LENIENT) ->
     end = secrets.token_hex(16)
     lines = [f"::stop-commands::{end}", *text.splitlines(), f"::{end}::"] if text else []
     lines += [line for service in report.services() for line in _annotations(service, tolerance)]
+    lines += [_command("error", "draining", DRAINING)] if report.draining else []
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -9,6 +9,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
+from healthguard.formats.text import DRAINING, NO_DETAILS
 from healthguard.probes.tolerance import LENIENT, Tolerance
 from healthguard.service.selection import LeftOut
 from healthguard.status import CheckResult, Report, ServiceReport, Status
@@ -16,7 +17,6 @@ from healthguard.status import CheckResult, Report, ServiceReport, Status
 _NAME = "healthguard"
 _NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 """The characters that XML 1.0 does not allow: https://www.w3.org/TR/xml/#charsets"""
-_NO_DETAILS = "The reason is not shown without a valid token."
 
 
 def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, tolerance: Tolerance = LENIENT) -> str:
@@ -33,6 +33,7 @@ def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, tolerance: Tol
     services = report.services()
     cases = [case for service in services for case in _cases(service, tolerance)]
     cases += [_skipped(entry) for entry in left_out]
+    cases += [_draining()] if report.draining else []
     seconds = sum(service.duration or 0 for service in services)
     counts = {
         "tests": len(cases),
@@ -52,7 +53,7 @@ def render(report: Report, left_out: tuple[LeftOut, ...] = (), *, tolerance: Tol
 def _cases(service: ServiceReport, tolerance: Tolerance) -> Iterator[ET.Element]:
     if not service.checks:
         case = _case(service.path, "status", service.duration)
-        text = "" if service.status.is_serving else _NO_DETAILS
+        text = "" if service.status.is_serving else NO_DETAILS
         is_failure = tolerance.is_failure(service.weight)
         _add_outcome(case, service.weight, str(service.status), text, is_failure=is_failure)
         yield case
@@ -85,6 +86,12 @@ def _add_outcome(case: ET.Element, status: Status, kind: str, text: str, *, is_f
     name = "error" if status is Status.UNKNOWN else "failure"
     message = text.partition("\n")[0]
     ET.SubElement(case, name, {"type": _text(kind), "message": _text(message)}).text = _text(text)
+
+
+def _draining() -> ET.Element:
+    case = _case((), "draining", 0)
+    _add_outcome(case, Status.UNHEALTHY, "draining", DRAINING, is_failure=True)
+    return case
 
 
 def _skipped(entry: LeftOut) -> ET.Element:

@@ -25,6 +25,9 @@ _WORDS = {
     Status.UNHEALTHY: "UNHEALTHY",
 }
 _NARROWEST = 40
+DRAINING = "The pod is draining, so it is not ready. Its DRAIN_FILE exists."
+NO_DETAILS = "The reason is not shown: the service has no checks, or no valid token was sent."
+"""The text for a service that is not healthy, and whose checks are not known."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def render(report: Report, style: Style = Style(), left_out: tuple[LeftOut, ...]
             lines += _passed(service, width, style)
         lines += [""] if passed else []
     if left_out:
-        checks = ", ".join(f"{'/'.join(entry.path)} {entry.check}" for entry in left_out)
+        checks = ", ".join(f"{entry.name} {entry.check}" for entry in left_out)
         lines += [*style.wrapped(f"Not checked: {checks}.", ""), ""]
     return "\n".join([*lines, _summary(report, services, style)]) + "\n"
 
@@ -126,7 +129,7 @@ def _block(service: ServiceReport, style: Style) -> Iterator[str]:
         mark = style.mark(Status.UNKNOWN)
         yield f"{indent}{mark} {', '.join(not_run)}: not run, because of the problem above"
     if not service.checks and service.status is not Status.HEALTHY:
-        yield from style.wrapped("The reason is not shown without a valid token.", indent * 2)
+        yield from style.wrapped(NO_DETAILS, indent * 2)
 
 
 def _result(result: CheckResult, indent: str, style: Style) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from healthguard.conf import OWN_SERVICE
@@ -14,7 +14,7 @@ from healthguard.formats.received import NotAReportError, report_in
 from healthguard.http_client import EndpointResponse, Target, TransportError, call
 from healthguard.management.errors import UsageError
 from healthguard.runtime.threads import DaemonExecutor
-from healthguard.service.selection import UnknownNameError
+from healthguard.service.selection import Selection, UnknownNameError
 from healthguard.status import CheckResult, Code, Fault, GroupReport, Problem, Report, ServiceReport, Status
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class Remote:
         """
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            response = asyncio.run(self._call(headers, limit))
+            # On a thread of its own, because this one may run an event loop.
+            response = DaemonExecutor(1, contextlib.nullcontext).submit(self._request, headers, limit).result()
         except TransportError as error:
             code = Code.ENDPOINT_TIMEOUT if error.is_late else Code.ENDPOINT_UNREACHABLE
             is_untrusted = error.reason.startswith("SSLCertVerification")
@@ -94,6 +95,9 @@ class Remote:
                 _UNTRUSTED if is_untrusted else "Check that it runs, and that this host can reach it.",
             )
         return self._read(response)
+
+    def _request(self, headers: Mapping[str, str], limit: float) -> EndpointResponse:
+        return asyncio.run(self._call(headers, limit))
 
     async def _call(self, headers: Mapping[str, str], limit: float) -> EndpointResponse:
         # The loop would wait for a name lookup that hangs, even after the limit.
@@ -175,14 +179,11 @@ def select_reports(report: Report, names: tuple[str, ...], excluded: tuple[str, 
         )
     if OWN_SERVICE in report.root.members:
         return report
-    known = list(_names(report.root))
-    included, left_out = ([_path(name, known) for name in chosen] for chosen in (names, excluded))
-
-    def is_selected(service: ServiceReport) -> bool:
-        is_included = not included or any(service.path[: len(path)] == path for path in included)
-        return is_included and not any(service.path[: len(path)] == path for path in left_out)
-
-    root = _filtered(report.root, is_selected)
+    try:
+        selection = Selection.of(names, excluded, report.root.members)
+    except UnknownNameError as error:
+        raise UsageError(str(error)) from None
+    root = _filtered(report.root, lambda service: selection.contains(service.path))
     if not root.members:
         raise UsageError("There is nothing to check: no service is left of those that the instance has.")
     return dataclasses.replace(report, root=root)
@@ -199,17 +200,3 @@ def _filtered(group: GroupReport, keep: Callable[[ServiceReport], bool]) -> Grou
         elif keep(member):
             members[name] = member
     return GroupReport(members)
-
-
-def _names(group: GroupReport, path: tuple[str, ...] = ()) -> Iterator[str]:
-    for name, member in group.members.items():
-        yield "/".join((*path, name))
-        if isinstance(member, GroupReport):
-            yield from _names(member, (*path, name))
-
-
-def _path(name: str, known: list[str]) -> tuple[str, ...]:
-    path = name.strip("/").replace(".", "/")
-    if path not in known:
-        raise UsageError(str(UnknownNameError(name, known)))
-    return tuple(path.split("/"))

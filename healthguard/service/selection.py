@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
 
 from healthguard.secret_values.showable import is_showable, nearest, shown
 from healthguard.service.check_source import CheckSource, offline_source
@@ -36,25 +37,53 @@ class LeftOut:
     path: tuple[str, ...]
     check: str
 
+    @property
+    def name(self) -> str:
+        """The path of its service as text, like ``"ai_providers/openai"``."""
+        return "/".join(self.path)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """The services that are selected by the names of services and groups.
+
+    Args:
+        included: the paths of the named services and groups; empty for all.
+        excluded: the paths of those that are left out.
+    """
+
+    included: tuple[tuple[str, ...], ...]
+    excluded: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, names: Iterable[str], excluded: Iterable[str], members: Mapping[str, object]) -> Self:
+        """Return the selection.
+
+        Args:
+            names: names like ``"database"`` and ``"ai_providers/openai"``; dots are accepted in place of slashes.
+            excluded: names in the same form.
+            members: the services and groups that there are. A group has ``members`` too.
+
+        Raises:
+            UnknownNameError: a name is neither that of a service nor that of a group.
+        """
+        known = {"/".join(path): path for path in _paths(members)}
+        return cls(*(tuple(_path(name, known) for name in chosen) for chosen in (names, excluded)))
+
+    def contains(self, path: tuple[str, ...]) -> bool:
+        """Return True if the service at ``path`` is selected."""
+        is_included = not self.included or _is_below_any(path, self.included)
+        return is_included and not _is_below_any(path, self.excluded)
+
 
 def select(tree: Tree, names: Iterable[str], excluded: Iterable[str] = ()) -> Tree:
     """Return the tree of the named services and groups, or of all of them, without those that are excluded.
 
-    Args:
-        tree: the declared services.
-        names: names like ``"database"`` and ``"ai_providers/openai"``; dots are accepted in place of slashes.
-        excluded: names in the same form.
-
     Raises:
         UnknownNameError: a name is neither that of a service nor that of a group.
     """
-    included, left_out = _paths(tree, names), _paths(tree, excluded)
-
-    def keep(service: ServiceNode) -> ServiceNode | None:
-        is_named = not included or any(_is_below(service.path, path) for path in included)
-        return service if is_named and not any(_is_below(service.path, path) for path in left_out) else None
-
-    return tree.filtered(keep)
+    selection = Selection.of(names, excluded, tree.members)
+    return tree.filtered(lambda service: service if selection.contains(service.path) else None)
 
 
 def offline(tree: Tree) -> tuple[Tree, tuple[LeftOut, ...]]:
@@ -63,22 +92,20 @@ def offline(tree: Tree) -> tuple[Tree, tuple[LeftOut, ...]]:
     return tree.filtered(functools.partial(_offline_service, left_out=left_out)), tuple(left_out)
 
 
-def path_names(tree: Tree, path: tuple[str, ...] = ()) -> Iterable[str]:
-    """Yield the names of all services and groups, depth first."""
-    for name, member in tree.members.items():
-        yield "/".join((*path, name))
-        if isinstance(member, Tree):
-            yield from path_names(member, (*path, name))
+def _paths(members: Mapping[str, object], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of all services and groups, depth first."""
+    for name, member in members.items():
+        yield (*path, name)
+        inner = getattr(member, "members", None)
+        if isinstance(inner, Mapping):
+            yield from _paths(inner, (*path, name))
 
 
-def _paths(tree: Tree, names: Iterable[str]) -> list[tuple[str, ...]]:
-    paths = []
-    for name in names:
-        path = tuple(name.strip("/").replace(".", "/").split("/"))
-        if tree.at(path) is None:
-            raise UnknownNameError(name, path_names(tree))
-        paths.append(path)
-    return paths
+def _path(name: str, known: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    path = known.get(name.strip("/").replace(".", "/"))
+    if path is None:
+        raise UnknownNameError(name, known)
+    return path
 
 
 def _shown(name: str) -> str:
@@ -87,8 +114,8 @@ def _shown(name: str) -> str:
     return repr(name) if parts and all(map(is_showable, parts)) else shown(name)
 
 
-def _is_below(path: tuple[str, ...], ancestor: tuple[str, ...]) -> bool:
-    return path[: len(ancestor)] == ancestor
+def _is_below_any(path: tuple[str, ...], ancestors: Iterable[tuple[str, ...]]) -> bool:
+    return any(path[: len(ancestor)] == ancestor for ancestor in ancestors)
 
 
 def _offline_service(service: ServiceNode, left_out: list[LeftOut]) -> ServiceNode | None:

@@ -71,3 +71,8 @@ def test_summary_shows_services_and_problems() -> None:
 
 def test_line_that_raised_an_exception_is_named() -> None:
     assert "%0AAt: plug.py:7 in run" in render(report(service(CheckResult("Plug", Status.UNHEALTHY, RAISED))))
+
+
+def test_draining_is_an_error() -> None:
+    assert render(report(service(result()))) == ""
+    assert render(report(service(result()), draining=True)).startswith("::error title=draining::The pod is draining")

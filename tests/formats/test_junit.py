@@ -115,3 +115,9 @@ def test_failure_has_the_message_and_the_remedy() -> None:
 
 def test_line_that_raised_an_exception_is_named() -> None:
     assert "\nAt: plug.py:7 in run" in render(report(service(CheckResult("Plug", Status.UNHEALTHY, RAISED))))
+
+
+def test_draining_is_a_failure_of_its_own() -> None:
+    assert render(report(service(result()))).count("<failure") == 0
+    (failure,) = ET.fromstring(render(report(service(result()), draining=True))).iter("failure")
+    assert failure.get("type") == "draining"

@@ -68,7 +68,7 @@ def test_lines_are_wrapped_at_the_width_of_the_terminal() -> None:
 
 def test_service_without_details_says_why() -> None:
     bare = dataclasses.replace(service(), status=Status.UNHEALTHY, weight=Status.UNHEALTHY)
-    assert "not shown without a valid token" in render(report(bare))
+    assert "no valid token was sent" in render(report(bare))
 
 
 def test_checks_that_were_left_out_are_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from pathlib import Path
@@ -172,3 +173,10 @@ def test_certificate_of_a_private_authority_is_trusted_if_it_is_named(answered: 
         trusted = answered.check("--url", url, "--ca-file", str(tmp_path / "ca.pem"))
     assert (untrusted.code, trusted.code) == (1, 0)
     assert "--ca-file" in untrusted.out
+
+
+def test_command_can_be_called_where_an_event_loop_runs(answered: Command, httpserver: HTTPServer) -> None:
+    async def call() -> Done:
+        return check(answered, httpserver, b'{"status": "healthy"}')
+
+    assert asyncio.run(call()).code == 0
