@@ -64,6 +64,7 @@ LOGGING = {
 }
 
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+JSON_TYPE = "json" if DATABASES["default"]["ENGINE"] == "django.db.backends.mysql" else "jsonb"
 
 HEALTHGUARD: dict[str, Any] = {
     "SERVICES": {
@@ -75,7 +76,7 @@ HEALTHGUARD: dict[str, Any] = {
             RequiredTables(["api_keys", "customers", "analytics_events", "fun_with_flags_toggles"]),
             RequiredColumns(
                 "customers",
-                {"admin_level": "varchar", "metadata": "jsonb", "is_staff": "boolean", "monthly_limit": "integer"},
+                {"admin_level": "varchar", "metadata": JSON_TYPE, "is_staff": "boolean", "monthly_limit": "integer"},
             ),
             AppliedMigrations(),
         ],

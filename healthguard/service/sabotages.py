@@ -96,7 +96,7 @@ def sabotages_of(source: CheckSource) -> tuple[SabotagedSource, ...]:
     try:
         offer = getattr(source.make(), "sabotages", None)
         return tuple(_sabotaged(source, sabotage) for sabotage in offer()) if callable(offer) else ()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SabotageError(_broken_method(source, error)) from None
 
 
@@ -109,7 +109,7 @@ def _as_collection(codes: Collection[str]) -> Collection[str]:
     return (codes,) if isinstance(codes, str) else codes
 
 
-def _broken_method(source: CheckSource, error: Exception) -> Problem:
+def _broken_method(source: CheckSource, error: BaseException) -> Problem:
     return Problem(
         Code.EXCEPTION,
         Fault.CONFIG,
