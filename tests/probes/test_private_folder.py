@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,3 +250,33 @@ def test_folder_of_a_running_server_is_kept_without_workers(place: Path) -> None
     first = create_folder()
     assert {path.name for path in place.iterdir()} == {FOLDER, f"healthguard-{OTHER}.ready"}
     del first
+
+
+def test_folder_of_a_running_server_can_always_be_opened(place: Path) -> None:
+    """A process that looks for unused folders may be stopped at any moment, so it must not lock this one."""
+    parent = os.getppid()
+    started = start_time(parent)
+    assert started is not None
+    folder = create_folder(OTHER)
+    folder.put(server_file((parent, started)))
+    del folder
+    descriptor = os.open(place / f"healthguard-{OTHER}.ready", os.O_RDONLY)
+    is_over = threading.Event()
+
+    def look_for_unused_folders() -> None:
+        for _ in range(500):
+            create_folder()
+        is_over.set()
+
+    thread = threading.Thread(target=look_for_unused_folders)
+    thread.start()
+    refusals = 0
+    while not is_over.is_set():
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refusals += 1
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    thread.join()
+    os.close(descriptor)
+    assert refusals == 0

@@ -284,10 +284,13 @@ def _is_candidate(entry: os.DirEntry[str]) -> bool:
 def _remove_if_unused(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
+        # If all workers of a server have ended at once, it is about to start new ones. They must be able to open the
+        # folder, even while this process is stopped. So the folder of a running server is not locked.
+        if any(map(_is_running, os.listdir(descriptor))):
+            return
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         names = os.listdir(descriptor)
         if any(map(_is_running, names)):
-            # All workers of the server have ended at once, and it is about to start new ones.
             return
         for name in names:
             _remove_entry(name, descriptor)
