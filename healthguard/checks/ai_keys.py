@@ -25,6 +25,7 @@ from healthguard.providers.inspection import (
     Key,
     corruption,
     endpoint_problem,
+    mock_problem,
     offline_problem,
     suspected_placeholder,
     unrefuted_problem,
@@ -81,7 +82,7 @@ class AIProviderKey(Check):
 
     def offline(self) -> AIProviderKey | None:
         """Return a check of the value alone; None if a function returns the key, because it may query a database."""
-        return None if callable(self.key) else dataclasses.replace(self, verify=False)
+        return None if callable(self.key) else _KeyValue(self.provider, self.key, verify=False)
 
     def sabotages(self) -> Iterator[Sabotage]:
         """Yield copies that read an empty key, a mock, and a key with another end if the provider verifies keys.
@@ -118,8 +119,7 @@ class AIProviderKey(Check):
             key = dataclasses.replace(key, provider=route.provider, evidence={**key.evidence, **asked_as})
         suspicion, format_problem = _offline_problems(key, route.endpoint)
         if not self.verify or route.switch is not None:
-            # A gateway issues keys of any format, so without its response the value proves nothing.
-            if not route.endpoint.is_gateway and (offline := suspicion or format_problem):
+            if offline := self._value_problem(key, suspicion or format_problem, is_gateway=route.endpoint.is_gateway):
                 raise offline
             return {**key.evidence, **({} if route.switch is None else {"not_asked": route.switch})}
         if incomplete := endpoint_problem(key, route.endpoint):
@@ -136,6 +136,13 @@ class AIProviderKey(Check):
         if online := verdict_problem(key, verification, last_verified_at(routed.verification_id)) or format_problem:
             raise online
         return {**key.evidence, **verification_evidence(verification)}
+
+    def _value_problem(
+        self, key: Key, problem: Unhealthy | Degraded | None, *, is_gateway: bool
+    ) -> Unhealthy | Degraded | None:
+        """Return the problem of a key that is not verified."""
+        # A gateway issues keys of any format, so without its response the value proves nothing.
+        return None if is_gateway else problem
 
     def _resolve_provider(self) -> Provider:
         return self.provider if isinstance(self.provider, Provider) else PROVIDERS[self.provider]
@@ -188,6 +195,16 @@ class AIProviderKey(Check):
             )
         if not is_valid_ttl(self.ttl):
             yield Problem.invalid_declaration("AIProviderKey: ttl must be a number of seconds.")
+
+
+@dataclasses.dataclass(repr=False)
+class _KeyValue(AIProviderKey):
+    """A check of the value alone, in a place from which the provider is not asked."""
+
+    def _value_problem(
+        self, key: Key, problem: Unhealthy | Degraded | None, *, is_gateway: bool
+    ) -> Unhealthy | Degraded | None:
+        return mock_problem(key) if is_gateway else problem
 
 
 def _is_name(value: object) -> bool:

@@ -22,6 +22,8 @@ _KEYLESS = re.compile(
     re.IGNORECASE,
 )
 
+_MOCK = re.compile(r"(?<![a-z])mock(?![a-z])", re.IGNORECASE)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Key:
@@ -64,6 +66,15 @@ def offline_problem(key: Key) -> Unhealthy | None:
     A gateway issues keys of any format, so its response takes precedence over this problem.
     """
     return next(_offline_problems(key), None)
+
+
+def mock_problem(key: Key) -> Unhealthy | None:
+    """Return the problem of a key that calls itself a mock, as no gateway's key for a deployment does; else None."""
+    if not _MOCK.search(key.value):
+        return None
+    problem = _placeholder(key, "contains the word mock").problem
+    hint = f"{problem.hint} If the gateway accepts it, declare AIProviderKey(…, verify=False)."
+    return Unhealthy.of(dataclasses.replace(problem, hint=hint))
 
 
 def _offline_problems(key: Key) -> Iterator[Unhealthy]:

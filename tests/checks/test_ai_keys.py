@@ -210,6 +210,27 @@ def test_any_key_of_a_gateway_is_accepted_without_verify(
     assert result(AIProviderKey(ai_provider, verify=False)).status is Status.HEALTHY
 
 
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("mock-anthropic-key", "key_placeholder"),
+        ("sk-ant-MOCK", "key_placeholder"),
+        ("ollama", None),
+        ("dummy", None),
+        ("sk-1234", None),
+        ("team-hammock", None),
+    ],
+)
+def test_offline_part_finds_a_mock_at_a_gateway(
+    result: RunCheck, ai_provider: str, monkeypatch: pytest.MonkeyPatch, key: str, code: str | None
+) -> None:
+    """The gateway will not be asked, and a key that calls itself a mock has no place in a deployment."""
+    monkeypatch.setenv(BASE_URLS[ai_provider], "http://llm.internal")
+    monkeypatch.setenv(VARIABLES[ai_provider], key)
+    outcome = result(AIProviderKey(ai_provider).offline())
+    assert (outcome.problem and outcome.problem.code) == code
+
+
 def test_mock_that_a_gateway_rejects_is_a_placeholder(
     result: RunCheck,
     problem: FindProblem,
