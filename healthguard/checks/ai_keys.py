@@ -80,6 +80,8 @@ class AIProviderKey(Check):
     share: str | None = dataclasses.field(default=None, repr=False)
     ttl: float = dataclasses.field(default=DEFAULT_TTL, repr=False)
 
+    needs_deployment = True
+
     def offline(self) -> AIProviderKey | None:
         """Return a check of the value alone; None if a function returns the key, because it may query a database."""
         return None if callable(self.key) else _KeyValue(self.provider, self.key, verify=False)

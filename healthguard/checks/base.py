@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from health_check.base import HealthCheck
 
@@ -18,6 +18,9 @@ SABOTAGED_NAME = "healthguard_sabotage"
 
 class Check(HealthCheck):
     """A check that shows only the plain names of its declaration, here and in django-health-check's own view."""
+
+    needs_deployment: ClassVar[bool] = False
+    """True if the result means something only in the environment of a deployment, and not in a test."""
 
     _alteration: Callable[[Any], Any] | None = None
 

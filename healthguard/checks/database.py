@@ -53,9 +53,12 @@ class DatabaseName(Check):
     alias: str = "default"
     read_only: bool = dataclasses.field(default=False, repr=False)
 
+    needs_deployment = True
+
     def offline(self) -> DatabaseName | None:
         """Return a check of the name in the settings; None if the settings contain none."""
-        return None if _configured_name(self.alias) is None else _NameInSettings(self.name, self.alias)
+        configured = _configured_name(self.alias)
+        return None if configured is None else _NameInSettings(self.name, self.alias, configured=configured)
 
     def sabotages(self) -> Iterator[Sabotage]:
         """Yield a copy that expects another name."""
@@ -173,14 +176,21 @@ class DatabaseName(Check):
 
 @dataclasses.dataclass(repr=False)
 class _NameInSettings(DatabaseName):
-    """A check that the name in the settings is the expected one, without a connection."""
+    """A check that the name in the settings is the expected one, without a connection.
+
+    Args:
+        configured: the name in the settings. It is read when the check is made, because the test runner of a project
+            replaces it by the name of the test database.
+    """
+
+    configured: str = dataclasses.field(default="", repr=False)
 
     def run(self) -> Mapping[str, Evidence]:
         for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
         if self.alias not in connections:
             raise unknown_alias(self.alias)
-        vendor, configured = connections[self.alias].vendor, _configured_name(self.alias) or ""
+        vendor, configured = connections[self.alias].vendor, self.configured
         # On MySQL and MariaDB, only the server can report if it ignores case.
         self._compare(vendor, configured, "the name in the settings is", {}, ignores_case=vendor == "mysql")
         return {"alias": self.alias, "expected": _shown(vendor, self.name), "configured": _shown(vendor, configured)}

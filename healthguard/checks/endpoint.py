@@ -85,6 +85,14 @@ class HTTPEndpoint(_Endpoint):
     expect_status: int | Collection[int] = 200
     expect: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
 
+    @property
+    def needs_deployment(self) -> bool:
+        """True if the endpoint is not a path of this project."""
+        try:
+            return not Target.of(self.url).is_in_process
+        except ValueError:
+            return False
+
     def sabotages(self) -> Iterator[Sabotage]:
         """Yield copies that expect another status, and one value more if values are expected.
 
@@ -184,6 +192,7 @@ class CredentialExchange(_Endpoint):
     ttl_minutes: int = dataclasses.field(default=60, repr=False)
     verify: bool = False
 
+    needs_deployment = True
     ttl = 60.0
     """The ttl of a service that does not set one (seconds). An exchange is not read-only, so it runs less often."""
 

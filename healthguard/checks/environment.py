@@ -50,6 +50,8 @@ class EnvironmentVariable(Check):
     min_bytes: int = 1
     allow: Collection[str] = dataclasses.field(default=(), repr=False)
 
+    needs_deployment = True
+
     def offline(self) -> EnvironmentVariable:
         """Return the check itself."""
         return self

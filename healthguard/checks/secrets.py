@@ -46,6 +46,8 @@ class SecretKey(Check):
 
     min_bytes: int = 50
 
+    needs_deployment = True
+
     def offline(self) -> SecretKey:
         """Return the check itself."""
         return self

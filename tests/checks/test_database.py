@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from health_check.base import HealthCheck
 
@@ -179,3 +180,12 @@ def test_alias_that_does_not_exist_is_reported(problem: FindProblem) -> None:
 def test_engine_that_cannot_be_loaded_is_reported(problem: FindProblem, connect: Connect) -> None:
     found = problem(DatabaseName("x", connect("postgres://h/x", ENGINE="no.such.engine")))
     assert (found.code, found.fault) == ("database_engine", Fault.CONFIG)
+
+
+def test_offline_part_keeps_the_name_that_it_was_made_with(result: RunCheck, connect: Connect) -> None:
+    """The test runner of a project replaces the name in the settings by that of the test database."""
+    alias = connect("postgres://app@127.0.0.1:1/shop")
+    offline = DatabaseName("shop", alias).offline()
+    settings.DATABASES[alias]["NAME"] = "test_shop"
+    assert result(offline).status is Status.HEALTHY
+    assert result(DatabaseName("shop", alias).offline()).status is Status.UNHEALTHY
