@@ -106,7 +106,7 @@ class Check:
                     deadline=deadline,
                     broken=mounts().problem,
                     show_progress=self._progress.show_running,
-                    may_be_inline=self._may_be_inline,
+                    is_inline=None if self._may_be_inline else False,
                 )
             if not report.services():
                 raise UsageError(_NOTHING_OFFLINE if self.left_out else NOTHING)

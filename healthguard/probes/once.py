@@ -1,4 +1,4 @@
-"""A report for a command: the checks run once in this process, and their results are shared with no other process."""
+"""A report for a command or a test: the checks run once in this process, which shares their results with no other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def report_once(
     deadline: float | None = None,
     broken: Problem | None = None,
     show_progress: Callable[[list[tuple[str, ...]]], None] | None = None,
-    may_be_inline: bool = True,
+    is_inline: bool | None = None,
 ) -> Report:
     """Run the services of ``tree`` in this process, and return their report. Nothing is logged.
 
@@ -27,10 +27,12 @@ def report_once(
         deadline: the longest time to wait (seconds). By default each service has its own timeout.
         broken: a problem outside all services that makes the report unhealthy.
         show_progress: a function to call several times a second with the paths of the services still waited for.
-        may_be_inline: False to ignore INLINE, with which nothing ends a check that hangs.
+        is_inline: True to run the checks on the calling thread and its database connections, where nothing ends a check
+            that hangs; False to run them on threads of their own. By default INLINE decides.
     """
     state = HealthState(tree, is_logged=False)
-    state.is_inline = state.is_inline and may_be_inline
+    if is_inline is not None:
+        state.is_inline = is_inline
     limit = float("inf") if deadline is None else deadline
     evaluation = ProbeEvaluation(Probe.HEALTH, state=state, broken=broken, deadline=limit)
     evaluation.wait(show_progress)
