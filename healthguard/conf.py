@@ -316,43 +316,46 @@ def _token_errors(tokens: object) -> _Errors:
 
 
 def _service_errors(services: object, path: tuple[str, ...] = ()) -> _Errors:
-    location = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in path)
     if not isinstance(services, Mapping):
-        yield DeclarationError("E009", f"{location} is not a dict.", "Set it to a dict of services by name.")
+        yield DeclarationError("E009", f"{_entry(path)} is not a dict.", "Set it to a dict of services by name.")
         return
     if not services:
         yield DeclarationError(
-            "E010", f"{location} is empty, so nothing would be checked.", "Declare a service in it, or remove it."
+            "E010", f"{_entry(path)} is empty, so nothing would be checked.", "Declare a service in it, or remove it."
         )
     for name, value in services.items():
-        service_location = f"{location}[{shown(name)}]"
+        here = (*path, name)
         if not _is_name(name):
             yield DeclarationError(
                 "E011",
-                f"{service_location}: this is not a valid name for a service.",
+                f"{_entry(here)}: this is not a valid name for a service.",
                 f"Use only letters, digits, _ and -, and none of these reserved names: {', '.join(sorted(RESERVED))}.",
             )
         elif isinstance(value, Mapping):
-            yield from _service_errors(value, (*path, name))
+            yield from _service_errors(value, here)
         else:
-            yield from _policy_errors(_service(value), service_location)
+            yield from _policy_errors(_service(value), here)
 
 
-def _policy_errors(service: Service, location: str) -> _Errors:
+def _policy_errors(service: Service, path: tuple[str, ...]) -> _Errors:
     if not service.checks:
         yield DeclarationError(
-            "E012", f"{location} has no checks, so nothing would be checked.", "Add a check, or remove the service."
+            "E012", f"{_entry(path)} has no checks, so nothing would be checked.", "Add a check, or remove the service."
         )
     for message in service.policy_errors():
-        yield DeclarationError("E013", f"{location}: {message}", f"Fix this Service(…) in the {SETTING} setting.")
+        yield DeclarationError("E013", f"{_entry(path)}: {message}", f"Fix this Service(…) in the {SETTING} setting.")
+
+
+def _entry(path: tuple[str, ...]) -> str:
+    # Slow, because nothing from the environment may be shown. Called only for an error.
+    return f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in path)
 
 
 def _check_errors(tree: Tree) -> _Errors:
     for service in tree.services():
-        location = f"{SETTING}['SERVICES']" + "".join(f"[{shown(name)}]" for name in service.path)
         for source in service.sources:
             for problem in declaration_errors(source):
-                yield DeclarationError("E014", f"{location}: {problem.message}", problem.hint)
+                yield DeclarationError("E014", f"{_entry(service.path)}: {problem.message}", problem.hint)
 
 
 def _is_name(name: object) -> bool:
