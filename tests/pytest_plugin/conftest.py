@@ -1,0 +1,121 @@
+"""A project in a folder, and pytest in a process of its own that runs its tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.management import outcomes
+from tests.support.sites import Site
+
+OUTCOMES = Path(outcomes.__file__).read_text()
+INI = """
+[pytest]
+pythonpath = .
+{more}
+"""
+OWN_TEST = """
+def test_own():
+    pass
+"""
+
+_OUTCOME = re.compile(
+    r"^(?:\[gw\d+\] \[ *\d+%\] (?P<first>[A-Z]+) (?P<worker_id>\S+)|(?P<id>\S+::.+?) (?P<last>[A-Z]+)\b.*)"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A run of pytest that has ended."""
+
+    code: int
+    output: str
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """The outcomes of the items, by their ids. The option -v is required."""
+        matches = [match for line in self.output.splitlines() if (match := _OUTCOME.match(line))]
+        return {match["id"] or match["worker_id"]: (match["first"] or match["last"]).lower() for match in matches}
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the items, after a run with --collect-only and -q."""
+        return [line for line in self.output.splitlines() if "::" in line]
+
+    def failure(self, title: str) -> str:
+        """Return the text of one failure."""
+        block = re.search(rf"^_+ {re.escape(title)} _+\n(.*?)^(?:___|===)", self.output, re.MULTILINE | re.DOTALL)
+        assert block is not None, self.output
+        return block[1].strip()
+
+
+def run_pytest(folder: Path, *arguments: str, env: Mapping[str, str]) -> Finished:
+    """Run pytest in ``folder``, with the environment ``env``."""
+    # A process of the tests may itself be one of several that pytest-xdist has started, or be configured for this run.
+    clean = {name: value for name, value in env.items() if not name.startswith(("PYTEST_", "TOX_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=folder,
+        env={**clean, "COLUMNS": "200"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout)
+
+
+class Suite:
+    """A project with SQLite, and a test of its own.
+
+    Args:
+        site: the project.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.write_ini()
+        self.write("tests/test_own.py", OWN_TEST)
+
+    def write(self, name: str, text: str) -> Suite:
+        """Write a file of the project. Return the suite."""
+        path = self.site.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return self
+
+    def write_ini(self, more: str = "DJANGO_SETTINGS_MODULE = site_settings") -> Suite:
+        """Write the configuration of pytest. Return the suite."""
+        return self.write("pytest.ini", INI.format(more=more))
+
+    def declare(self, services: str, *, more: str = "") -> Suite:
+        """Declare services, given as the Python code of a dict. Return the suite."""
+        code = ["from outcomes import *", f'HEALTHGUARD = {{"SERVICES": {services}}}', more]
+        self.site.write("\n".join(["", *code, ""]), outcomes=OUTCOMES)
+        return self
+
+    def run(self, *arguments: str, **environment: str | None) -> Finished:
+        """Run pytest in the folder of the project. None removes a variable."""
+        env = {**self.site.env, **environment}
+        return run_pytest(
+            self.site.folder, *arguments, env={name: value for name, value in env.items() if value is not None}
+        )
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    """A project with SQLite, and a test of its own."""
+    return Suite(Site(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def suite_of_module(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    """The same project for all tests of a module."""
+    return Suite(Site(tmp_path_factory.mktemp("suite")))
