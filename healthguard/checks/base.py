@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from health_check.base import HealthCheck
 
@@ -19,14 +19,16 @@ SABOTAGED_NAME = "healthguard_sabotage"
 class Check(HealthCheck):
     """A check that shows only the plain names of its declaration, here and in django-health-check's own view."""
 
-    needs_deployment: ClassVar[bool] = False
-    """True if the result means something only in the environment of a deployment, and not in a test."""
-
     _alteration: Callable[[Any], Any] | None = None
 
     def __repr__(self) -> str:
         fields = shown_fields(self._shown_fields(), self)
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in fields.items())})"
+
+    @property
+    def needs_deployment(self) -> bool:
+        """True if the result means something only in the environment of a deployment, and not in a test."""
+        return False
 
     @property
     def labels(self) -> dict[str, str]:

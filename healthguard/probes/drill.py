@@ -66,7 +66,7 @@ def drill(
     shown = (
         None if show_progress is None else lambda paths: show_progress([*dict.fromkeys(map(plan.service_of, paths))])
     )
-    report = report_once(plan.tree, deadline=deadline, show_progress=shown, may_be_inline=may_be_inline)
+    report = report_once(plan.tree, deadline=deadline, show_progress=shown, is_inline=None if may_be_inline else False)
     return tuple(plan.exercises({service.path: service.checks[0] for service in report.services()}))
 
 

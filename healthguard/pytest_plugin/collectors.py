@@ -16,7 +16,8 @@ from django.conf import settings as django_settings
 from healthguard.conf import global_problem, settings
 from healthguard.pytest_plugin import DegradedWarning
 from healthguard.pytest_plugin.plan import Plan, plan_check
-from healthguard.service import ServiceNode, Tree
+from healthguard.service import CheckSource, ServiceNode, Tree
+from healthguard.service.sabotages import Proof, SabotagedSource, SabotageError, sabotages_of
 from healthguard.status import CheckResult, Code, Problem, Status
 
 _ROOT = "healthguard"
@@ -57,7 +58,7 @@ class DeclaredChecks(pytest.Module):
                 "Fix: Correct the setting."
             ) from None
         if problem is not None:
-            yield DeclarationItem.from_parent(self, problem=problem)
+            yield ProblemItem.from_parent(self, name="Declaration", problem=problem)
         yield from _members(self, tree, is_deployment=self._is_deployment)
 
 
@@ -93,14 +94,30 @@ class ServiceChecks(pytest.Collector):
         self._is_deployment = is_deployment
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield an item per check. A second check of the same class has its number in its name."""
-        counts: Counter[str] = Counter()
+        """Yield an item per check, each followed by the items of its sabotages."""
+        names = _Names()
         for source in self._service.sources:
-            counts[source.name] += 1
-            number = counts[source.name]
-            name = source.name if number == 1 else f"{source.name}-{number}"
-            plan = plan_check(self._service, source, is_deployment=self._is_deployment)
+            name = names.unique(source.name)
+            plan = self._plan(source)
             yield CheckItem.from_parent(self, name=name, plan=plan)
+            try:
+                sabotages = sabotages_of(source)
+            except SabotageError as error:
+                # The item of the check itself reports a declaration that is invalid.
+                if error.problem.code == Code.EXCEPTION:
+                    yield ProblemItem.from_parent(self, name=names.unique(f"{name}[sabotages]"), problem=error.problem)
+                continue
+            for sabotage in sabotages:
+                yield SabotageItem.from_parent(
+                    self,
+                    name=names.unique(f"{name}[{sabotage.description}]"),
+                    plan=self._plan(sabotage.source),
+                    sabotage=sabotage,
+                    intact=plan,
+                )
+
+    def _plan(self, source: CheckSource) -> Plan:
+        return plan_check(self._service, source, is_deployment=self._is_deployment)
 
 
 class _Item(pytest.Function):
@@ -118,15 +135,15 @@ class _Item(pytest.Function):
         return self.path, 0, self.nodeid.partition("::")[2].replace("::", " ")
 
 
-class DeclarationItem(_Item):
-    """An item that fails because of the declaration as a whole.
+class ProblemItem(_Item):
+    """An item that fails because of a problem that was found without a run.
 
     Args:
-        problem: the problem of the declaration.
+        problem: the problem.
     """
 
     def __init__(self, *, problem: Problem, **options: Any) -> None:
-        super().__init__(name="Declaration", verify=lambda: pytest.fail(_text(problem), pytrace=False), **options)
+        super().__init__(verify=lambda: pytest.fail(_text(problem), pytrace=False), **options)
 
 
 class CheckItem(_Item):
@@ -166,6 +183,57 @@ class CheckItem(_Item):
         except DegradedWarning:
             # The filters of the project turn this warning into an error.
             pytest.fail(text, pytrace=False)
+
+
+class SabotageItem(CheckItem):
+    """An item that runs a sabotaged copy of a check. It fails if the copy passes.
+
+    Args:
+        plan: the plan for the copy.
+        sabotage: the copy.
+        intact: the plan for the check itself.
+    """
+
+    def __init__(self, *, sabotage: SabotagedSource, intact: Plan, **options: Any) -> None:
+        super().__init__(**options)
+        self._sabotage = sabotage
+        self._intact = intact
+        # This selects or deselects the sabotages: -k "not sabotage".
+        self.extra_keyword_matches.add("sabotage")
+
+    def _judge(self, result: CheckResult, status: Status) -> None:
+        proof = self._sabotage.proof(result)
+        if proof is Proof.PROVEN:
+            return
+        problem = result.problem
+        if problem is None:
+            pytest.fail(
+                f"{result.check} passed although it was sabotaged: {self._sabotage.description}.\nFix: Correct the "
+                "check or its method sabotages(). The check does not notice such a fault.",
+                pytrace=False,
+            )
+        (intact,) = self._intact.run().checks
+        if intact.problem is not None and intact.problem.code == problem.code:
+            pytest.skip(f"The check itself reports {problem.code}, so its sabotage proves nothing.")
+        expected = " or ".join(sorted(self._sabotage.codes)) or "a problem of the check"
+        pytest.fail(
+            f"{result.check} was sabotaged ({self._sabotage.description}), but failed with {problem.code} instead of "
+            f"{expected}.\n{_text(problem)}",
+            pytrace=False,
+        )
+
+
+class _Names:
+    """The names of the items of a service. The second item with a name gets a number, and so on."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def unique(self, name: str) -> str:
+        """Return the name, or the name with a number if it was returned before."""
+        self._counts[name] += 1
+        number = self._counts[name]
+        return name if number == 1 else f"{name}-{number}"
 
 
 def _verify(request: pytest.FixtureRequest) -> None:

@@ -25,8 +25,9 @@ def test_own():
     pass
 """
 
+_WORDS = "PASSED|FAILED|SKIPPED|ERROR"
 _OUTCOME = re.compile(
-    r"^(?:\[gw\d+\] \[ *\d+%\] (?P<first>[A-Z]+) (?P<worker_id>\S+)|(?P<id>\S+::.+?) (?P<last>[A-Z]+)\b.*)"
+    rf"^(?:\[gw\d+\] \[ *\d+%\] (?P<first>{_WORDS}) (?P<worker_id>.+?) *|(?P<id>\S+::.+?) (?P<last>{_WORDS})\b.*)$"
 )
 
 
@@ -42,6 +43,16 @@ class Finished:
         """The outcomes of the items, by their ids. The option -v is required."""
         matches = [match for line in self.output.splitlines() if (match := _OUTCOME.match(line))]
         return {match["id"] or match["worker_id"]: (match["first"] or match["last"]).lower() for match in matches}
+
+    @property
+    def of_checks(self) -> dict[str, str]:
+        """The outcomes of the items that are not sabotages."""
+        return {name: outcome for name, outcome in self.outcomes.items() if "[" not in name}
+
+    @property
+    def of_sabotages(self) -> dict[str, str]:
+        """The outcomes of the sabotages."""
+        return {name: outcome for name, outcome in self.outcomes.items() if "[" in name}
 
     @property
     def ids(self) -> list[str]:
@@ -95,10 +106,21 @@ class Suite:
         """Write the configuration of pytest. Return the suite."""
         return self.write("pytest.ini", INI.format(more=more))
 
-    def declare(self, services: str, *, more: str = "") -> Suite:
-        """Declare services, given as the Python code of a dict. Return the suite."""
-        code = ["from outcomes import *", f'HEALTHGUARD = {{"SERVICES": {services}}}', more]
-        self.site.write("\n".join(["", *code, ""]), outcomes=OUTCOMES)
+    def declare(self, services: str, *, more: str = "", checks: str = "") -> Suite:
+        """Declare services, given as the Python code of a dict. Return the suite.
+
+        Args:
+            services: the code.
+            more: the code of other settings.
+            checks: the code of a module with further checks.
+        """
+        code = [
+            "from outcomes import *",
+            "from more_checks import *",
+            f'HEALTHGUARD = {{"SERVICES": {services}}}',
+            more,
+        ]
+        self.site.write("\n".join(["", *code, ""]), outcomes=OUTCOMES, more_checks=checks)
         return self
 
     def run(self, *arguments: str, **environment: str | None) -> Finished:

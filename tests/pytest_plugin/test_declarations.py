@@ -18,7 +18,7 @@ HEALTHGUARD = {"SERVICES": Unreadable(good=1)}
 
 def test_project_without_a_declaration_has_items_of_the_default_services(suite: Suite) -> None:
     suite.site.write(outcomes="")
-    assert suite.run("--healthguard", "-v", "-Werror").outcomes == {
+    assert suite.run("--healthguard", "-v", "-Werror").of_checks == {
         OWN: "passed",
         "healthguard::django_config::SecretKey": "skipped",
         "healthguard::database::Database": "passed",

@@ -72,7 +72,8 @@ def test_healthy_project_passes_in_tests(environment: dict[str, str]) -> None:
     for name in ("SECRET_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "EXCHANGE_API_KEY"):
         environment = {**environment, name: ""}
     finished = run_example("--healthguard", environment=environment)
-    assert finished.outcomes == {**HEALTHY, **dict.fromkeys(RUN_IN_DEPLOYMENTS, "skipped")}
+    assert finished.of_checks == {**HEALTHY, **dict.fromkeys(RUN_IN_DEPLOYMENTS, "skipped")}
+    assert finished.of_sabotages == {name: finished.of_checks[name.partition("[")[0]] for name in finished.of_sabotages}
     assert finished.code == 0
 
 
@@ -84,7 +85,9 @@ def test_healthy_project_passes_in_tests(environment: dict[str, str]) -> None:
 def test_healthy_project_passes_in_a_deployment(environment: dict[str, str], arguments: tuple[str, ...]) -> None:
     """The name of the database is that of the settings, however the test database is made."""
     finished = run_example("--healthguard=deployment", *arguments, environment=environment)
-    assert finished.outcomes == HEALTHY
+    assert finished.of_checks == HEALTHY
+    assert {name.partition("[")[0] for name in finished.of_sabotages} == set(HEALTHY)
+    assert set(finished.of_sabotages.values()) == {"passed"}
     assert finished.code == 0
 
 
@@ -103,7 +106,7 @@ def test_broken_database_fails(
 ) -> None:
     folder = shutil.copytree(REPOSITORY / "example_project", tmp_path / "example_project")
     (folder / "conftest.py").write_text(BREAKING_CONFTEST.format(statement=statement))
-    finished = run_example("--healthguard", "-k", "database", environment=environment, folder=folder)
+    finished = run_example("--healthguard", "-k", "database and not sabotage", environment=environment, folder=folder)
     expected = {name: "passed" for name in RUN_IN_TESTS if name.startswith("healthguard::database::")}
     expected |= {"healthguard::database::DatabaseName": "skipped", f"healthguard::database::{check}": "failed"}
     assert finished.outcomes == expected
@@ -135,11 +138,11 @@ def test_broken_environment_fails_in_a_deployment(broken_deployment: Finished, i
 
 
 def test_other_checks_pass_in_a_broken_environment(broken_deployment: Finished) -> None:
-    assert {name for name, outcome in broken_deployment.outcomes.items() if outcome == "passed"} == RUN_IN_TESTS
+    assert {name for name, outcome in broken_deployment.of_checks.items() if outcome == "passed"} == RUN_IN_TESTS
 
 
 def test_short_secret_fails_in_a_deployment(environment: dict[str, str]) -> None:
     broken = {**environment, "SECRET_KEY": secrets.token_urlsafe(40)}
     finished = run_example("--healthguard=deployment", "-k", "SecretKey", environment=broken)
-    assert finished.outcomes == {"healthguard::django_config::SecretKey": "failed"}
+    assert finished.of_checks == {"healthguard::django_config::SecretKey": "failed"}
     assert "secret_key_too_short" in finished.failure("django_config SecretKey")

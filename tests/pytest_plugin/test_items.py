@@ -26,6 +26,12 @@ HEALTHY = {
     "healthguard::own_page::HTTPEndpoint",
     "healthguard::third_party::Database",
 }
+SABOTAGED = {
+    "healthguard::tables::RequiredTables[one table more]",
+    "healthguard::tables::RequiredTables-2[one table more]",
+    "healthguard::group::inner::migrations::AppliedMigrations[one migration more]",
+    "healthguard::own_page::HTTPEndpoint[another status]",
+}
 DEGRADED = {"healthguard::loose::Warns", "healthguard::optional::Fails"}
 FAILING = {
     "healthguard::tables::RequiredTables-2",
@@ -40,12 +46,29 @@ OF_DEPLOYMENT = {
     "healthguard::provider::AIProviderKey",
     "healthguard::foreign_page::HTTPEndpoint",
 }
+SABOTAGED_OF_DEPLOYMENT = {
+    "healthguard::tables::DatabaseName[the name of another database]",
+    "healthguard::config::SecretKey[the key is empty]",
+    "healthguard::config::SecretKey[the key is cut short]",
+    "healthguard::config::SecretKey[the key is a placeholder]",
+    "healthguard::config::EnvironmentVariable[the variable is not set]",
+    "healthguard::config::EnvironmentVariable[the value is empty]",
+    "healthguard::provider::AIProviderKey[the key is empty]",
+    "healthguard::provider::AIProviderKey[the key is a mock]",
+    "healthguard::provider::AIProviderKey[the last character of the key differs]",
+    "healthguard::foreign_page::HTTPEndpoint[another status]",
+}
+BLOCKED = {
+    "healthguard::provider::AIProviderKey[the last character of the key differs]",
+    "healthguard::foreign_page::HTTPEndpoint[another status]",
+}
+"""The sabotages that prove nothing, because the key is empty and nothing responds at the other endpoint."""
 OWN = "tests/test_own.py::test_own"
 OUTCOMES = {
     OWN: "passed",
-    **dict.fromkeys(HEALTHY | DEGRADED, "passed"),
+    **dict.fromkeys(HEALTHY | DEGRADED | SABOTAGED, "passed"),
     **dict.fromkeys(FAILING, "failed"),
-    **dict.fromkeys(OF_DEPLOYMENT, "skipped"),
+    **dict.fromkeys(OF_DEPLOYMENT | SABOTAGED_OF_DEPLOYMENT, "skipped"),
 }
 
 
@@ -99,7 +122,7 @@ def test_failing_check_of_a_service_that_is_not_critical_is_a_warning(finished: 
 
 
 def test_skipped_check_names_the_option_that_runs_it(finished: Finished) -> None:
-    (line,) = [line for line in finished.output.splitlines() if line.startswith("SKIPPED [5]")]
+    (line,) = [line for line in finished.output.splitlines() if line.startswith("SKIPPED [15]")]
     assert line.endswith("Run it there with --healthguard=deployment.")
 
 
@@ -122,7 +145,17 @@ def test_workers_of_xdist_collect_and_run_the_same_items(declared: Suite) -> Non
 
 def test_items_are_selected_by_keyword_without_a_database(declared: Suite) -> None:
     finished = declared.run("--healthguard", "--collect-only", "-q", "-k", "tables and RequiredTables")
-    assert finished.ids == ["healthguard::tables::RequiredTables", "healthguard::tables::RequiredTables-2"]
+    assert set(finished.ids) == {
+        "healthguard::tables::RequiredTables",
+        "healthguard::tables::RequiredTables[one table more]",
+        "healthguard::tables::RequiredTables-2",
+        "healthguard::tables::RequiredTables-2[one table more]",
+    }
+
+
+def test_sabotages_can_be_deselected(declared: Suite) -> None:
+    finished = declared.run("--healthguard", "--collect-only", "-q", "-k", "not sabotage")
+    assert set(finished.ids) == {OWN, *HEALTHY, *DEGRADED, *FAILING, *OF_DEPLOYMENT}
 
 
 def test_last_failed_runs_the_failed_items_again(suite: Suite) -> None:
@@ -133,11 +166,13 @@ def test_last_failed_runs_the_failed_items_again(suite: Suite) -> None:
 def test_deployment_runs_the_skipped_checks(declared: Suite) -> None:
     """The name of the database is that of the settings, and not that of the test database."""
     finished = declared.run("--healthguard=deployment", "-v", LICENSE="Vq3zN8rT5wXb7Yc2", ANTHROPIC_API_KEY="")
-    assert {name: finished.outcomes[name] for name in OF_DEPLOYMENT} == {
+    assert {name: finished.outcomes[name] for name in OF_DEPLOYMENT | SABOTAGED_OF_DEPLOYMENT} == {
         "healthguard::tables::DatabaseName": "passed",
         "healthguard::config::SecretKey": "passed",
         "healthguard::config::EnvironmentVariable": "passed",
         "healthguard::provider::AIProviderKey": "failed",
         "healthguard::foreign_page::HTTPEndpoint": "failed",
+        **dict.fromkeys(SABOTAGED_OF_DEPLOYMENT, "passed"),
+        **dict.fromkeys(BLOCKED, "skipped"),
     }
     assert "key_empty" in finished.failure("provider AIProviderKey")
