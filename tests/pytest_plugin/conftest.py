@@ -139,5 +139,5 @@ def suite(tmp_path: Path) -> Suite:
 
 @pytest.fixture(scope="module")
 def suite_of_module(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    """The same project for all tests of a module."""
+    """A project with SQLite, and a test of its own, for all tests of a module."""
     return Suite(Site(tmp_path_factory.mktemp("suite")))

@@ -68,7 +68,7 @@ def run_example(
 
 
 def test_healthy_project_passes_in_tests(environment: dict[str, str]) -> None:
-    """What means something only in a deployment is skipped, as on the machine of a developer."""
+    """Checks of the environment are skipped, as on the machine of a developer."""
     for name in ("SECRET_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "EXCHANGE_API_KEY"):
         environment = {**environment, name: ""}
     finished = run_example("--healthguard", environment=environment)

@@ -32,6 +32,7 @@ from healthguard.checks import (
 )
 from healthguard.middleware import HealthGuardMiddleware
 from healthguard.providers import Provider, ResponseRule, Switch, Verdict, VerificationRequest
+from healthguard.pytest_plugin import DegradedWarning, HealthGuard
 
 
 @dataclasses.dataclass
@@ -117,3 +118,11 @@ def read(problem: Problem) -> tuple[str, Fault]:
     version: str = __version__
     assert_type(problem.hint + version, str)
     return problem.code, problem.fault
+
+
+def test_readiness(healthguard: HealthGuard) -> None:
+    """Use the fixture of the pytest plugin."""
+    with healthguard.broken("database", code="table_missing", fault="outage"), healthguard.broken("ai", degraded=True):
+        assert_type(healthguard.report().status, Status)
+    category: type[Warning] = DegradedWarning
+    assert category
