@@ -5,6 +5,7 @@ VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 PROJECTS_VENV ?= .venv-projects
 SERVERS_VENV ?= .venv-servers
+SUITES_VENV ?= .venv-suites
 PORT ?= 8000
 COVERAGE ?= $(CI)
 # The tests wait more than they compute, so there are more processes than cores. The slowest tests start first; see
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test reliability oracle servers unit bench projects lint docs build clean
+.PHONY: help demo outage test reliability oracle servers unit bench projects suites lint docs build clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
@@ -76,6 +77,15 @@ $(PROJECTS_VENV)/installed: pyproject.toml constraints.txt
 projects: $(PROJECTS_VENV)/installed ## Run the default checks against third-party projects: make projects ARGS="wagtail django-cms"
 	$(PROJECTS_VENV)/bin/python -m tests.projects $(ARGS)
 
+$(SUITES_VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(SUITES_VENV)
+	$(SUITES_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(SUITES_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable . --group suites
+	touch $@
+
+suites: $(SUITES_VENV)/installed ## Run the test suites of third-party projects with the pytest plugin: make suites ARGS=django-guardian
+	$(SUITES_VENV)/bin/python -m tests.projects.suites $(ARGS)
+
 # uWSGI and mod_wsgi are compiled; mod_wsgi only if Apache's headers are installed.
 $(SERVERS_VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(SERVERS_VENV)
@@ -102,4 +112,4 @@ build: $(VENV)/installed ## Build the package into dist/
 	$(BIN)/python -m build --quiet
 
 clean: ## Remove everything that the other targets created
-	rm -rf $(VENV) $(BENCH_VENV) $(PROJECTS_VENV) $(SERVERS_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(PROJECTS_VENV) $(SERVERS_VENV) $(SUITES_VENV) .state dist docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache

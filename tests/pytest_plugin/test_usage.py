@@ -87,6 +87,15 @@ def test_project_without_settings_is_an_error_of_usage(suite: Suite) -> None:
         assert text in line
 
 
+def test_fixture_without_settings_is_a_failure(suite: Suite) -> None:
+    suite.write_ini("").write("tests/test_own.py", "def test_own(healthguard):\n    pass\n")
+    finished = suite.run("-v", DJANGO_SETTINGS_MODULE=None)
+    assert finished.outcomes == {OWN: "error"}
+    text = finished.failure("ERROR at setup of test_own")
+    assert text.startswith("The fixture 'healthguard' needs the settings of a Django project. Name them in DJANGO_SET")
+    assert "pytest_plugin" not in finished.output
+
+
 def test_missing_pytest_django_is_an_error_of_usage(declared: Suite) -> None:
     finished = declared.run("--healthguard", "-p", "no:django")
     assert finished.code == pytest.ExitCode.USAGE_ERROR
