@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo outage test reliability oracle servers unit bench projects suites lint docs build clean
+.PHONY: help demo outage test reliability matrix oracle servers unit bench projects suites lint docs build clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
@@ -50,6 +50,9 @@ endif
 
 reliability: $(VENV)/installed ## Run the fault suite and write docs/reliability.md
 	HEALTHGUARD_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+
+matrix: $(VENV)/installed ## Run every stage on every root cause and write docs/what-catches-what.md
+	$(BIN)/python -m tests.matrix
 
 oracle: $(VENV)/installed ## Compare the schema checks with the ORM: make oracle CHANGES=10000 SEED=1
 	CHANGES=$(or $(CHANGES),10000) SEED=$(or $(SEED),1) $(BIN)/python -m pytest --numprocesses 2 --dist load tests/oracle $(ARGS)

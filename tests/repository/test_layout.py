@@ -82,7 +82,17 @@ def test_page_names_methods_that_exist(method: tuple[str, str]) -> None:
 def test_folders_of_the_tests_mirror_the_package() -> None:
     """The others test servers, engines and this repository, or are shared."""
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    others = {"benchmarks", "example_project", "faults", "oracle", "projects", "repository", "servers", "support"}
+    others = {
+        "benchmarks",
+        "example_project",
+        "faults",
+        "matrix",
+        "oracle",
+        "projects",
+        "repository",
+        "servers",
+        "support",
+    }
     folders = {path.parent.name for path in (REPOSITORY / "tests").glob("*/__init__.py")}
     assert folders - packages == others | {"typing"}
 

@@ -1,0 +1,1 @@
+"""The matrix of root causes and stages: each cell is a command that is run with real processes."""
