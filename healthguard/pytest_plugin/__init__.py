@@ -79,11 +79,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, object, object]:
-    """Add the items before other plugins sort and select what was collected."""
+    """Add the items before other plugins sort and select what was collected.
+
+    They come first. A table that is missing also makes other tests fail, and a test may define models without tables.
+    """
     if (mode := config.getoption(_OPTION)) is not None:
         from healthguard.pytest_plugin.collectors import DeclaredChecks
 
-        items += session.genitems(DeclaredChecks.from_session(session, is_deployment=mode == _DEPLOYMENT))
+        items[:0] = session.genitems(DeclaredChecks.from_session(session, is_deployment=mode == _DEPLOYMENT))
     return (yield)
 
 

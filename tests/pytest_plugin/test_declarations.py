@@ -8,6 +8,16 @@ from tests.pytest_plugin.conftest import Suite
 
 DECLARATION = "healthguard::Declaration"
 OWN = "tests/test_own.py::test_own"
+DEFINES_MODEL = """
+import pytest
+from django.db import models
+
+@pytest.mark.django_db
+def test_own():
+    class Draft(models.Model):
+        class Meta:
+            app_label = "auth"
+"""
 UNREADABLE = """
 class Unreadable(dict):
     def items(self):
@@ -25,6 +35,13 @@ def test_project_without_a_declaration_has_items_of_the_default_services(suite: 
         "healthguard::database::AppliedMigrations": "passed",
         "healthguard::database::ModelSchema": "passed",
     }
+
+
+def test_model_that_a_test_defines_is_not_checked(suite: Suite) -> None:
+    """The items run before the tests of the project that use the same databases."""
+    suite.write("tests/test_own.py", DEFINES_MODEL).declare('{"database": ModelSchema()}')
+    finished = suite.run("--healthguard", "-v", "-k", "not sabotage")
+    assert finished.outcomes == {"healthguard::database::ModelSchema": "passed", OWN: "passed"}
 
 
 def test_invalid_declaration_is_a_failing_item(suite: Suite) -> None:
