@@ -124,11 +124,11 @@ class _Item(pytest.Function):
     """The base of the items. It is a function, because pytest-django and other plugins prepare only functions.
 
     Args:
-        verify: the function that is run, with fixtures as its arguments.
+        function: the function that is run, with fixtures as its arguments.
     """
 
-    def __init__(self, *, verify: Callable[..., None], **options: Any) -> None:
-        super().__init__(callobj=verify, **options)
+    def __init__(self, *, function: Callable[..., None], **options: Any) -> None:
+        super().__init__(callobj=function, **options)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return the file of the settings as the location, and the id without its first part as the title."""
@@ -143,7 +143,7 @@ class ProblemItem(_Item):
     """
 
     def __init__(self, *, problem: Problem, **options: Any) -> None:
-        super().__init__(verify=lambda: pytest.fail(_text(problem), pytrace=False), **options)
+        super().__init__(function=lambda: pytest.fail(_text(problem), pytrace=False), **options)
 
 
 class CheckItem(_Item):
@@ -154,7 +154,7 @@ class CheckItem(_Item):
     """
 
     def __init__(self, *, plan: Plan, **options: Any) -> None:
-        super().__init__(verify=_verify_on_databases if plan.databases else _verify, **options)
+        super().__init__(function=_verify_on_databases if plan.databases else _verify, **options)
         self._plan = plan
         if plan.databases:
             self.add_marker(pytest.mark.django_db(databases=list(plan.databases)))
