@@ -25,6 +25,8 @@ def test_own():
     pass
 """
 
+_UNUSED = ("anyio", "hypothesispytest", "pytest_httpserver", "timeout")
+"""The plugins without which a process starts twice as fast."""
 _WORDS = "PASSED|FAILED|SKIPPED|ERROR"
 _OUTCOME = re.compile(
     rf"^(?:\[gw\d+\] \[ *\d+%\] (?P<first>{_WORDS}) (?P<worker_id>.+?) *|(?P<id>\S+::.+?) (?P<last>{_WORDS})\b.*)$"
@@ -71,7 +73,7 @@ def run_pytest(folder: Path, *arguments: str, env: Mapping[str, str]) -> Finishe
     # A process of the tests may itself be one of several that pytest-xdist has started, or be configured for this run.
     clean = {name: value for name, value in env.items() if not name.startswith(("PYTEST_", "TOX_"))}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
+        [sys.executable, "-m", "pytest", *(f"-pno:{name}" for name in _UNUSED), *arguments],
         cwd=folder,
         env={**clean, "COLUMNS": "200"},
         stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from example_project.deployment import healthy_environment, provider_keys
 from example_project.postgres import Postgres
 from example_project.provider_simulator import Simulator
 from tests.pytest_plugin.conftest import Finished, run_pytest
-from tests.support.sites import REPOSITORY, UNMEASURED
+from tests.support.sites import REPOSITORY, UNMEASURED, WITHOUT_REDIS
 
 DATABASE = f"rsolv_platform_prod_{os.getpid()}"
 BREAKING_CONFTEST = """
@@ -50,6 +50,7 @@ def environment(postgres: Postgres) -> Iterator[dict[str, str]]:
     environment = {
         **healthy_environment(simulator.base_urls, postgres.url_of(DATABASE)),
         **UNMEASURED,
+        "PYTHONPATH": WITHOUT_REDIS,
         "EXPECTED_DATABASE": DATABASE,
         "EXCHANGE_API_KEY": f"vend_{secrets.token_urlsafe(32)}",
     }
