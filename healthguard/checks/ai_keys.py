@@ -96,7 +96,7 @@ class AIProviderKey(Check):
         if not provider.resolve_endpoint().is_gateway:
             check = self._sabotaged(lambda _: f"mock_{provider.name}_key", share=None)
             yield Sabotage("the key is a mock", check, [Code.KEY_PLACEHOLDER, Code.KEY_REJECTED])
-        if self.verify and self._switch(provider) is None:
+        if self.verify and provider.unknown_keys != "accepted" and self._switch(provider) is None:
             check = self._sabotaged(lambda key: with_another_end(key) if isinstance(key, str) else key, share=None)
             yield Sabotage("the last character of the key differs", check, [Code.KEY_REJECTED])
 
@@ -129,7 +129,13 @@ class AIProviderKey(Check):
         routed = RoutedKey(route.provider, key.value, route.endpoint, variable)
         limit = wait_limit(min(DEFAULT_LIMIT, self.timeout.total_seconds()))
         verification, is_shared = await find_verification(
-            routed, ttl=self.ttl, limit=limit, share=self.share, is_suspicious=suspicion is not None
+            routed,
+            ttl=self.ttl,
+            limit=limit,
+            share=self.share,
+            is_suspicious=suspicion is not None,
+            # Nobody is alarmed by the rejection of a sabotaged key, so it need not be confirmed.
+            repeats=self._alteration is None,
         )
         if self.share is not None:
             key = dataclasses.replace(key, evidence={**key.evidence, "shared": is_shared})

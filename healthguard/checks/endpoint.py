@@ -94,7 +94,7 @@ class HTTPEndpoint(_Endpoint):
             return False
 
     def sabotages(self) -> Iterator[Sabotage]:
-        """Yield copies that expect another status, and one value more if values are expected.
+        """Yield copies that expect another status, and one value more and another value if values are expected.
 
         A request that may change something is not sent. Instead, the copy gets a response.
         """
@@ -108,6 +108,8 @@ class HTTPEndpoint(_Endpoint):
             response = None if is_sent else EndpointResponse(min(statuses), b"{}")
             check = self._sabotaged(expect={**self.expect, SABOTAGED_NAME: ""}, _response=response)
             yield Sabotage("one value more", check, [Code.ENDPOINT_MISMATCH])
+            check = self._sabotaged(expect={"$": r"(?!)"}, _response=response)
+            yield Sabotage("another value", check, [Code.ENDPOINT_MISMATCH])
 
     async def run(self) -> Mapping[str, Evidence]:
         """Send the request, check the response, and return facts about it.

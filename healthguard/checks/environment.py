@@ -26,6 +26,7 @@ _KNOWN_PREFIXES = (
 _NEVER_FOUND = r"(?!)"
 _NOT_THE_VALUE = (
     Code.VARIABLE_CORRUPTED,
+    Code.VARIABLE_EMPTY,
     Code.VARIABLE_MISMATCH,
     Code.VARIABLE_PLACEHOLDER,
     Code.VARIABLE_TOO_SHORT,
@@ -57,7 +58,7 @@ class EnvironmentVariable(Check):
         return self
 
     def sabotages(self) -> Iterator[Sabotage]:
-        """Yield copies that read no value, an empty one and one that is too short, and one with another pattern."""
+        """Yield copies that read no value, an empty, a short or a placeholder, and one with another pattern."""
         yield Sabotage("the variable is not set", self._sabotaged(lambda _: None), [Code.VARIABLE_MISSING])
         if self.min_bytes > 0:
             check = self._sabotaged(lambda _: "", allow=())
@@ -66,8 +67,11 @@ class EnvironmentVariable(Check):
             check = self._sabotaged(lambda value: value and cut_short(value, self.min_bytes - 1), allow=())
             yield Sabotage("the value is cut short", check, _NOT_THE_VALUE)
         if self.pattern is not None:
-            check = self._sabotaged(pattern=_NEVER_FOUND, allow=())
+            # An empty value may be valid without being compared.
+            check = self._sabotaged(lambda value: "unmatched" if value == "" else value, pattern=_NEVER_FOUND, allow=())
             yield Sabotage("a pattern that no value matches", check, _NOT_THE_VALUE)
+        check = self._sabotaged(lambda _: "change-me", pattern=None, allow=())
+        yield Sabotage("the value is a placeholder", check, [Code.VARIABLE_PLACEHOLDER])
 
     def run(self) -> None:
         """Check the value.

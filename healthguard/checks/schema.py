@@ -314,9 +314,10 @@ class ModelSchema(_SchemaCheck):
 
 
 def _with_one_column_more(expected: Expected) -> Expected:
-    table, declared = next(iter(expected.items()), (TableName(SABOTAGED_NAME), ExpectedTable()))
-    columns = {**declared.columns, SABOTAGED_NAME: ExpectedColumn()}
-    return {**expected, table: dataclasses.replace(declared, columns=columns)}
+    for table, declared in expected.items():
+        columns = {**declared.columns, SABOTAGED_NAME: ExpectedColumn()}
+        return {**expected, table: dataclasses.replace(declared, columns=columns)}
+    return expected
 
 
 def _with_other_type(expected: Expected) -> Expected:
@@ -324,8 +325,8 @@ def _with_other_type(expected: Expected) -> Expected:
     for table, declared in expected.items():
         for name, column in declared.columns.items():
             if column.type is not None:
-                is_time = column.type.lower().startswith(("date", "time"))
-                changed = column._replace(type="integer" if is_time else "date")
+                # The type may have quotes or a schema, or be a domain of dates.
+                changed = column._replace(type="integer" if "date" in column.type.lower() else "date")
                 return {**expected, table: dataclasses.replace(declared, columns={**declared.columns, name: changed})}
     return expected
 

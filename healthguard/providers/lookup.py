@@ -21,7 +21,13 @@ _REFUSAL_SECONDS = 24 * 3600.0
 
 
 async def find_verification(
-    key: RoutedKey, *, ttl: float, limit: float, share: str | None = None, is_suspicious: bool = False
+    key: RoutedKey,
+    *,
+    ttl: float,
+    limit: float,
+    share: str | None = None,
+    is_suspicious: bool = False,
+    repeats: bool = True,
 ) -> tuple[Verification, bool]:
     """Return the verification of ``key``, from a cache if it is fresh, and True if the cache of the fleet worked.
 
@@ -31,14 +37,17 @@ async def find_verification(
         limit: the time limit (seconds), including the time spent waiting for another call.
         share: the alias of the cache through which a fleet shares verifications; None if it does not.
         is_suspicious: True if the key does not look real, so that a response that accepts it is tested too.
+        repeats: False to confirm no rejection by a second request.
     """
-    request = functools.partial(_verify_and_test, key, ttl=ttl, limit=limit, share=share, is_suspicious=is_suspicious)
+    request = functools.partial(
+        _verify_and_test, key, ttl=ttl, limit=limit, share=share, is_suspicious=is_suspicious, repeats=repeats
+    )
     policy = cache_policy(key.provider, ttl)
     return await cached_verification(key.verification_id, request, policy, limit=limit, share=share)
 
 
 async def _verify_and_test(
-    key: RoutedKey, *, ttl: float, limit: float, share: str | None, is_suspicious: bool
+    key: RoutedKey, *, ttl: float, limit: float, share: str | None, is_suspicious: bool, repeats: bool
 ) -> Verification:
     """Verify the key, and a random key if the response to the key alone would prove nothing."""
     # Part of the limit may already have been spent waiting for another call.
@@ -46,11 +55,11 @@ async def _verify_and_test(
         if not key.endpoint.can_prove_keys and _timed_out(last_verification(key.random_key_id)):
             # A slow server does not have time for two requests in sequence.
             verification, random_key = await asyncio.gather(
-                verify(key, limit=limit), _verify_random_key(key, ttl=ttl, limit=limit, share=share)
+                verify(key, limit=limit, repeats=repeats), _verify_random_key(key, ttl=ttl, limit=limit, share=share)
             )
             needs_test = _needs_random_key(verification, is_suspicious)
             return compare_with_random_key(verification, random_key) if needs_test else verification
-        verification = await verify(key, limit=limit)
+        verification = await verify(key, limit=limit, repeats=repeats)
         if key.endpoint.can_prove_keys or not _needs_random_key(verification, is_suspicious):
             return verification
         random_key = await _verify_random_key(key, ttl=ttl, limit=limit, share=share)

@@ -86,6 +86,7 @@ def pytest_collection_modifyitems(
     if (mode := config.getoption(_OPTION)) is not None:
         from healthguard.pytest_plugin.collectors import DeclaredChecks
 
+        _do_not_skip_files(config)
         items[:0] = session.genitems(DeclaredChecks.from_session(session, is_deployment=mode == _DEPLOYMENT))
     return (yield)
 
@@ -104,6 +105,16 @@ def healthguard() -> HealthGuard:
     if not _is_configured():
         pytest.fail(f"The fixture 'healthguard' needs the settings of a Django project. {_HOW_TO_CONFIGURE}", False)
     return HealthGuard()
+
+
+def _do_not_skip_files(config: pytest.Config) -> None:
+    """Let the items be collected with ``--lf``. All other files have been collected at this point.
+
+    pytest would skip the file of the settings, which has no failed tests: those of the items have ids of their own.
+    """
+    skipping = config.pluginmanager.get_plugin("lfplugin-collskip")
+    if skipping is not None:
+        config.pluginmanager.unregister(skipping)
 
 
 def _is_configured() -> bool:

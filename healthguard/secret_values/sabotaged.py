@@ -6,8 +6,8 @@ import string
 
 
 def cut_short(value: str, size: int) -> str:
-    """Return the beginning of a value: as many whole characters as fit into ``size`` bytes of UTF-8."""
-    return value.encode("utf-8", "surrogateescape")[:size].decode("utf-8", "ignore")
+    """Return the first ``size`` bytes of a value, which may end in the middle of a character."""
+    return value.encode("utf-8", "surrogateescape")[:size].decode("utf-8", "surrogateescape")
 
 
 def with_another_end(key: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Collection
+import traceback
+from collections.abc import Collection, Iterable
 
 from health_check.base import HealthCheck
 
 from healthguard.runtime.text import escaped
 from healthguard.service.check_source import CheckSource, declaration_errors
-from healthguard.status import CheckResult, Code, Fault, Problem
+from healthguard.status import CheckResult, Code, Evidence, Fault, Problem
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,28 +95,50 @@ def sabotages_of(source: CheckSource) -> tuple[SabotagedSource, ...]:
     for problem in declaration_errors(source):
         raise SabotageError(problem)
     try:
-        offer = getattr(source.make(), "sabotages", None)
-        return tuple(_sabotaged(source, sabotage) for sabotage in offer()) if callable(offer) else ()
+        check = source.make()
+        if not hasattr(check, "sabotages"):
+            return ()
+        offered = check.sabotages()
+        sabotages = list(offered) if isinstance(offered, Iterable) else [offered]
     except (Exception, SystemExit) as error:
         raise SabotageError(_broken_method(source, error)) from None
+    return tuple(_sabotaged(source, sabotage) for sabotage in sabotages)
 
 
-def _sabotaged(source: CheckSource, sabotage: Sabotage) -> SabotagedSource:
-    description, codes = escaped(sabotage.description), frozenset(map(str, _as_collection(sabotage.codes)))
-    return SabotagedSource(description, dataclasses.replace(source, make=lambda: sabotage.check), codes)
+def _sabotaged(source: CheckSource, sabotage: object) -> SabotagedSource:
+    """Return the source of a sabotage.
+
+    Raises:
+        SabotageError: it is not a Sabotage, or its arguments have wrong types.
+    """
+    if not isinstance(sabotage, Sabotage):
+        raise SabotageError(_wrong_value(source, f"a value of type {type(sabotage).__name__}"))
+    codes = (sabotage.codes,) if isinstance(sabotage.codes, str) else sabotage.codes
+    if not isinstance(sabotage.description, str) or not isinstance(codes, Collection):
+        raise SabotageError(_wrong_value(source, "a Sabotage with arguments of wrong types"))
+    description = escaped(sabotage.description)
+    return SabotagedSource(description, dataclasses.replace(source, make=lambda: sabotage.check), frozenset(codes))
 
 
-def _as_collection(codes: Collection[str]) -> Collection[str]:
-    return (codes,) if isinstance(codes, str) else codes
-
-
-def _broken_method(source: CheckSource, error: BaseException) -> Problem:
+def _wrong_value(source: CheckSource, value: str) -> Problem:
     return Problem(
         Code.EXCEPTION,
         Fault.CONFIG,
-        f"The method sabotages() of {source.name} raised {type(error).__name__}.",
-        "It must return an iterable of healthguard.Sabotage.",
-        {"exception": type(error).__name__},
+        f"The method sabotages() of {source.name} yielded {value}.",
+        'It must be a method that yields healthguard.Sabotage("one table more", check, ["table_missing"]).',
+    )
+
+
+def _broken_method(source: CheckSource, error: BaseException) -> Problem:
+    evidence: dict[str, Evidence] = {"exception": type(error).__name__}
+    if frames := traceback.extract_tb(error.__traceback__)[1:]:
+        evidence["at"] = f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}"
+    return Problem(
+        Code.EXCEPTION,
+        Fault.CONFIG,
+        f"The sabotages of {source.name} cannot be obtained: its method sabotages() raised {type(error).__name__}.",
+        "It must be a method that yields healthguard.Sabotage objects.",
+        evidence,
     )
 
 

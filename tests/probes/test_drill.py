@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.test import override_settings
 from health_check.checks import Cache
 from pytest_httpserver import HTTPServer
 
@@ -30,6 +32,7 @@ from healthguard.checks import (
 from healthguard.checks.base import Check
 from healthguard.conf import settings
 from healthguard.probes.drill import Exercise, drill, worst_proof
+from healthguard.providers import Provider
 from healthguard.service.sabotages import Proof
 from healthguard.status import Evidence
 from tests.support.ai_keys import KEYS
@@ -225,7 +228,118 @@ def test_checks_without_usable_sabotages(run: Any) -> None:
     exercises = run(Cache(), Broken(), EnvironmentVariable("NOT A NAME"), "no.such.Check")
     assert [exercise.proof for exercise in exercises] == [Proof.UNPROVEN, *[Proof.BLOCKED] * 3]
     messages = [exercise.problem.message for exercise in exercises if exercise.problem is not None]
-    assert messages[0] == "The method sabotages() of Broken raised RuntimeError."
+    assert messages[0] == ("The sabotages of Broken cannot be obtained: its method sabotages() raised RuntimeError.")
     assert "EnvironmentVariable takes the name of a variable" in messages[1]
     assert worst_proof(exercises) is Proof.BLOCKED
     assert worst_proof(()) is Proof.PROVEN
+
+
+@pytest.mark.parametrize(
+    ("offered", "message"),
+    [
+        (None, "yielded a value of type NoneType"),
+        ([Cache()], "yielded a value of type Cache"),
+        (Sabotage("one alone", Cache()), None),
+        ([Sabotage(None, Cache())], "yielded a Sabotage with arguments of wrong types"),  # type: ignore[arg-type]
+        ([Sabotage("codes", Cache(), 5)], "yielded a Sabotage with arguments of wrong types"),  # type: ignore[arg-type]
+        ("text", "yielded a value of type str"),
+    ],
+)
+def test_value_that_is_not_a_sabotage_is_named(offered: Any, message: str | None, run: Any) -> None:
+    class Wrong(Loose):
+        def sabotages(self) -> Any:
+            return offered
+
+    (exercise,) = run(Wrong())
+    if message is None:
+        assert exercise.sabotage == "one alone"
+    else:
+        assert exercise.proof is Proof.BLOCKED
+        assert message in exercise.problem.message
+
+
+class Attribute(Loose):
+    """A check with an attribute in place of the method."""
+
+    sabotages = ()  # type: ignore[assignment]
+
+
+def test_attribute_in_place_of_the_method_is_a_mistake(run: Any) -> None:
+    (exercise,) = run(Attribute())
+    assert exercise.proof is Proof.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("value", "options"),
+    [
+        ("", {"min_bytes": 0}),
+        ("", {"min_bytes": 0, "pattern": r"^\d*$"}),
+        ("", {"min_bytes": 8, "allow": [""]}),
+        ("", {"allow": [""], "pattern": "^$"}),
+        ("\u65e5\u672c\u8a9e\u306e\u5024-8472", {"min_bytes": 2}),
+        ("changeme", {"allow": ["changeme"], "min_bytes": 4}),
+        ("changeme", {"pattern": "^changeme$"}),
+        ("41", {"pattern": re.compile(r"^\d+$")}),
+        ("1", {}),
+    ],
+)
+def test_sabotages_of_a_healthy_variable_are_proven(
+    value: str, options: dict[str, Any], run: Any, result: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPTION", value)
+    check = EnvironmentVariable("OPTION", **options)
+    assert result(check).problem is None
+    assert [exercise for exercise in run(check) if exercise.proof is not Proof.PROVEN] == []
+
+
+@pytest.mark.parametrize("key", [bytes(range(0x80, 0xC0)) + b"abcdefgh", "\u043a\u043b\u044e\u0447-" * 20])
+def test_sabotages_of_a_key_that_is_not_ascii_are_proven(key: bytes | str, run: Any) -> None:
+    with override_settings(SECRET_KEY=key):
+        assert [exercise for exercise in run(SecretKey()) if exercise.proof is not Proof.PROVEN] == []
+
+
+@pytest.mark.parametrize("type_", ["date", "pg_catalog.date", '"date"', " date ", "timestamp", "varchar", None])
+def test_sabotages_of_any_type_are_proven(
+    type_: str | None, run: Any, result: Any, connect: Connect, postgres: Postgres, database: str
+) -> None:
+    column = type_ or "integer"
+    postgres.execute(f"CREATE TABLE things (value {column})", database)
+    check = RequiredColumns("things", {"value": type_}, connect(postgres.url_of(database)))
+    assert result(check).problem is None
+    assert [exercise for exercise in run(check) if exercise.proof is not Proof.PROVEN] == []
+
+
+def test_model_schema_without_tables_blames_no_imagined_table(run: Any, connect: Connect, tmp_path: Any) -> None:
+    (tmp_path / "empty.sqlite3").touch()
+    exercises = run(ModelSchema(connect(f"sqlite:///{tmp_path}/empty.sqlite3"), apps=[]))
+    codes = {exercise.sabotage: exercise.problem.code for exercise in exercises}
+    assert codes == {"one table more": "table_missing", "one column more": "nothing_expected"}
+
+
+@pytest.mark.parametrize("unknown_keys", ["tested", "accepted"])
+def test_changed_key_is_sent_once_unless_every_key_is_accepted(
+    unknown_keys: str, run: Any, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rejection that does not refer to the key is usually confirmed by a second request."""
+    monkeypatch.setenv("OWN_KEY", "Zk3-9fQ_x7LwP2mTnB8sVyR4")
+    httpserver.expect_request("/models").respond_with_data("no", 401)
+    url = httpserver.url_for("/").rstrip("/")
+    provider = Provider(name="own", variables=("OWN_KEY",), base_url=url, unknown_keys=unknown_keys)
+    exercises = run(AIProviderKey(provider))
+    assert [exercise for exercise in exercises if exercise.proof is not Proof.PROVEN] == []
+    changed = [exercise for exercise in exercises if exercise.sabotage == "the last character of the key differs"]
+    assert len(changed) == (unknown_keys == "tested")
+    keys = [request.headers["authorization"] for request, _ in httpserver.log]
+    assert len(keys) == len(set(keys))
+
+
+class Asking:
+    """A router that queries a database."""
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        raise RuntimeError("database access is not allowed here")
+
+
+def test_router_that_cannot_be_asked_does_not_hide_the_sabotage() -> None:
+    with override_settings(DATABASE_ROUTERS=[Asking()]):
+        assert [sabotage.description for sabotage in AppliedMigrations().sabotages()] == ["one migration more"]

@@ -53,6 +53,7 @@ SABOTAGED_OF_DEPLOYMENT = {
     "healthguard::config::SecretKey[the key is a placeholder]",
     "healthguard::config::EnvironmentVariable[the variable is not set]",
     "healthguard::config::EnvironmentVariable[the value is empty]",
+    "healthguard::config::EnvironmentVariable[the value is a placeholder]",
     "healthguard::provider::AIProviderKey[the key is empty]",
     "healthguard::provider::AIProviderKey[the key is a mock]",
     "healthguard::provider::AIProviderKey[the last character of the key differs]",
@@ -122,7 +123,7 @@ def test_failing_check_of_a_service_that_is_not_critical_is_a_warning(finished: 
 
 
 def test_skipped_check_names_the_option_that_runs_it(finished: Finished) -> None:
-    (line,) = [line for line in finished.output.splitlines() if line.startswith("SKIPPED [15]")]
+    (line,) = [line for line in finished.output.splitlines() if line.startswith("SKIPPED [16]")]
     assert line.endswith("Run it there with --healthguard=deployment.")
 
 
@@ -161,6 +162,14 @@ def test_sabotages_can_be_deselected(declared: Suite) -> None:
 def test_last_failed_runs_the_failed_items_again(suite: Suite) -> None:
     suite.declare('{"good": Passes(), "bad": Fails()}').run("--healthguard")
     assert suite.run("--healthguard", "--lf", "-v").outcomes == {"healthguard::bad::Fails": "failed"}
+
+
+def test_last_failed_runs_the_failed_items_beside_other_tests(suite: Suite) -> None:
+    """pytest skips the files without failed tests, and the file of the settings is one of them."""
+    suite.write("tests/test_failing.py", "def test_failing():\n    assert not 'healthy'\n")
+    failed = dict.fromkeys(("healthguard::bad::Fails", "tests/test_failing.py::test_failing"), "failed")
+    suite.declare('{"good": Passes(), "bad": Fails()}').run("--healthguard")
+    assert suite.run("--healthguard", "--lf", "-v").outcomes == failed
 
 
 def test_deployment_runs_the_skipped_checks(declared: Suite) -> None:
