@@ -94,8 +94,9 @@ class AIProviderKey(Check):
         provider = self._resolve_provider()
         yield Sabotage("the key is empty", self._sabotaged(lambda _: ""), [Code.KEY_EMPTY])
         if not provider.resolve_endpoint().is_gateway:
-            check = self._sabotaged(lambda _: f"mock_{provider.name}_key", share=None)
-            yield Sabotage("the key is a mock", check, [Code.KEY_PLACEHOLDER, Code.KEY_REJECTED])
+            # Its form alone is proof enough, so no request is sent.
+            check = self._sabotaged(lambda _: f"mock_{provider.name}_key", verify=False)
+            yield Sabotage("the key is a mock", check, [Code.KEY_PLACEHOLDER])
         if self.verify and provider.unknown_keys != "accepted" and self._switch(provider) is None:
             check = self._sabotaged(lambda key: with_another_end(key) if isinstance(key, str) else key, share=None)
             yield Sabotage("the last character of the key differs", check, [Code.KEY_REJECTED])

@@ -68,9 +68,11 @@ def _block(name: str, exercises: Sequence[Exercise], style: Style) -> Iterator[s
             if exercise.proof is not Proof.PROVEN:
                 yield from style.wrapped(_sentence(exercise), deeper)
         problems = (exercise.problem for exercise in own if exercise.proof is Proof.BLOCKED)
-        for message, hint in dict.fromkeys((problem.message, problem.hint) for problem in problems if problem):
-            yield from style.wrapped(message, deeper)
-            yield from style.wrapped(hint, deeper, "→ " if style.is_colored else "Fix: ")
+        for problem in {problem.explanation: problem for problem in problems if problem is not None}.values():
+            yield from style.wrapped(problem.message, deeper)
+            yield from style.wrapped(problem.hint, deeper, "→ " if style.is_colored else "Fix: ")
+            if problem.place is not None:
+                yield from style.wrapped(f"At: {problem.place}", deeper)
 
 
 def _sentence(exercise: Exercise) -> str:
@@ -94,7 +96,8 @@ def _proven(exercise: Exercise, style: Style) -> Iterator[str]:
 
 
 def _summary(exercises: Sequence[Exercise], style: Style) -> str:
-    worst = worst_proof(exercises)
+    offered = [exercise for exercise in exercises if exercise.proof is not Proof.UNPROVEN]
+    worst = worst_proof(offered or exercises)
     counts: Mapping[Proof, int] = {proof: sum(exercise.proof is proof for exercise in exercises) for proof in Proof}
     sabotages = len(exercises) - counts[Proof.UNPROVEN]
     parts = [f"{counts[proof]} {proof}" for proof in (Proof.ESCAPED, Proof.BLOCKED, Proof.PROVEN) if counts[proof]]

@@ -1,4 +1,4 @@
-"""The subcommand ``drill``: every sabotage of every check is run, and what they have proven is written."""
+"""The subcommand ``drill``, which runs every sabotage of the declared checks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from healthguard.formats import drill as drill_format
 from healthguard.formats.text import Style
 from healthguard.management import arguments
 from healthguard.management.declaration import NOTHING, read_settings, selected_services
-from healthguard.management.errors import UsageError
+from healthguard.management.errors import INVALID, UsageError
 from healthguard.management.progress import Progress
 from healthguard.probes.drill import Exercise, drill, worst_proof
 from healthguard.service.sabotages import Proof
+from healthguard.status import Code
 
 DESCRIPTION = """\
 Prove that the checks can fail: run broken copies of them, which must fail.
@@ -29,9 +30,9 @@ examples:
 exit codes:
   0  every broken copy failed as it must
   1  a broken copy passed, or failed for another reason
-  2  wrong usage, or a declaration that cannot be read
+  2  wrong usage, or an invalid declaration in the settings
 """
-PROVEN, FAILED = 0, 1
+SUCCEEDED, FAILED = 0, 1
 """The exit codes: every sabotage is proven; one escaped or was blocked."""
 
 
@@ -113,5 +114,9 @@ class Drill:
 
     def exit_code(self, exercises: Sequence[Exercise]) -> int:
         """Return the exit code that the exercises require."""
+        if any(
+            exercise.problem is not None and exercise.problem.code == Code.INVALID_DECLARATION for exercise in exercises
+        ):
+            return INVALID
         accepted = (Proof.PROVEN,) if self._options.strict else (Proof.PROVEN, Proof.UNPROVEN)
-        return PROVEN if worst_proof(exercises) in accepted else FAILED
+        return SUCCEEDED if worst_proof(exercises) in accepted else FAILED

@@ -1,16 +1,17 @@
-"""The drill: every sabotage of every declared check is run, to prove that each check can fail."""
+"""The drill, which runs every sabotage of the declared checks, to prove that they can fail."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 from healthguard.probes.once import report_once
 from healthguard.service import CheckSource, ServiceNode, Tree
 from healthguard.service.sabotages import Proof, SabotagedSource, SabotageError, sabotages_of
 from healthguard.status import CheckResult, Problem
 
-Path = tuple[str, ...]
+ServicePath: TypeAlias = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Exercise:
         problem: the problem that it found, or the reason why the sabotages could not be obtained; None without either.
     """
 
-    path: Path
+    path: ServicePath
     check: str
     proof: Proof
     sabotage: str | None = None
@@ -49,7 +50,7 @@ def drill(
     tree: Tree,
     *,
     deadline: float | None = None,
-    show_progress: Callable[[list[Path]], None] | None = None,
+    show_progress: Callable[[list[ServicePath]], None] | None = None,
     may_be_inline: bool = True,
 ) -> tuple[Exercise, ...]:
     """Run the sabotages of all checks of ``tree`` in this process, and return what they have proven.
@@ -62,12 +63,17 @@ def drill(
         show_progress: a function to call several times a second with the paths of the services still waited for.
         may_be_inline: False to ignore INLINE.
     """
-    plan = _Plan(tree)
-    shown = (
-        None if show_progress is None else lambda paths: show_progress([*dict.fromkeys(map(plan.service_of, paths))])
-    )
-    report = report_once(plan.tree, deadline=deadline, show_progress=shown, is_inline=None if may_be_inline else False)
-    return tuple(plan.exercises({service.path: service.checks[0] for service in report.services()}))
+    # Each sabotage is run as a service of its own, so that none keeps another one from running.
+    steps = {(str(number),): step for number, step in enumerate(_steps(tree))}
+    sabotaged = Tree({path[0]: step.node(path) for path, step in steps.items() if step.sabotaged is not None})
+
+    def show(paths: list[ServicePath]) -> None:
+        if show_progress is not None:
+            show_progress([*dict.fromkeys(steps[path].service.path for path in paths)])
+
+    report = report_once(sabotaged, deadline=deadline, show_progress=show, is_inline=None if may_be_inline else False)
+    results = {service.path: service.checks[0] for service in report.services() if service.path in steps}
+    return tuple(step.exercise(results.get(path)) for path, step in steps.items())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,11 +85,17 @@ class _Step:
     sabotaged: SabotagedSource | None = None
     problem: Problem | None = None
 
+    def node(self, path: ServicePath) -> ServiceNode:
+        """Return the service that runs the sabotage."""
+        source = self.source if self.sabotaged is None else self.sabotaged.source
+        return dataclasses.replace(self.service, path=path, sources=(source,))
+
     def exercise(self, result: CheckResult | None) -> Exercise:
-        """Return the exercise, given the result of its run."""
-        if self.sabotaged is None or result is None:
+        """Return the exercise, given the result of its run; None if there is no sabotage to run."""
+        if self.sabotaged is None:
             proof = Proof.UNPROVEN if self.problem is None else Proof.BLOCKED
             return Exercise(self.service.path, self.source.name, proof, problem=self.problem)
+        assert result is not None
         return Exercise(
             self.service.path,
             self.source.name,
@@ -94,48 +106,15 @@ class _Step:
         )
 
 
-class _Plan:
-    """The exercises to do. Each sabotage is run as a service of its own, so that none keeps another one from running.
-
-    Args:
-        tree: the declared services.
-    """
-
-    def __init__(self, tree: Tree) -> None:
-        self._steps = [step for service in tree.services() for step in _steps(service)]
-        self._paths: Mapping[Path, Path] = {
-            (str(number),): step.service.path for number, step in enumerate(self._steps)
-        }
-        self.tree = Tree(
-            {
-                path[0]: _node(step.service, step.sabotaged.source, path)
-                for path, step in zip(self._paths, self._steps, strict=True)
-                if step.sabotaged is not None
-            }
-        )
-
-    def service_of(self, path: Path) -> Path:
-        """Return the path of the service whose sabotage is run at ``path``."""
-        return self._paths[path]
-
-    def exercises(self, results: Mapping[Path, CheckResult]) -> Iterator[Exercise]:
-        """Yield the exercises in the order of the declaration, given the results by path."""
-        for path, step in zip(self._paths, self._steps, strict=True):
-            yield step.exercise(results.get(path))
-
-
-def _steps(service: ServiceNode) -> Iterator[_Step]:
-    for source in service.sources:
-        try:
-            sabotages: Sequence[SabotagedSource] = sabotages_of(source)
-        except SabotageError as error:
-            yield _Step(service, source, problem=error.problem)
-            continue
-        for sabotaged in sabotages:
-            yield _Step(service, source, sabotaged)
-        if not sabotages:
-            yield _Step(service, source)
-
-
-def _node(service: ServiceNode, source: CheckSource, path: Path) -> ServiceNode:
-    return dataclasses.replace(service, path=path, sources=(source,))
+def _steps(tree: Tree) -> Iterator[_Step]:
+    for service in tree.services():
+        for source in service.sources:
+            try:
+                sabotages = sabotages_of(source)
+            except SabotageError as error:
+                yield _Step(service, source, problem=error.problem)
+                continue
+            for sabotaged in sabotages:
+                yield _Step(service, source, sabotaged)
+            if not sabotages:
+                yield _Step(service, source)

@@ -208,8 +208,8 @@ class SabotageItem(CheckItem):
         problem = result.problem
         if problem is None:
             pytest.fail(
-                f"{result.check} passed although it was sabotaged: {self._sabotage.description}.\nFix: Correct the "
-                "check or its method sabotages(). The check does not notice such a fault.",
+                f"{result.check} passed although it was sabotaged: {self._sabotage.description}. It does not notice "
+                "such a fault.\nFix: Correct the check or its method sabotages().",
                 pytrace=False,
             )
         (intact,) = self._intact.run().checks

@@ -39,7 +39,7 @@ class HealthGuard:
         fault: Fault | Literal["config", "outage"] = "config",
         degraded: bool = False,
     ) -> Iterator[None]:
-        """Let one service fail until the block ends, while its ``ready`` and ``critical`` still count.
+        """Simulate the failure of a service until the block ends. Its ``ready`` and ``critical`` still apply.
 
         The HEALTHGUARD setting of the process is overridden. It has the declared services, in which one check replaces
         the checks of this service. If the setting does not contain INLINE, checks run inline.

@@ -125,7 +125,7 @@ def _wrong_value(source: CheckSource, value: str) -> Problem:
         Code.EXCEPTION,
         Fault.CONFIG,
         f"The method sabotages() of {source.name} yielded {value}.",
-        'It must be a method that yields healthguard.Sabotage("one table more", check, ["table_missing"]).',
+        'Yield only objects like healthguard.Sabotage("one table more", check, ["table_missing"]).',
     )
 
 
@@ -137,7 +137,7 @@ def _broken_method(source: CheckSource, error: BaseException) -> Problem:
         Code.EXCEPTION,
         Fault.CONFIG,
         f"The sabotages of {source.name} cannot be obtained: its method sabotages() raised {type(error).__name__}.",
-        "It must be a method that yields healthguard.Sabotage objects.",
+        "Fix the exception in that method, which must yield healthguard.Sabotage objects.",
         evidence,
     )
 

@@ -71,3 +71,11 @@ class Provable(Passes):
 
     def sabotages(self) -> list[Sabotage]:
         return [Sabotage("the plug is pulled", self.sabotage, ["plug_out"])]
+
+
+@dataclasses.dataclass(repr=False)
+class Unwilling(Passes):
+    """A check whose sabotages cannot be obtained."""
+
+    def sabotages(self) -> list[Sabotage]:
+        return [Sabotage("a division", self, [str(1 / 0)])]

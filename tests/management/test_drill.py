@@ -78,6 +78,26 @@ def test_exit_code(arguments: list[str], code: int, command: Command) -> None:
         assert "Did you mean 'blind'?" in done.err
 
 
+def test_check_without_sabotages_does_not_hide_what_is_proven(command: Command) -> None:
+    done = command.declare(ALL).run("drill", "proven", "foreign")
+    assert done.out.endswith("Proven: 1 sabotage, of which 1 proven. 1 check offers none.\n")
+    assert command.run("drill", "foreign").out.endswith("Unproven: 0 sabotages. 1 check offers none.\n")
+
+
+def test_invalid_declaration_ends_with_2(command: Command) -> None:
+    done = command.declare('{"one": EnvironmentVariable("NOT A NAME")}').run("drill")
+    assert done.code == 2
+    assert "EnvironmentVariable takes the name of a variable" in done.out
+
+
+def test_exception_of_the_method_is_named_with_its_line(command: Command) -> None:
+    done = command.declare('{"one": Unwilling()}').run("drill")
+    assert done.code == 1
+    assert "its method sabotages() raised ZeroDivisionError." in done.out
+    assert "At: " in done.out
+    assert "outcomes.py" in done.out
+
+
 def test_verbosity_shows_each_sabotage_or_only_problems(command: Command) -> None:
     command.declare(ALL)
     assert "\n         Provable: the plug is pulled (plug_out)\n" in command.run("drill", "proven", "-v", "2").out

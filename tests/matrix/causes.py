@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 
 TABLES = ("api_keys", "customers", "analytics_events", "fun_with_flags_toggles")
 
@@ -47,7 +46,11 @@ CAUSES = (
     _of_database("a column is missing", "column_missing", "ALTER TABLE customers DROP COLUMN metadata"),
     _of_database("a column has another type", "column_type", "ALTER TABLE customers ALTER monthly_limit TYPE varchar"),
     _of_keys("`SECRET_KEY` is empty", "secret_key_empty", SECRET_KEY=""),
-    _of_keys("`SECRET_KEY` is too short", "secret_key_too_short", SECRET_KEY=secrets.token_urlsafe(40)),
+    _of_keys(
+        "`SECRET_KEY` is too short",
+        "secret_key_too_short",
+        SECRET_KEY="Vq3zN8rT5wXb7Yc2KdLm9Pf4Gh6Js1Au0Ei-Ro_Tz8Wn5Qk3Mb7Vx",
+    ),
     Cause("`DATABASE_URL` names another database", frozenset({"wrong_database"}), is_elsewhere=True),
     _of_database(
         "a migration is not applied", "migrations_pending", "DELETE FROM django_migrations WHERE app = 'vending'"

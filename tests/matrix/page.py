@@ -12,9 +12,12 @@ PAGE = REPOSITORY / "docs" / "what-catches-what.md"
 _INTRODUCTION = """\
 # What catches what
 
-Each root cause of the [outage](quickstart.md) is put into the example project, and each stage in the life of a
-deployment is run on it. A cell contains the problem codes that the stage reports. An empty cell means that no command
-exists at this stage. The project without a fault passes at every stage.
+Each root cause of the outage behind healthguard is put into the example project, and each stage in the life of a
+deployment is run on it. A cell contains the codes by which the stage recognizes the root cause. A cell is empty if
+healthguard has no command for this stage yet. The project without a fault passes at every stage.
+
+The stage *test* uses a test database, in which the same table or column is removed. It finds migrations that do not
+create what is declared. It does not query the deployed database.
 
 The table is written by `make matrix`, and the tests compare it with the results of real processes.
 """

@@ -71,7 +71,7 @@ def _system_check(environment: Environment, statement: str, folder: Path) -> Fou
 
 def _pre_deploy(environment: Environment, statement: str, folder: Path) -> Found:
     done = _run(environment, folder, "django", "healthguard", "check", "--format", "json")
-    return _checked(done, _codes_in(json.loads(done.stdout)))
+    return _checked(done, [*_codes(json.loads(done.stdout))])
 
 
 def _run(environment: Environment, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -106,7 +106,7 @@ def _answered(server: Server, token: str, path: str) -> Found:
     ends = time.monotonic() + PATIENCE
     while True:
         status, body = server.get(path, {"Authorization": f"Bearer {token}"})
-        codes = _codes_in(json.loads(body))
+        codes = [*_codes(json.loads(body))]
         # The first runs of a service may not have ended yet.
         if "pending" not in codes or time.monotonic() > ends:
             break
@@ -115,12 +115,8 @@ def _answered(server: Server, token: str, path: str) -> Found:
     return frozenset(codes)
 
 
-def _codes_in(section: Mapping[str, Any]) -> list[str]:
-    """Return the codes of the problems in an answer."""
-    return [*_codes(section)]
-
-
 def _codes(section: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the codes of the problems in an answer."""
     for check in section.get("checks", ()):
         if "code" in check and check["code"] != "not_run":
             yield check["code"]

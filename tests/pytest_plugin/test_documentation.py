@@ -9,8 +9,12 @@ from tests.support.sites import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "testing.md").read_text()
 BLOCKS = dict(re.findall(r"^```python\n# (\S+)\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL))
-SERVICES = '{"database": ModelSchema(), "cache": Passes(), "license": "checks.LicenseServer", "user": NeedsCustomer()}'
-MARKS = "import pytest\npytestmark = [pytest.mark.django_db, pytest.mark.usefixtures('healthguard_data')]"
+SERVICES = """{
+    "database": ModelSchema(),
+    "cache": Passes(),
+    "license": "checks.LicenseServer",
+    "user": Service(NeedsCustomer(), critical=False),
+}"""
 CHECKS = """
 from health_check.base import HealthCheck
 import dataclasses
@@ -28,8 +32,6 @@ def test_blocks_work_as_they_stand(suite: Suite) -> None:
     suite.declare(SERVICES, checks=CHECKS)
     for name, code in BLOCKS.items():
         suite.write(name, code)
-    # The services of this project need a database, and a row.
-    suite.write("test_outage.py", f"{MARKS}\n{BLOCKS['test_outage.py']}")
     finished = suite.run("--healthguard", "-v", "-k", "not sabotage and not own")
     assert finished.outcomes == {
         "healthguard::database::ModelSchema": "passed",
