@@ -155,4 +155,5 @@ def _is_read_only(connection: BaseDatabaseWrapper, rows: Sequence[tuple[Any, ...
 
 def fold(name: str) -> str:
     """Return ``name`` as SQLite compares it: with ASCII letters in lower case."""
-    return re.sub("[A-Z]+", lambda letters: letters[0].lower(), name)
+    # Nearly all names are ASCII, and there are many of them.
+    return name.lower() if name.isascii() else re.sub("[A-Z]+", lambda letters: letters[0].lower(), name)
