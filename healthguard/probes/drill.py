@@ -64,7 +64,7 @@ def drill(
         may_be_inline: False to ignore INLINE.
     """
     # Each sabotage is run as a service of its own, so that none keeps another one from running.
-    steps = {(str(number),): step for number, step in enumerate(_steps(tree))}
+    steps: dict[ServicePath, _Step] = {(str(number),): step for number, step in enumerate(_steps(tree))}
     sabotaged = Tree({path[0]: step.node(path) for path, step in steps.items() if step.sabotaged is not None})
 
     def show(paths: list[ServicePath]) -> None:
