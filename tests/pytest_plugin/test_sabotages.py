@@ -61,7 +61,7 @@ def test_outcome_is_the_proof(finished: Finished) -> None:
 
 def test_copy_that_passes_is_a_failure(finished: Finished) -> None:
     text = finished.failure("escaped Plug[one fault]")
-    assert text.startswith("Plug passed although it was sabotaged: one fault.\nFix: ")
+    assert text.startswith("Plug passed although it was sabotaged: one fault. It does not notice such a fault.\nFix: ")
 
 
 def test_copy_that_fails_for_another_reason_is_a_failure(finished: Finished) -> None:
