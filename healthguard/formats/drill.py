@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from healthguard.formats.text import Style
 from healthguard.probes.drill import Exercise, worst_proof
-from healthguard.service.sabotages import Proof
+from healthguard.service.sabotages import Proof, codes_in_words
 
 _COLORS = {Proof.PROVEN: "green", Proof.UNPROVEN: "yellow", Proof.BLOCKED: "yellow", Proof.ESCAPED: "red"}
 _SYMBOLS = {Proof.PROVEN: "✓", Proof.UNPROVEN: "?", Proof.BLOCKED: "!", Proof.ESCAPED: "✗"}
@@ -39,7 +39,7 @@ def render_json(exercises: Sequence[Exercise]) -> str:
     """Return the JSON: the worst proof, the number of exercises by proof, and the exercises."""
     body = {
         "status": worst_proof(exercises),
-        "counts": {proof: sum(exercise.proof is proof for exercise in exercises) for proof in Proof},
+        "counts": _counts(exercises),
         "exercises": [*map(_as_json, exercises)],
     }
     return json.dumps(body) + "\n"
@@ -69,10 +69,7 @@ def _block(name: str, exercises: Sequence[Exercise], style: Style) -> Iterator[s
                 yield from style.wrapped(_sentence(exercise), deeper)
         problems = (exercise.problem for exercise in own if exercise.proof is Proof.BLOCKED)
         for problem in {problem.explanation: problem for problem in problems if problem is not None}.values():
-            yield from style.wrapped(problem.message, deeper)
-            yield from style.wrapped(problem.hint, deeper, "→ " if style.is_colored else "Fix: ")
-            if problem.place is not None:
-                yield from style.wrapped(f"At: {problem.place}", deeper)
+            yield from style.explained(problem, deeper)
 
 
 def _sentence(exercise: Exercise) -> str:
@@ -83,11 +80,7 @@ def _sentence(exercise: Exercise) -> str:
         return f"Escaped: {exercise.sabotage}. The sabotaged check passed, so this check does not notice such a fault."
     if exercise.sabotage is None:
         return f"Not run: {found}."
-    return f"Blocked: {exercise.sabotage}. Expected {_expected(exercise)}, but found {found}."
-
-
-def _expected(exercise: Exercise) -> str:
-    return " or ".join(sorted(exercise.expected)) or "a problem of the check"
+    return f"Blocked: {exercise.sabotage}. Expected {codes_in_words(exercise.expected)}, but found {found}."
 
 
 def _proven(exercise: Exercise, style: Style) -> Iterator[str]:
@@ -98,7 +91,7 @@ def _proven(exercise: Exercise, style: Style) -> Iterator[str]:
 def _summary(exercises: Sequence[Exercise], style: Style) -> str:
     offered = [exercise for exercise in exercises if exercise.proof is not Proof.UNPROVEN]
     worst = worst_proof(offered or exercises)
-    counts: Mapping[Proof, int] = {proof: sum(exercise.proof is proof for exercise in exercises) for proof in Proof}
+    counts = _counts(exercises)
     sabotages = len(exercises) - counts[Proof.UNPROVEN]
     parts = [f"{counts[proof]} {proof}" for proof in (Proof.ESCAPED, Proof.BLOCKED, Proof.PROVEN) if counts[proof]]
     unproven = counts[Proof.UNPROVEN]
@@ -107,6 +100,10 @@ def _summary(exercises: Sequence[Exercise], style: Style) -> str:
     word = "sabotage" if sabotages == 1 else "sabotages"
     listed = f", of which {', '.join(parts)}" if parts else ""
     return f"{style.paint(worst.value.capitalize(), _COLORS[worst])}: {sabotages} {word}{listed}.{more}"
+
+
+def _counts(exercises: Sequence[Exercise]) -> dict[Proof, int]:
+    return {proof: sum(exercise.proof is proof for exercise in exercises) for proof in Proof}
 
 
 def _mark(proof: Proof, style: Style) -> str:

@@ -14,7 +14,7 @@ from django.core.management.base import OutputWrapper
 from django.utils.termcolors import colorize
 
 from healthguard.service.selection import LeftOut
-from healthguard.status import CheckResult, Report, ServiceReport, Status
+from healthguard.status import CheckResult, Problem, Report, ServiceReport, Status
 
 _COLORS = {Status.HEALTHY: "green", Status.DEGRADED: "yellow", Status.UNKNOWN: "yellow", Status.UNHEALTHY: "red"}
 _SYMBOLS = {Status.HEALTHY: "✓", Status.DEGRADED: "!", Status.UNKNOWN: "?", Status.UNHEALTHY: "✗"}
@@ -73,6 +73,13 @@ class Style:
             break_on_hyphens=False,
         )
         yield from wrapper.wrap(text)
+
+    def explained(self, problem: Problem, indent: str) -> Iterator[str]:
+        """Yield the lines of a problem: the message, the hint, and the line of code that raised an exception."""
+        yield from self.wrapped(problem.message, indent)
+        yield from self.wrapped(problem.hint, indent, "→ " if self.is_colored else "Fix: ")
+        if problem.place is not None:
+            yield from self.wrapped(f"At: {problem.place}", indent)
 
 
 def style_of(stream: TextIO | OutputWrapper, *, is_colored: bool | None = None, verbosity: int = 1) -> Style:
@@ -138,10 +145,7 @@ def _result(result: CheckResult, indent: str, style: Style) -> Iterator[str]:
     yield f"{indent}{style.mark(result.status)} {result.check}{kind}"
     deeper = indent + " " * (style.mark_width + 1)
     if problem is not None:
-        yield from style.wrapped(problem.message, deeper)
-        yield from style.wrapped(problem.hint, deeper, "→ " if style.is_colored else "Fix: ")
-        if problem.place is not None:
-            yield from style.wrapped(f"At: {problem.place}", deeper)
+        yield from style.explained(problem, deeper)
     if style.verbosity > 1:
         yield from _evidence(result, deeper, style)
 

@@ -91,7 +91,7 @@ class _Step:
         return dataclasses.replace(self.service, path=path, sources=(source,))
 
     def exercise(self, result: CheckResult | None) -> Exercise:
-        """Return the exercise, given the result of its run; None if there is no sabotage to run."""
+        """Return the exercise, given the result of its run; None without a sabotage."""
         if self.sabotaged is None:
             proof = Proof.UNPROVEN if self.problem is None else Proof.BLOCKED
             return Exercise(self.service.path, self.source.name, proof, problem=self.problem)

@@ -17,7 +17,7 @@ from healthguard.conf import global_problem, settings
 from healthguard.pytest_plugin import DegradedWarning
 from healthguard.pytest_plugin.plan import Plan, plan_check
 from healthguard.service import CheckSource, ServiceNode, Tree
-from healthguard.service.sabotages import Proof, SabotagedSource, SabotageError, sabotages_of
+from healthguard.service.sabotages import Proof, SabotagedSource, SabotageError, codes_in_words, sabotages_of
 from healthguard.status import CheckResult, Code, Problem, Status
 
 _ROOT = "healthguard"
@@ -215,7 +215,7 @@ class SabotageItem(CheckItem):
         (intact,) = self._intact.run().checks
         if intact.problem is not None and intact.problem.code == problem.code:
             pytest.skip(f"The check itself reports {problem.code}, so its sabotage proves nothing.")
-        expected = " or ".join(sorted(self._sabotage.codes)) or "a problem of the check"
+        expected = codes_in_words(self._sabotage.codes)
         pytest.fail(
             f"{result.check} was sabotaged ({self._sabotage.description}), but failed with {problem.code} instead of "
             f"{expected}.\n{_text(problem)}",

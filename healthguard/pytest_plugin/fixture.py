@@ -54,7 +54,7 @@ class HealthGuard:
             degraded: True if the service is degraded, and not unhealthy.
 
         Raises:
-            UnknownNameError: there is no such service. The message contains the nearest name.
+            UnknownNameError: no service or group has this name. The message contains the nearest name.
         """
         from django.test import override_settings
 

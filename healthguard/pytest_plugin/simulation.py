@@ -45,7 +45,7 @@ def simulate_failure(name: str, problem: Problem, *, degraded: bool) -> dict[str
         degraded: True if the service is degraded, and not unhealthy.
 
     Raises:
-        UnknownNameError: there is no such service or group.
+        UnknownNameError: no service or group has this name.
     """
     failing = {
         service.path: Service(

@@ -74,6 +74,11 @@ class SabotagedSource:
         return Proof.PROVEN if is_expected else Proof.BLOCKED
 
 
+def codes_in_words(codes: Collection[str]) -> str:
+    """Return the codes of the problems that a sabotaged check must find, as part of a sentence."""
+    return " or ".join(sorted(codes)) or "a problem of the check"
+
+
 class SabotageError(Exception):
     """The sabotages of a check cannot be obtained.
 

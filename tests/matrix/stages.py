@@ -44,7 +44,7 @@ class Stage:
         title: the title of its column.
         command: what is run, as on the command line.
         found: the function that runs it, given the environment, the statement that breaks the database, and an empty
-            folder; None if it is a request, or if there is no command yet.
+            folder; None if it is a request, or has no command yet.
         path: the path that is requested from a running deployment; None if it is a command.
     """
 
