@@ -36,7 +36,7 @@ pytest_plugins = [
     "tests.support.gateways",
 ]
 
-QUICK = {"checks", "database", "http_client", "providers", "secret_values", "service"}
+QUICK = {"checks", "database", "http_client", "kubernetes", "providers", "requirements", "secret_values", "service"}
 """The folders of the tests that do not start a server of Django."""
 MACHINE_SERVICES = {"mariadb": 3306, "postgresql": 5432, "redis": 6379}
 """The ports of the services that this machine may run, by the name of the marker."""
@@ -47,6 +47,8 @@ OPEN_FILES = 1024
 def pytest_configure(config: pytest.Config) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
+    # The wheel of kubectl installs it beside Python. The kubectl of the machine has precedence.
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
     config.addinivalue_line("markers", "mariadb: needs the MariaDB of this machine, on 127.0.0.1:3306 as root")
     config.addinivalue_line(
         "markers", "postgresql: needs the PostgreSQL of this machine, on 127.0.0.1:5432 as postgres"

@@ -14,29 +14,30 @@ from django.utils.functional import Promise
 
 from healthguard.checks.base import Check
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers import (
-    PROVIDERS,
-    Provider,
-    ProviderEndpoint,
-    is_name,
-    provider_flaws,
-)
+from healthguard.providers import PROVIDERS, Provider, ProviderEndpoint, is_name
+from healthguard.providers.declaration import provider_flaws
 from healthguard.providers.inspection import (
-    Key,
-    corruption,
     endpoint_problem,
-    mock_problem,
-    offline_problem,
-    suspected_placeholder,
+    unhealthy_of,
     unrefuted_problem,
-    unusual_format,
     verdict_problem,
     verification_evidence,
+)
+from healthguard.providers.key_value import (
+    Key,
+    corruption,
+    empty_key,
+    mock_problem,
+    offline_problem,
+    secret_of,
+    suspected_placeholder,
+    unusual_format,
 )
 from healthguard.providers.lookup import find_verification
 from healthguard.providers.routed_key import RoutedKey, secret
 from healthguard.providers.routing import route_of
 from healthguard.providers.verdict_cache import DEFAULT_TTL, last_verified_at
+from healthguard.requirements.key import KeyRequirement, plain_provider
 from healthguard.runtime.cache_age import is_valid_ttl
 from healthguard.runtime.callables import resolve_value
 from healthguard.runtime.deadline import wait_limit
@@ -101,6 +102,17 @@ class AIProviderKey(Check):
             check = self._sabotaged(lambda key: with_another_end(key) if isinstance(key, str) else key, share=None)
             yield Sabotage("the last character of the key differs", check, [Code.KEY_REJECTED])
 
+    def needs(self) -> Iterator[KeyRequirement]:
+        """Yield the variables of the key; nothing if a function or a setting provides it.
+
+        The variable that a setting is read from is not known, also if it has the same name.
+        """
+        if callable(self.key) or (self.key is not None and _names_a_setting(self.key)):
+            return
+        provider = self._resolve_provider()
+        names = tuple(provider.variables) if self.key is None else (self.key,)
+        yield KeyRequirement(names, provider=plain_provider(provider), is_verified=self.verify)
+
     async def run(self) -> Mapping[str, Evidence]:
         """Inspect and verify the key. Return facts about it.
 
@@ -115,14 +127,15 @@ class AIProviderKey(Check):
         source, value, variable = await self._find_key(provider, provider.resolve_endpoint())
         key = _build_key(provider, source, self._altered(_text(value)), variable)
         if corrupted := corruption(key):
-            raise corrupted
+            raise Unhealthy.of(corrupted)
         route = route_of(provider, key.value)
         if route.provider is not provider:
             asked_as = {"asked_as": route.provider.name} if route.provider.name != provider.name else {}
             key = dataclasses.replace(key, provider=route.provider, evidence={**key.evidence, **asked_as})
         suspicion, format_problem = _offline_problems(key, route.endpoint)
         if not self.verify or route.switch is not None:
-            if offline := self._value_problem(key, suspicion or format_problem, is_gateway=route.endpoint.is_gateway):
+            found = unhealthy_of(suspicion) or format_problem
+            if offline := self._value_problem(key, found, is_gateway=route.endpoint.is_gateway):
                 raise offline
             return {**key.evidence, **({} if route.switch is None else {"not_asked": route.switch})}
         if incomplete := endpoint_problem(key, route.endpoint):
@@ -213,7 +226,7 @@ class _KeyValue(AIProviderKey):
     def _value_problem(
         self, key: Key, problem: Unhealthy | Degraded | None, *, is_gateway: bool
     ) -> Unhealthy | Degraded | None:
-        return mock_problem(key) if is_gateway else problem
+        return unhealthy_of(mock_problem(key)) if is_gateway else problem
 
 
 def _is_name(value: object) -> bool:
@@ -233,7 +246,7 @@ def _build_key(provider: Provider, source: str, value: object, variable: str | N
         Unhealthy: the key is empty or not a string.
     """
     evidence: dict[str, Evidence] = {"provider": provider.name, "variable" if variable else "source": source}
-    location = f"the Secret that {variable} is mounted from" if variable else f"the source of {source}"
+    location = secret_of(variable) if variable else f"the source of {source}"
     if not isinstance(value, str):
         raise Unhealthy(
             Code.KEY_NOT_TEXT,
@@ -243,30 +256,25 @@ def _build_key(provider: Provider, source: str, value: object, variable: str | N
             evidence=evidence,
         )
     if not value:
-        raise Unhealthy(
-            Code.KEY_EMPTY,
-            f"{source} {values.EMPTY.what}.",
-            fault=Fault.CONFIG,
-            hint=values.EMPTY.remedy,
-            evidence=evidence,
-        )
+        raise Unhealthy.of(empty_key(source, evidence))
     evidence["fingerprint"] = values.fingerprint(value, secret())
     return Key(provider, value, source, location, evidence)
 
 
-def _offline_problems(key: Key, endpoint: ProviderEndpoint) -> tuple[Unhealthy | None, Degraded | None]:
+def _offline_problems(key: Key, endpoint: ProviderEndpoint) -> tuple[Problem | None, Degraded | None]:
     """Return the problem that the value of a key shows, unless the provider accepts it, and that of its format.
 
     Raises:
-        Unhealthy: the value alone proves the problem. A gateway issues keys of any format, so at a gateway this is
-            never raised.
+        Unhealthy: the value alone proves the problem, or the declaration is invalid. A gateway issues keys of any
+            format, so its response decides about a value.
     """
     problem = offline_problem(key)
+    if problem is not None and (not endpoint.is_gateway or problem.code == Code.INVALID_DECLARATION):
+        raise Unhealthy.of(problem)
     if endpoint.is_gateway:
         return problem, None
-    if problem is not None:
-        raise problem
-    return suspected_placeholder(key), unusual_format(key)
+    unusual = unusual_format(key)
+    return suspected_placeholder(key), None if unusual is None else Degraded.of(unusual)
 
 
 def _find_declared_key(
@@ -309,6 +317,11 @@ def _missing_key(provider: Provider, names: Sequence[str], message: str) -> Unhe
         hint = "Check the source from which the function reads the key."
     evidence = {"provider": provider.name, "variables": [*map(shown_name, names)]}
     return Unhealthy(Code.KEY_MISSING, message, fault=Fault.CONFIG, hint=hint, evidence=evidence)
+
+
+def _names_a_setting(name: str) -> bool:
+    """Return True if a declared name is that of a setting. The value does not matter: it may not be set here."""
+    return "." in name or hasattr(settings, name)
 
 
 def _setting_value(path: str) -> object:

@@ -9,11 +9,18 @@ from typing import Any, Self
 
 from health_check.base import HealthCheck
 
+from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.requirements.requirement import Judgement, Requirement
 from healthguard.secret_values.showable import shown_fields
 from healthguard.service.sabotages import Sabotage
 
 SABOTAGED_NAME = "healthguard_sabotage"
 """The name of a table or column that no database has, which a sabotage expects."""
+
+
+def error_of(judgement: Judgement) -> Unhealthy | Degraded:
+    """Return the exception that reports the problem of a value."""
+    return (Degraded if judgement.is_minor else Unhealthy).of(judgement.problem)
 
 
 class Check(HealthCheck):
@@ -39,6 +46,13 @@ class Check(HealthCheck):
     def offline(self) -> HealthCheck | None:
         """Return a check of what can be known without a network or a database; None if that is nothing."""
         return None
+
+    def needs(self) -> Iterable[Requirement]:
+        """Return what the check needs from the environment, so that manifests can be checked before a deployment.
+
+        The result must not depend on the environment: it is also read where no secrets are.
+        """
+        return ()
 
     def sabotages(self) -> Iterable[Sabotage]:
         """Return broken copies of this check, which must fail when they are run. None of them writes anything."""

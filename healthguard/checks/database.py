@@ -13,6 +13,9 @@ from healthguard.checks.base import SABOTAGED_NAME, Check
 from healthguard.database.addresses import file_name, path_of, settings_of
 from healthguard.database.queries import database, fetch, unknown_alias
 from healthguard.exceptions import Degraded, Unhealthy
+from healthguard.requirements.database import DatabaseRequirement, wrong_database
+from healthguard.requirements.requirement import Requirement
+from healthguard.requirements.variable import VariableRequirement, is_variable_name
 from healthguard.secret_values.showable import shown_name
 from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Evidence, Fault, Problem
@@ -47,11 +50,14 @@ class DatabaseName(Check):
         name: the database's name. For SQLite, the name or the path of the file.
         alias: the alias in DATABASES.
         read_only: True if the database is meant to be read-only, such as a replica.
+        env: the environment variable from which the settings read the URL or the name, so that manifests are checked
+            for it; None if they read it from elsewhere, or if the URL names the database of a pooler.
     """
 
     name: str
     alias: str = "default"
     read_only: bool = dataclasses.field(default=False, repr=False)
+    env: str | None = dataclasses.field(default=None, repr=False)
 
     needs_deployment = True
 
@@ -90,6 +96,17 @@ class DatabaseName(Check):
         """Yield the problems of the declaration itself."""
         if not isinstance(self.name, str) or not self.name:
             yield Problem.invalid_declaration("DatabaseName requires the name of the database as a non-empty string.")
+        if self.env is not None and not is_variable_name(self.env):
+            yield Problem.invalid_declaration("env of DatabaseName must be the name of an environment variable.")
+
+    def needs(self) -> Iterator[Requirement]:
+        """Yield the variable from which the settings read the address, if it is declared."""
+        if self.env is None:
+            return
+        if _may_contain_password(self.name):
+            yield VariableRequirement((self.env,))
+        else:
+            yield DatabaseRequirement((self.env,), database=self.name, alias=self.alias)
 
     def _compare_with_server(self, connection: BaseDatabaseWrapper, configured: str | None) -> Mapping[str, Evidence]:
         if connection.vendor not in _FACTS:
@@ -163,15 +180,8 @@ class DatabaseName(Check):
                 if configured == shown
                 else f", and the name in the settings is {configured!r}"
             )
-        raise Unhealthy(
-            Code.WRONG_DATABASE,
-            f"Database {self.alias!r} must be {expected!r}, but {source} {shown!r}{note}.",
-            fault=Fault.CONFIG,
-            hint=f"Check DATABASE_URL or DATABASES[{self.alias!r}]['NAME'], and the Secret it is mounted from: it "
-            "points to another database. Behind a pooler, declare the name that the server itself reports. Do not run "
-            "migrations until this is fixed.",
-            evidence={"alias": self.alias, **facts, "expected": expected, "actual": shown},
-        )
+        evidence = {**facts, "actual": shown}
+        raise Unhealthy.of(wrong_database(self.alias, expected, f"{source} {shown!r}{note}", evidence))
 
 
 @dataclasses.dataclass(repr=False)
@@ -200,6 +210,11 @@ def _configured_name(alias: str) -> str | None:
     """Return the database name in the settings; None if a service file or the server determines it."""
     name = settings_of(alias).get("NAME")
     return str(name) if name else None
+
+
+def _may_contain_password(name: str) -> bool:
+    """Return True if a URL may have been declared instead of a name."""
+    return "@" in name or ("://" in name and not name.startswith("file:"))
 
 
 def _address(alias: str) -> tuple[str, ...]:

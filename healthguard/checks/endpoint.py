@@ -12,7 +12,8 @@ from healthguard.checks.base import SABOTAGED_NAME, Check
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.http_client import EndpointCall, EndpointResponse, Headers, Target, url_errors
 from healthguard.http_client.document import MISSING, is_path, kind, mismatch, value_at
-from healthguard.providers import PROVIDERS, Provider, provider_flaws
+from healthguard.providers import PROVIDERS, Provider
+from healthguard.providers.declaration import provider_flaws
 from healthguard.providers.vended import Vended
 from healthguard.runtime.deadline import wait_limit
 from healthguard.secret_values.patterns import is_pattern

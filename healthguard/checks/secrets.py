@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.core.checks.security.base import (
-    SECRET_KEY_INSECURE_PREFIX,
-    SECRET_KEY_MIN_LENGTH,
-    SECRET_KEY_MIN_UNIQUE_CHARACTERS,
-)
 from django.core.exceptions import ImproperlyConfigured
 
-from healthguard.checks.base import Check
+from healthguard.checks.base import Check, error_of
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.secret_values import values
-from healthguard.secret_values.placeholders import Nature
+from healthguard.requirements.secret_key import SecretKeyRequirement, is_weak, judge_secret_key
+from healthguard.requirements.variable import is_variable_name
 from healthguard.secret_values.sabotaged import cut_short
 from healthguard.service.sabotages import Sabotage
 from healthguard.status import Code, Fault, Problem
-
-_HINT = (
-    "Set SECRET_KEY to a long random value from the environment or a Secret. Generate one with: "
-    "python -c 'import secrets; print(secrets.token_urlsafe(64))'"
-)
-# Characters that occur neither in Django's own keys nor in base64 and similar encodings.
-_RARE = frozenset("\"'`<>{}[]|\\;:,?~./")
-_MANY_RARE = 4
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclasses.dataclass(repr=False)
@@ -42,9 +27,12 @@ class SecretKey(Check):
 
     Args:
         min_bytes: the minimum length of the key (bytes in UTF-8). Django requires 50, Phoenix 64.
+        env: the environment variable from which the settings read the key, so that manifests are checked for it; None
+            if they read it from elsewhere.
     """
 
     min_bytes: int = 50
+    env: str | None = dataclasses.field(default=None, repr=False)
 
     needs_deployment = True
 
@@ -72,69 +60,34 @@ class SecretKey(Check):
         for problem in self.declaration_errors():
             raise Unhealthy.of(problem)
         key = self._key()
-        size = len(key.encode("utf-8", "surrogateescape"))
-        if size < self.min_bytes:
-            raise Unhealthy(
-                Code.SECRET_KEY_TOO_SHORT,
-                f"SECRET_KEY has {size} bytes; it must have at least {self.min_bytes}.",
-                fault=Fault.CONFIG,
-                hint=_HINT,
-                evidence={"bytes": size, "min_bytes": self.min_bytes},
-            )
-        corruption = values.corruption(key, names=["SECRET_KEY"])
-        is_random = corruption is not None and _is_random(key)
-        flaw = (None if is_random else corruption) or values.placeholder(key, nature=Nature.RANDOM)
-        if flaw is not None:
-            raise Unhealthy(
-                Code(f"secret_key_{flaw.kind}"),
-                f"SECRET_KEY {flaw.what}.",
-                fault=Fault.CONFIG,
-                hint=flaw.remedy if flaw.kind is values.ValueFault.CORRUPTED else _HINT,
-                evidence={"bytes": size},
-            )
-        self._check_strength(key)
-        if is_random:
-            raise Degraded(
-                Code.SECRET_KEY_UNPRINTABLE,
-                "SECRET_KEY contains control characters or whitespace. It works, but copying it may change it.",
-                fault=Fault.CONFIG,
-                hint=f"{_HINT}. If the settings module generates the key on import, each worker and each restart has a "
-                "different key, and sessions and signed links become invalid.",
-                evidence={"bytes": size},
-            )
+        judgement = judge_secret_key(key, self.min_bytes)
+        if judgement is None or judgement.is_minor:
+            self._check_fallbacks()
+        if judgement is not None:
+            is_tolerated = settings.DEBUG and judgement.problem.code == Code.SECRET_KEY_WEAK
+            raise Degraded.of(judgement.problem) if is_tolerated else error_of(judgement)
+
+    def needs(self) -> Iterator[SecretKeyRequirement]:
+        """Yield the variable from which the settings read the key, if it is declared."""
+        if self.env is not None:
+            yield SecretKeyRequirement((self.env,), min_bytes=self.min_bytes)
 
     def declaration_errors(self) -> Iterator[Problem]:
         """Yield the problems of the declaration itself."""
         if not isinstance(self.min_bytes, int) or isinstance(self.min_bytes, bool) or self.min_bytes < 0:
             yield Problem.invalid_declaration("min_bytes of SecretKey must be a whole number of at least 0.")
+        if self.env is not None and not is_variable_name(self.env):
+            yield Problem.invalid_declaration("env of SecretKey must be the name of an environment variable.")
 
     def _key(self) -> str:
         try:
             key = _text(settings.SECRET_KEY)
         except (ImproperlyConfigured, AttributeError):
             key = ""
-        key = str(self._altered(key))
-        if not key:
-            raise Unhealthy(
-                Code.SECRET_KEY_EMPTY,
-                "SECRET_KEY is empty (0 bytes).",
-                fault=Fault.CONFIG,
-                hint=f"{_HINT}. {values.EMPTY.remedy}",
-                evidence={"bytes": 0, "min_bytes": self.min_bytes},
-            )
-        return key
+        return str(self._altered(key))
 
-    def _check_strength(self, key: str) -> None:
-        if _is_weak(key):
-            raise (Degraded if settings.DEBUG else Unhealthy)(
-                Code.SECRET_KEY_WEAK,
-                "SECRET_KEY is weak by Django's check security.W009: it has fewer than 50 characters, has fewer than 5 "
-                "different ones, or was generated by startproject ('django-insecure-…').",
-                fault=Fault.CONFIG,
-                hint=_HINT,
-                evidence={"rule": "security.W009"},
-            )
-        weak = sum(_is_weak(_text(fallback)) for fallback in settings.SECRET_KEY_FALLBACKS)
+    def _check_fallbacks(self) -> None:
+        weak = sum(is_weak(_text(fallback)) for fallback in settings.SECRET_KEY_FALLBACKS)
         if weak:
             raise Degraded(
                 Code.SECRET_KEY_FALLBACK_WEAK,
@@ -147,27 +100,3 @@ class SecretKey(Check):
 
 def _text(key: str | bytes) -> str:
     return key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else str(key)
-
-
-def _is_random(key: str) -> bool:
-    """Return True if whitespace, quotes and control characters are part of a key of random characters."""
-    if not key.isascii():
-        # Control characters show that the key consists of random bytes and is not text.
-        return values.has_control_character(key)
-    has_random_characters = values.has_control_character(key) or len(set(key) & _RARE) >= _MANY_RARE
-    return (
-        has_random_characters
-        and values.corruption(_UNPRINTABLE.sub("", key).strip("\"'` "), names=["SECRET_KEY"]) is None
-    )
-
-
-def _is_weak(key: str) -> bool:
-    """Return True if the key is weak by Django's rule and limits.
-
-    Django's own function cannot check a key of bytes, although Django accepts such a key.
-    """
-    return (
-        len(key) < SECRET_KEY_MIN_LENGTH
-        or len(set(key)) < SECRET_KEY_MIN_UNIQUE_CHARACTERS
-        or key.startswith(SECRET_KEY_INSECURE_PREFIX)
-    )

@@ -59,7 +59,7 @@ def _as_json(exercise: Exercise) -> dict[str, Any]:
 
 
 def _block(name: str, exercises: Sequence[Exercise], style: Style) -> Iterator[str]:
-    yield f"{_mark(worst_proof(exercises), style)} {style.paint(name, None, 'bold')}"
+    yield f"{_mark(worst_proof(exercises), style)} {style.paint(name, 'bold')}"
     for check, group in itertools.groupby(exercises, lambda exercise: exercise.check):
         own = list(group)
         yield f"  {_mark(worst_proof(own), style)} {check}"

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import os
-import shutil
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from django.core.management.base import OutputWrapper
-from django.utils.termcolors import colorize
 
+from healthguard.runtime.terminal import Terminal, terminal_of
 from healthguard.service.selection import LeftOut
 from healthguard.status import CheckResult, Problem, Report, ServiceReport, Status
 
@@ -24,14 +20,13 @@ _WORDS = {
     Status.UNKNOWN: "UNKNOWN",
     Status.UNHEALTHY: "UNHEALTHY",
 }
-_NARROWEST = 40
 DRAINING = "The pod is draining, so it is not ready. Its DRAIN_FILE exists."
 NO_DETAILS = "The reason is not shown: the service has no checks, or no valid token was sent."
 """The text for a service that is not healthy, and whose checks are not known."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Style:
+class Style(Terminal):
     """The appearance of the text.
 
     Args:
@@ -40,8 +35,6 @@ class Style:
         verbosity: 0 to leave out the services without problems, 2 to include the evidence.
     """
 
-    is_colored: bool = False
-    width: int | None = None
     verbosity: int = 1
 
     def mark(self, status: Status) -> str:
@@ -53,26 +46,6 @@ class Style:
     def mark_width(self) -> int:
         """The width of a mark (characters)."""
         return max(map(len, (_SYMBOLS if self.is_colored else _WORDS).values()))
-
-    def paint(self, text: str, color: str | None = None, *options: str) -> str:
-        """Return the text in a color, if there are colors."""
-        if not self.is_colored or not text:
-            return text
-        return colorize(text, opts=options) if color is None else colorize(text, fg=color, opts=options)
-
-    def wrapped(self, text: str, indent: str, prefix: str = "") -> Iterator[str]:
-        """Yield the lines of a paragraph that begins with ``prefix``."""
-        if self.width is None:
-            yield f"{indent}{prefix}{text}"
-            return
-        wrapper = textwrap.TextWrapper(
-            max(self.width, _NARROWEST),
-            initial_indent=indent + prefix,
-            subsequent_indent=indent + " " * len(prefix),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        yield from wrapper.wrap(text)
 
     def explained(self, problem: Problem, indent: str) -> Iterator[str]:
         """Yield the lines of a problem: the message, the hint, and the line of code that raised an exception."""
@@ -91,12 +64,8 @@ def style_of(stream: TextIO | OutputWrapper, *, is_colored: bool | None = None, 
             is set (https://no-color.org).
         verbosity: the verbosity of the command.
     """
-    is_terminal = stream.isatty()
-    if is_colored is None:
-        is_colored = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    has_symbols = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
-    width = shutil.get_terminal_size().columns if is_terminal else None
-    return Style(is_colored and has_symbols, width, verbosity)
+    terminal = terminal_of(stream, is_colored=is_colored)
+    return Style(terminal.is_colored, terminal.width, verbosity)
 
 
 def render(report: Report, style: Style = Style(), left_out: tuple[LeftOut, ...] = ()) -> str:
@@ -126,7 +95,7 @@ def render(report: Report, style: Style = Style(), left_out: tuple[LeftOut, ...]
 
 
 def _block(service: ServiceReport, style: Style) -> Iterator[str]:
-    yield f"{style.mark(service.status)} {style.paint(service.name, None, 'bold')}{_duration(service, style)}"
+    yield f"{style.mark(service.status)} {style.paint(service.name, 'bold')}{_duration(service, style)}"
     indent = "  "
     not_run = [result.check for result in service.checks if result.is_not_run]
     for result in service.checks:
@@ -153,7 +122,7 @@ def _result(result: CheckResult, indent: str, style: Style) -> Iterator[str]:
 def _passed(service: ServiceReport, width: int, style: Style) -> Iterator[str]:
     checks = ", ".join(result.check for result in service.checks)
     name = service.name.ljust(width) if checks else service.name
-    line = f"{style.mark(service.status)} {name}  {style.paint(checks, None)}".rstrip()
+    line = f"{style.mark(service.status)} {name}  {checks}".rstrip()
     yield line + _duration(service, style)
     if style.verbosity > 1:
         for result in service.checks:
@@ -171,13 +140,13 @@ def _duration(service: ServiceReport, style: Style) -> str:
         return ""
     milliseconds = service.duration * 1000
     text = f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{service.duration:.1f} s"
-    return style.paint(f"  ({text})")
+    return f"  ({text})"
 
 
 def _summary(report: Report, services: Sequence[ServiceReport], style: Style) -> str:
     counts = {status: sum(service.status is status for service in services) for status in reversed(Status)}
     parts = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     draining = ", draining" if report.draining else ""
-    paint = functools.partial(style.paint, color=_COLORS[report.status])
+    status = style.paint(report.status.value.capitalize(), _COLORS[report.status])
     noun = "service" if len(services) == 1 else "services"
-    return f"{paint(report.status.value.capitalize())}: {len(services)} {noun}, of which {parts}{draining}."
+    return f"{status}: {len(services)} {noun}, of which {parts}{draining}."

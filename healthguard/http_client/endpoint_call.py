@@ -19,7 +19,7 @@ from healthguard.http_client.target import Target
 from healthguard.runtime.callables import resolve_value
 from healthguard.runtime.deadline import wait_limit
 from healthguard.runtime.lists import truncated_list
-from healthguard.secret_values import values
+from healthguard.secret_values import values, variable_names
 from healthguard.secret_values.showable import shown_name
 from healthguard.status import Code, Evidence, Fault
 
@@ -180,7 +180,7 @@ class EndpointCall:
 
 def _secret_flaw(name: str, value: str) -> str | None:
     """Return the flaw of a header value that carries a secret, as a clause; None if it has none or is not a secret."""
-    if name.lower() != "authorization" and not values.names_a_secret(name.replace("-", "_")):
+    if name.lower() != "authorization" and not variable_names.names_a_secret(name.replace("-", "_")):
         return None
     secret = _SCHEME.sub("", value)
     if not secret:

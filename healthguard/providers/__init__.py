@@ -1,4 +1,8 @@
-"""AI providers as data, and the verification of keys at a provider."""
+"""AI providers as data, and the verification of keys at a provider.
+
+This package imports neither Django nor an HTTP client: a key in a manifest is inspected without them. Import
+``verification`` and ``declaration`` as modules.
+"""
 
 from healthguard.providers.catalog import (
     PROVIDERS,
@@ -6,11 +10,9 @@ from healthguard.providers.catalog import (
     is_name,
     provider_of,
 )
-from healthguard.providers.declaration import provider_flaws
 from healthguard.providers.provider import BEARER, Provider, ProviderEndpoint, ResponseRule, VerificationRequest
 from healthguard.providers.switches import Switch
 from healthguard.providers.verdict import Verdict
-from healthguard.providers.verification import Verification
 
 __all__ = [
     "BEARER",
@@ -21,9 +23,7 @@ __all__ = [
     "ResponseRule",
     "Switch",
     "Verdict",
-    "Verification",
     "VerificationRequest",
     "is_name",
-    "provider_flaws",
     "provider_of",
 ]

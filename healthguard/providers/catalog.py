@@ -20,7 +20,7 @@ from healthguard.providers.switches import (
     REPLICATE_SWITCHES,
 )
 from healthguard.providers.verdict import Verdict
-from healthguard.secret_values import values
+from healthguard.secret_values import variable_names
 from healthguard.secret_values.showable import is_showable
 
 _ANTHROPIC_VERSION = {"anthropic-version": "2023-06-01"}
@@ -385,7 +385,7 @@ def unknown_provider_texts(declared: object, fallback_message: str) -> tuple[str
 def is_name(text: str) -> bool:
     """Return True if ``text`` can be a name, and is not a key that was passed instead of one by mistake."""
     is_key = text.startswith(UNIQUE_PREFIXES) and len(text) >= _MIN_KEY
-    return values.is_plain_name(text) and not is_key and not has_known_format(text)
+    return variable_names.is_plain_name(text) and not is_key and not has_known_format(text)
 
 
 def has_known_format(text: str) -> bool:

@@ -1,18 +1,16 @@
-"""The problems of a key, from any source: those that its value shows, and those that the provider reports."""
+"""The problems of a key that the environment and the response of its provider show."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Mapping
 
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers.catalog import UNIQUE_PREFIXES, provider_of
-from healthguard.providers.provider import Provider, ProviderEndpoint
+from healthguard.providers.key_value import Key, offline_problem, suspected_placeholder
+from healthguard.providers.provider import ProviderEndpoint
 from healthguard.providers.verdict import PROVEN, Verdict
 from healthguard.providers.verification import Verification
-from healthguard.secret_values import values
 from healthguard.status import Code, Evidence, Fault, Problem
 
 # The values that Ollama, vLLM, LM Studio, llama.cpp and LocalAI document for clients that require a key.
@@ -22,139 +20,10 @@ _KEYLESS = re.compile(
     re.IGNORECASE,
 )
 
-_MOCK = re.compile(r"(?<![a-z])mock(?![a-z])", re.IGNORECASE)
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Key:
-    """A key and its source.
-
-    Args:
-        provider: the provider that the key should belong to.
-        value: the key itself. It is never shown.
-        source: the source of the key, as the subject of a sentence: the name of a variable, or "the key that … vends".
-        location: the place in which to put a new key: "the Secret that … is mounted from".
-        evidence: the facts about the key that may be shown.
-    """
-
-    provider: Provider
-    value: str = dataclasses.field(repr=False)
-    source: str
-    location: str
-    evidence: Mapping[str, Evidence]
-
-    @property
-    def title(self) -> str:
-        """The display name of the provider."""
-        return self.provider.label
-
-
-def corruption(key: Key) -> Unhealthy | None:
-    """Return the problem of a key that was corrupted on its way into the environment; None if it was not."""
-    names, prefixes = (*key.provider.variables, key.source), (*UNIQUE_PREFIXES, *key.provider.prefixes)
-    flaw = values.corruption(key.value, names=names, prefixes=prefixes, is_token=True)
-    if flaw is None:
-        return None
-    return Unhealthy(
-        Code.KEY_CORRUPTED, f"{key.source} {flaw.what}.", fault=Fault.CONFIG, hint=flaw.remedy, evidence=key.evidence
-    )
-
-
-def offline_problem(key: Key) -> Unhealthy | None:
-    """Return the first problem that the value of the key shows; None if it shows none.
-
-    A gateway issues keys of any format, so its response takes precedence over this problem.
-    """
-    return next(_offline_problems(key), None)
-
-
-def mock_problem(key: Key) -> Unhealthy | None:
-    """Return the problem of a key that calls itself a mock, as no gateway's key for a deployment does; else None."""
-    if not _MOCK.search(key.value):
-        return None
-    problem = _placeholder(key, "contains the word mock").problem
-    hint = f"{problem.hint} If the gateway accepts it, declare AIProviderKey(…, verify=False)."
-    return Unhealthy.of(dataclasses.replace(problem, hint=hint))
-
-
-def _offline_problems(key: Key) -> Iterator[Unhealthy]:
-    if flaw := values.placeholder(key.value, prefixes=key.provider.prefixes):
-        yield _placeholder(key, flaw.what)
-    owner = _owner(key)
-    if owner is not None:
-        yield Unhealthy(
-            Code.KEY_WRONG_PROVIDER,
-            f"{key.source} contains a key of {owner.label}, not of {key.title}.",
-            fault=Fault.CONFIG,
-            hint="Check which Secret, and which key of it, each variable is mounted from; two may be swapped."
-            + _base_url_hint(key),
-            evidence={**key.evidence, "key_of": owner.name},
-        )
-    expires_at = _expires_at(key)
-    if expires_at is not None and expires_at <= datetime.datetime.now(datetime.UTC):
-        yield Unhealthy(
-            Code.KEY_EXPIRED,
-            f"{key.source} expired at {expires_at:%Y-%m-%d %H:%M} {expires_at.tzname()}, according to the key itself.",
-            fault=Fault.CONFIG,
-            hint=f"Put a new {key.title} key into {key.location}. Check the process that renews short-lived keys.",
-            evidence={**key.evidence, "expired_at": expires_at.isoformat()},
-        )
-
-
-def _base_url_hint(key: Key) -> str:
-    """Return a hint about the base URL, if the base URL and not the declaration determines the provider of the key."""
-    if "asked_as" not in key.evidence:
-        return ""
-    return (
-        f" Check {' or '.join(key.provider.endpoint_variables) or 'the base URL'} as well; it points to a host of "
-        f"{key.title}."
-    )
-
-
-def _placeholder(key: Key, description: str) -> Unhealthy:
-    return Unhealthy(
-        Code.KEY_PLACEHOLDER,
-        f"{key.source} {description}. Requests to {key.title} with this key will fail.",
-        fault=Fault.CONFIG,
-        hint=f"Put a real {key.title} key into {key.location}.",
-        evidence=key.evidence,
-    )
-
-
-def _owner(key: Key) -> Provider | None:
-    """Return another provider that the key belongs to; None if there is none, or if the declared one may own it."""
-    declared, other = key.provider, provider_of(key.value)
-    if other is None or other.name == declared.name:
-        return None
-    if not declared.formats and not declared.prefixes:
-        # The key formats of the declared provider are not known. It may be a second account at the other provider.
-        return None
-    # A key without a fixed prefix may start with another provider's prefix at random.
-    has_format = bool(declared.formats) and declared.has_format(key.value)
-    lengths = {provider.name: _prefix_length(provider.prefixes, key.value) for provider in (declared, other)}
-    return None if has_format or lengths[declared.name] >= lengths[other.name] else other
-
-
-def _prefix_length(prefixes: Iterable[str], key: str) -> int:
-    return max((len(prefix) for prefix in prefixes if key.startswith(prefix)), default=0)
-
-
-def _expires_at(key: Key) -> datetime.datetime | None:
-    """Return the time at which the key expires, if the key contains it; otherwise None.
-
-    Raises:
-        Unhealthy: the provider's ``expires_at`` function failed.
-    """
-    if key.provider.expires_at is None:
-        return None
-    try:
-        at = key.provider.expires_at(key.value)
-        return at and (at if at.tzinfo else at.replace(tzinfo=datetime.UTC))
-    except Exception as error:
-        # The text of the error is not shown, because it may contain the key.
-        raise Unhealthy.of(
-            Problem.invalid_declaration(f"The expires_at function of {key.provider!r} failed ({type(error).__name__}).")
-        ) from None
+def unhealthy_of(problem: Problem | None) -> Unhealthy | None:
+    """Return the error of a problem of a value; None if there is none."""
+    return None if problem is None else Unhealthy.of(problem)
 
 
 def endpoint_problem(key: Key, endpoint: ProviderEndpoint) -> Unhealthy | None:
@@ -171,18 +40,6 @@ def endpoint_problem(key: Key, endpoint: ProviderEndpoint) -> Unhealthy | None:
     )
 
 
-def suspected_placeholder(key: Key) -> Unhealthy | None:
-    """Return the problem of a key that contains a word like "mock" and has none of the provider's formats; else None.
-
-    The word is not proof. The problem does not apply if the provider accepts the key.
-    """
-    if key.provider.has_format(key.value):
-        return None
-    if not values.suggests_a_placeholder(key.value, prefixes=key.provider.prefixes):
-        return None
-    return _placeholder(key, f"looks like a mock or a placeholder and not like a key of {key.title}")
-
-
 def _problem_at_open_server(key: Key, verification: Verification) -> Unhealthy | None:
     """Return the problem that the value of a key shows, if the server gives the same response to any key.
 
@@ -192,32 +49,16 @@ def _problem_at_open_server(key: Key, verification: Verification) -> Unhealthy |
     if _KEYLESS.fullmatch(key.value):
         return None
     suspicion = offline_problem(key)
-    if suspicion is None or suspicion.problem.code == Code.KEY_WRONG_PROVIDER:
+    if suspicion is None or suspicion.code == Code.KEY_WRONG_PROVIDER:
         suspicion = suspected_placeholder(key)
     if suspicion is None:
         return None
     hint = (
-        f"{suspicion.problem.hint} {verification.host} gives the same response to any key. If it does not check keys, "
+        f"{suspicion.hint} {verification.host} gives the same response to any key. If it does not check keys, "
         "declare unknown_keys='accepted' in the Provider."
     )
-    evidence = {**suspicion.problem.evidence, **verification_evidence(verification)}
-    return Unhealthy.of(dataclasses.replace(suspicion.problem, hint=hint, evidence=evidence))
-
-
-def unusual_format(key: Key) -> Degraded | None:
-    """Return the problem of a key with none of the provider's formats; else None.
-
-    It is only a warning, because providers introduce new formats.
-    """
-    if key.provider.has_format(key.value):
-        return None
-    return Degraded(
-        Code.KEY_FORMAT,
-        f"{key.source} does not have the format of a key of {key.title}.",
-        fault=Fault.CONFIG,
-        hint="Compare it with the key in the provider's console. If the provider accepts it, the format is new.",
-        evidence=key.evidence,
-    )
+    evidence = {**suspicion.evidence, **verification_evidence(verification)}
+    return Unhealthy.of(dataclasses.replace(suspicion, hint=hint, evidence=evidence))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -295,7 +136,7 @@ _VERDICT_TEXTS = {
 
 
 def unrefuted_problem(
-    key: Key, verification: Verification, suspicion: Unhealthy | None, *, is_gateway: bool
+    key: Key, verification: Verification, suspicion: Problem | None, *, is_gateway: bool
 ) -> Unhealthy | Degraded | None:
     """Return the problem that the value of a key shows, unless the verification refutes it.
 
@@ -305,20 +146,20 @@ def unrefuted_problem(
         suspicion: the problem that the value of the key shows; None if it shows none.
         is_gateway: True if the server issues keys of any format.
     """
+    if suspicion is not None and suspicion.code == Code.INVALID_DECLARATION:
+        return Unhealthy.of(suspicion)
     match verification.verdict:
         case Verdict.UNPROVEN:
             return _problem_at_open_server(key, verification)
         case Verdict.ACCEPTED:
             return _unproven_placeholder(key, verification) if _is_placeholder(suspicion) else None
-        case Verdict.REJECTED:
-            return suspicion
-        case verdict if verdict in PROVEN or is_gateway:
+        case verdict if verdict is not Verdict.REJECTED and (verdict in PROVEN or is_gateway):
             return None
-    return suspicion
+    return unhealthy_of(suspicion)
 
 
-def _is_placeholder(suspicion: Unhealthy | None) -> bool:
-    return suspicion is not None and suspicion.problem.code == Code.KEY_PLACEHOLDER
+def _is_placeholder(suspicion: Problem | None) -> bool:
+    return suspicion is not None and suspicion.code == Code.KEY_PLACEHOLDER
 
 
 def _unproven_placeholder(key: Key, verification: Verification) -> Degraded:

@@ -170,18 +170,21 @@ class Provider:
             return self.requests_by_variable[variable]
         return self.request
 
-    def resolve_endpoint(self) -> ProviderEndpoint:
-        """Return the endpoint that the environment selects."""
-        override = _first_set(self.base_url_variables)
-        default, missing = fill(self.base_url)
+    def resolve_endpoint(self, environ: Mapping[str, str] | None = None) -> ProviderEndpoint:
+        """Return the endpoint that the environment selects.
+
+        Args:
+            environ: the environment; None for that of this process.
+        """
+        override = first_set(self.base_url_variables, environ)
+        default, missing = fill(self.base_url, environ)
         if override is not None:
             return ProviderEndpoint(override, self.is_format_irrelevant or not _is_same_site(override, default))
         return ProviderEndpoint(default, self.is_format_irrelevant, missing)
 
-    @property
-    def has_base_url_override(self) -> bool:
-        """True if an environment variable overrides the declared base URL."""
-        return _first_set(self.base_url_variables) is not None
+    def has_base_url_override(self, environ: Mapping[str, str] | None = None) -> bool:
+        """Return True if an environment variable overrides the declared base URL."""
+        return first_set(self.base_url_variables, environ) is not None
 
     @property
     def is_format_irrelevant(self) -> bool:
@@ -195,10 +198,14 @@ class Provider:
         return (*self.base_url_variables, *in_template)
 
 
-def fill(template: str) -> tuple[str, tuple[str, ...]]:
+def fill(template: str, environ: Mapping[str, str] | None = None) -> tuple[str, tuple[str, ...]]:
     """Return the base URL with its placeholders replaced, and the environment variables that are not set.
 
     The base URL is empty if a value would change its host, because the key would then be sent to another host.
+
+    Args:
+        template: the declared base URL.
+        environ: the environment; None for that of this process.
     """
     missing: list[str] = []
     is_unsafe = False
@@ -206,7 +213,7 @@ def fill(template: str) -> tuple[str, tuple[str, ...]]:
     def value_of(match: re.Match[str]) -> str:
         nonlocal is_unsafe
         names = match[1].split("|")
-        value = _first_set(names)
+        value = first_set(names, environ)
         if value is None:
             missing.append(names[0])
         elif match.start() > 0 and _CHANGES_HOST.search(value):
@@ -234,8 +241,10 @@ def _is_same_site(url: str, default: str) -> bool:
     return bool(host) and bool(default_host) and f".{host}".endswith(f".{default_host}")
 
 
-def _first_set(variables: Iterable[str]) -> str | None:
-    return next((value for name in variables if (value := os.environ.get(name, "").strip())), None)
+def first_set(variables: Iterable[str], environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the first value that is not blank, of these variables in this order; None if there is none."""
+    values = os.environ if environ is None else environ
+    return next((value for name in variables if (value := values.get(name, "").strip())), None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ import os
 from healthguard.providers.catalog import PROVIDERS
 from healthguard.providers.hosts import provider_at
 from healthguard.providers.provider import Provider, ProviderEndpoint, VerificationRequest, fill
-from healthguard.providers.switches import Switch
-from healthguard.secret_values.patterns import UnusablePatternError, fits
+from healthguard.providers.switching import is_on
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def route_of(provider: Provider, key: str) -> Route:
     """Return the route of ``key``, which is declared to be a key of ``provider``."""
     endpoint = provider.resolve_endpoint()
     for switch in provider.switches:
-        if not _is_on(switch, provider, key):
+        if not is_on(switch, provider, key, os.environ):
             continue
         target = PROVIDERS.get(switch.provider)
         base_url, missing = fill(switch.base_url)
@@ -46,26 +45,7 @@ def route_of(provider: Provider, key: str) -> Route:
             return Route(target, endpoint, switch.variable, is_declared=False)
         moved = ProviderEndpoint(base_url, target.is_format_irrelevant or provider_at(base_url) is None)
         return dataclasses.replace(_route_to(target, moved), is_declared=False)
-    return dataclasses.replace(_route_to(provider, endpoint), is_declared=not provider.has_base_url_override)
-
-
-def _is_on(switch: Switch, provider: Provider, key: str) -> bool:
-    value = os.environ.get(switch.variable, "").strip()
-    if not value or not _matches(switch.values, value):
-        return False
-    if not switch.is_general and provider.formats and provider.has_format(key):
-        return False
-    if not switch.is_by_form:
-        return True
-    target = PROVIDERS.get(switch.provider)
-    return target is not None and not provider.has_base_url_override and target.has_format(key)
-
-
-def _matches(pattern: str, value: str) -> bool:
-    try:
-        return fits(pattern, value, ignores_case=True)
-    except UnusablePatternError:
-        return False
+    return dataclasses.replace(_route_to(provider, endpoint), is_declared=not provider.has_base_url_override())
 
 
 def _route_to(provider: Provider, endpoint: ProviderEndpoint) -> Route:

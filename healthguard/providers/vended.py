@@ -13,15 +13,14 @@ from django.utils import timezone
 from healthguard.exceptions import Degraded, Unhealthy
 from healthguard.http_client import EndpointCall
 from healthguard.http_client.document import MISSING, is_text, kind
-from healthguard.providers.inspection import (
+from healthguard.providers.inspection import endpoint_problem, unhealthy_of, unrefuted_problem, verdict_problem
+from healthguard.providers.key_value import (
     Key,
     corruption,
-    endpoint_problem,
     offline_problem,
+    secret_of,
     suspected_placeholder,
-    unrefuted_problem,
     unusual_format,
-    verdict_problem,
 )
 from healthguard.providers.lookup import find_verification
 from healthguard.providers.provider import Provider
@@ -83,11 +82,11 @@ class Vended:
         if not value:
             hint = f"{self._mount_hint} {values.EMPTY.remedy}"
             return self._problem(Code.KEY_EMPTY, f"an empty key (0 bytes) for {self.name}", hint)
-        location = f"the Secret that {self._variable} is mounted from" if self._variable else "the source of the key"
+        location = secret_of(self._variable) if self._variable else "the source of the key"
         source = f"the key that {self._exchange.name} vends for {self.name}"
         key = Key(self._provider, value, source, location, self._evidence)
         problem = (
-            corruption(key)
+            unhealthy_of(corruption(key))
             or self._offline_problem(key)
             or self._expiry_problem(expires_at)
             or await self._online_problem(key, limit)
@@ -96,7 +95,9 @@ class Vended:
 
     def _offline_problem(self, key: Key) -> Unhealthy | Degraded | None:
         # A declared gateway issues keys of any format. A gateway from the environment does not matter to customers.
-        return None if self._provider.is_format_irrelevant else self._with_mount_hint(offline_problem(key))
+        return (
+            None if self._provider.is_format_irrelevant else self._with_mount_hint(unhealthy_of(offline_problem(key)))
+        )
 
     def _with_mount_hint(self, error: Unhealthy | Degraded | None) -> Unhealthy | Degraded | None:
         """Return the error with a hint to check the mounted key first, if the key is a placeholder.
@@ -161,8 +162,9 @@ class Vended:
                     return _rejected_by_gateway(error, self._provider)
                 return error
         elif placeholder is not None and not self._provider.is_format_irrelevant:
-            return self._with_mount_hint(placeholder)
-        return None if self._provider.is_format_irrelevant else unusual_format(key)
+            return self._with_mount_hint(Unhealthy.of(placeholder))
+        unusual = None if self._provider.is_format_irrelevant else unusual_format(key)
+        return None if unusual is None else Degraded.of(unusual)
 
     @property
     def _mount_hint(self) -> str:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.functional import Promise
 
 from healthguard.secret_values.showable import is_showable
-from healthguard.secret_values.values import may_name_a_secret
+from healthguard.secret_values.variable_names import may_name_a_secret
 
 MASK = "********"
 

@@ -29,3 +29,11 @@ def _is_shown(character: str) -> bool:
 
 def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def byte_size(text: str, encoding: str = "utf-8") -> int:
+    """Return the number of bytes of a text in the environment. Any text has one, also if it has lone surrogates."""
+    try:
+        return len(text.encode(encoding, "surrogateescape"))
+    except UnicodeEncodeError:
+        return len(text.encode("utf-8", "surrogatepass"))

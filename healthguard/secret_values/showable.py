@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from healthguard.secret_values.values import may_name_a_secret
+from healthguard.secret_values.variable_names import may_name_a_secret
 
 HIDDEN = "(not shown: not a plain name)"
 

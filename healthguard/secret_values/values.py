@@ -17,7 +17,8 @@ from urllib.parse import unquote
 
 from healthguard.secret_values import placeholders
 from healthguard.secret_values.placeholders import Nature, Reason
-from healthguard.secret_values.references import Reference, reference, reference_inside, takes_path
+from healthguard.secret_values.references import Reference, reference, reference_inside
+from healthguard.secret_values.variable_names import is_plain_name, names_a_header
 
 
 class ValueFault(enum.StrEnum):
@@ -71,29 +72,7 @@ COMMON_PREFIXES = (
     *("mongodb://", "mongodb+srv://", "http://", "https://", "smtp://", "-----BEGIN "),
 )
 _STARTPROJECT_PREFIX = "django-insecure-"  # of random keys, so its words are not those of a placeholder
-_SECRET_NAME = re.compile(
-    r"(^|_)((API|SECRET|PRIVATE|ACCESS|AUTH|ENCRYPTION|SIGNING|LICENSE)?KEY|KEY_BASE|(AUTH|ACCESS|API|BOT)?TOKEN"
-    r"|(CLIENT|APP|API)?SECRET|SALT|CREDENTIALS?)$|PASSWORD$|PASSWD$|PASSPHRASE$|_(PASS|PWD|PW)$",
-    re.IGNORECASE,
-)
-_PASSWORD_NAME = re.compile(r"(PASSWORD|PASSWD|PASSPHRASE|_PASS|_PWD|_PW)$", re.IGNORECASE)
-# Variables with a name as their value, not a secret: salts, and the keys of caches, queues, tables and buckets.
-_LABEL_NAME = re.compile(
-    r"SALT$|(^|_)(CACHE|ROUTING|PARTITION|SORT|PRIMARY|FOREIGN|OBJECT|S3|BUCKET|QUEUE|IDEMPOTENCY|LOOKUP|MAP|SESSION|CONFIG"
-    r"|FEATURE|FLAG|INDEX|GROUP|LOCK|SHARD|TRANSLATION|REDIS|STORAGE|COOKIE|HEADER|STATE|LOCALE|MESSAGE|HOT|KV|ETCD|CONSUL)"
-    r"_KEY$",
-    re.IGNORECASE,
-)
-# Tokens in the vocabulary of a language model.
-_NOT_SECRET_TOKEN = re.compile(r"(^|_)(PAD|EOS|BOS|UNK|MASK|SEP|CLS|STOP|SPECIAL|START|END)_TOKEN$", re.IGNORECASE)
-_URL_NAME = re.compile(r"(URL|URI|DSN|CONNECTION_?STRING)$", re.IGNORECASE)
-# Django's SafeExceptionReporterFilter.hidden_settings with a few additions.
-_MAY_BE_SECRET = re.compile("API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|HTTP_COOKIE|SALT|CREDENTIAL|PWD", re.IGNORECASE)
-_NOT_SECRET = re.compile(
-    r"^(OLD)?PWD$|_(PREFIX|MODEL|BACKENDS?|VERSION|HEADER|NAME|AGE|DOMAIN|ALGORITHM|VALIDATORS|HASHERS|TIMEOUT"
-    r"|CLASS(ES)?|ENABLED|MODE|HOST|PORT|REGION)$|^AUTHOR|KEYBOARD|MONKEY",
-    re.IGNORECASE,
-)
+_JSON = re.compile(r"\{\s*(\".*)?\}|\[\s*([\"\[{\d].*)?\]", re.DOTALL)
 _SPACE = re.compile(r"\s")
 _MAX_CHARACTERS = 4_096
 """The length up to which a value is checked (characters); the rest is ignored."""
@@ -115,39 +94,6 @@ _ADDRESS_PLACEHOLDER = re.compile(r"[^\w\s]|_|x{4}|your", re.IGNORECASE)
 _PLAIN_PAIRS = frozenset({"user", "username", "uid", "host", "server", "dbname", "database"})
 _REAL_VALUE_REMEDY = "Replace it with the real value."
 _RANDOM_VALUE_REMEDY = "Set a random password, both here and in the service that verifies it."
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-
-
-def nature_of(variable: str, value: str = "") -> Nature | None:
-    """Return the nature of the secret in a variable of this name, or None if the name is not that of a secret."""
-    if not names_a_secret(variable) or takes_path(variable, value):
-        return None
-    if _PASSWORD_NAME.search(variable):
-        return Nature.CHOSEN
-    return Nature.LABEL if _LABEL_NAME.search(variable) else Nature.RANDOM
-
-
-def names_a_secret(variable: str) -> bool:
-    """Return True if a variable's name implies a secret, so that words like "test" are invalid as its value."""
-    return _SECRET_NAME.search(variable) is not None and _NOT_SECRET_TOKEN.search(variable) is None
-
-
-def names_a_connection(variable: str) -> bool:
-    """Return True if a variable's name implies an address, which may contain a secret."""
-    return _URL_NAME.search(variable) is not None
-
-
-def may_name_a_secret(name: str) -> bool:
-    """Return True if a setting or a variable of this name may contain a secret, as Django's debug page decides it.
-
-    A name that only describes where or how a secret is used, such as KEY_PREFIX or PASSWORD_HASHERS, is excluded.
-    """
-    return _MAY_BE_SECRET.search(name) is not None and _NOT_SECRET.search(name) is None
-
-
-def is_plain_name(text: object, *, prefixes: Iterable[str] = ()) -> bool:
-    """Return True if ``text`` can be a name, and not a value that was declared instead of a name."""
-    return isinstance(text, str) and _PLAIN_NAME.fullmatch(text) is not None and not text.startswith(tuple(prefixes))
 
 
 def corruption(
@@ -194,8 +140,9 @@ def _invisible(value: str, *, is_token: bool) -> Flaw | None:
 
 
 def _surrounded(value: str) -> Flaw | None:
-    # A value with several lines, such as a certificate, may end with a line break.
-    if value != value.strip() and "\n" not in value.strip():
+    # A value with several lines, such as a certificate, may end with a line break, and so may JSON.
+    stripped = value.strip()
+    if value != stripped and "\n" not in stripped and not _JSON.fullmatch(stripped):
         if value.endswith(("\n", "\r")):
             return _corrupted(
                 "ends with a line break",
@@ -225,7 +172,7 @@ def has_control_character(value: str) -> bool:
 
 
 def _copied_along(value: str, names: Iterable[str]) -> Flaw | None:
-    if value.lower().startswith("bearer "):
+    if value.lower().startswith("bearer ") and not any(map(names_a_header, names)):
         return _corrupted(
             "begins with 'Bearer '", "Store only the key, without the scheme of the Authorization header."
         )

@@ -12,7 +12,7 @@ from django.core.checks.security.base import check_secret_key
 from django.test import override_settings
 
 from healthguard.checks import EnvironmentVariable, SecretKey
-from healthguard.checks.secrets import _is_weak
+from healthguard.requirements.secret_key import is_weak
 from healthguard.status import Fault, Status
 from tests.support.fixture_types import FindProblem, RunCheck
 from tests.support.results import problem_of
@@ -109,7 +109,7 @@ def test_prefix_of_startproject_does_not_hide_a_placeholder(problem: FindProblem
 @pytest.mark.parametrize("key", [GOOD, "django-insecure-" + GOOD, "abcd" * 20, "short", "x" * 50, GOOD[:50], GOOD[:49]])
 def test_key_is_weak_if_django_reports_it(key: str) -> None:
     with override_settings(SECRET_KEY=key):
-        assert _is_weak(key) is bool(check_secret_key(None))
+        assert is_weak(key) is bool(check_secret_key(None))
 
 
 def printable_key(seed: int) -> str:
@@ -165,7 +165,7 @@ def test_key_of_random_bytes_is_degraded(result: RunCheck) -> None:
     assert outcome.status is Status.DEGRADED
 
 
-def test_weak_key_with_control_characters_is_weak(result: RunCheck) -> None:
+def test_weak_key_with_control_charactersis_weak(result: RunCheck) -> None:
     """An unhealthy problem takes precedence over one that is only degraded."""
     with override_settings(SECRET_KEY="django-insecure-\x0b" + GOOD, DEBUG=False):
         outcome = result(SecretKey())

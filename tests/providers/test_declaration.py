@@ -20,8 +20,8 @@ from healthguard.providers import (
     Switch,
     Verdict,
     VerificationRequest,
-    provider_flaws,
 )
+from healthguard.providers.declaration import provider_flaws
 from healthguard.service import declaration_errors, source_of
 from healthguard.status import Status
 from tests.support.fixture_types import FindProblem, RunCheck

@@ -24,11 +24,12 @@ from pytest_httpserver import HTTPServer
 from example_project.deployment import anthropic_key
 from example_project.ports import free_port, is_free
 from healthguard.checks import AIProviderKey
-from healthguard.providers import PROVIDERS, Verdict, Verification
+from healthguard.providers import PROVIDERS, Verdict
 from healthguard.providers.entries import read_entry, write_entry
 from healthguard.providers.routed_key import RoutedKey
 from healthguard.providers.text_caches import text_cache
 from healthguard.providers.verdict_cache import _cache
+from healthguard.providers.verification import Verification
 from healthguard.runner.execution import result_of
 from healthguard.service import source_of
 from healthguard.status import CheckResult, Status

@@ -12,8 +12,10 @@ from django.test import Client, override_settings
 
 from healthguard.checks import AIProviderKey
 from healthguard.exceptions import Degraded, Unhealthy
-from healthguard.providers import PROVIDERS, Verdict, Verification
-from healthguard.providers.inspection import Key, verdict_problem
+from healthguard.providers import PROVIDERS, Verdict
+from healthguard.providers.inspection import verdict_problem
+from healthguard.providers.key_value import Key
+from healthguard.providers.verification import Verification
 from healthguard.status import Status
 from tests.support.fixture_types import Declare, RunCheck
 from tests.support.recorders import StartRecorder, assert_without, at_url, good_response

@@ -17,9 +17,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from healthguard.checks import AIProviderKey
-from healthguard.providers import Verdict, Verification
+from healthguard.providers import Verdict
 from healthguard.providers.routed_key import RoutedKey
 from healthguard.providers.verdict_cache import _cache
+from healthguard.providers.verification import Verification
 from healthguard.runtime.cache_age import max_cache_age
 from healthguard.runtime.deadline import deadline_after
 from healthguard.status import CheckResult, Status

@@ -22,9 +22,10 @@ from werkzeug import Response
 from example_project.deployment import anthropic_key
 from healthguard import Service
 from healthguard.checks import AIProviderKey, CredentialExchange
-from healthguard.providers import Verdict, Verification, VerificationRequest
+from healthguard.providers import Verdict, VerificationRequest
 from healthguard.providers.routed_key import RoutedKey
 from healthguard.providers.verdict_cache import _cache, coalesce_verifications
+from healthguard.providers.verification import Verification
 from healthguard.runner.execution import result_of
 from healthguard.runtime.cache_age import TTL_JITTER, max_cache_age
 from healthguard.runtime.deadline import deadline_after

@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from healthguard.checks import EnvironmentVariable, SecretKey
 from healthguard.providers import PROVIDERS
-from healthguard.secret_values import values
+from healthguard.secret_values import values, variable_names
 from healthguard.secret_values.placeholders import Nature
 from healthguard.status import CheckResult, Fault, Status
 from tests.support import placeholder_corpus as corpus
@@ -99,7 +99,7 @@ def test_corpus_has_at_least_550_different_placeholders() -> None:
 
 def false_alarms(makers: Mapping[str, Make], name: str, count: int) -> Iterator[str]:
     """Yield a line for each random value that has a flaw as the value of the variable ``name``."""
-    nature = values.nature_of(name)
+    nature = variable_names.nature_of(name)
     assert nature is not None
     for title, make in makers.items():
         rng = random.Random(title)
@@ -200,6 +200,11 @@ def test_key_with_a_placeholder_word_and_a_random_rest_is_healthy(check_variable
         ),
         *(
             ("CACHE_KEY", "session"),
+            ("AUTH_HEADER", "Bearer 9b1f4c2e7a6d4f0b"),
+            ("POD_LABEL_KEY", "app.example.com/broken"),
+            ("FEATURES", '{"beta": true}\n'),
+            ("REPLICAS", '["a", "b"]\n'),
+            ("OPTIONS", "{}\n"),
             ("ROUTING_KEY", "orders.created"),
             ("PARTITION_KEY", "tenant_id"),
             ("S3_KEY", "backups/db"),
@@ -273,3 +278,15 @@ def test_check_of_a_long_value_ends(part: str, nature: Nature) -> None:
         values.placeholder(value, nature=nature)
         values.corruption(value, names=["NAME"], prefixes=values.COMMON_PREFIXES)
         values.address_flaw(value)
+
+
+@pytest.mark.parametrize("value", ["1", "yes", "True"])
+@pytest.mark.parametrize("name", ["MYSQL_ALLOW_EMPTY_PASSWORD", "MARIADB_RANDOM_ROOT_PASSWORD", "USE_AUTH_TOKEN"])
+def test_switch_that_concerns_a_secret_is_healthy(check_variable: CheckVariable, name: str, value: str) -> None:
+    """The value of a variable that switches something on or off is not a secret."""
+    assert check_variable(name, value).problem is None
+
+
+def test_secret_of_one_digit_is_a_placeholder(check_variable: CheckVariable) -> None:
+    """A value like that of a switch is invalid as a password."""
+    assert problem_of(check_variable("USER_PASSWORD", "1")).code == "variable_placeholder"

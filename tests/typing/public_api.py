@@ -33,6 +33,7 @@ from healthguard.checks import (
 from healthguard.middleware import HealthGuardMiddleware
 from healthguard.providers import Provider, ResponseRule, Switch, Verdict, VerificationRequest
 from healthguard.pytest_plugin import DegradedWarning, HealthGuard
+from healthguard.requirements import Requirement, VariableRequirement
 
 
 @dataclasses.dataclass
@@ -41,6 +42,9 @@ class QueueLength(HealthCheck):
 
     queue: str
     limit: int = 100
+
+    def needs(self) -> Iterator[Requirement]:
+        yield VariableRequirement(("QUEUE_URL", "BROKER_URL"), pattern="^amqps://", min_bytes=16)
 
     def sabotages(self) -> Iterator[Sabotage]:
         yield Sabotage("a limit that is exceeded", QueueLength(self.queue, limit=-1), ["queue_full"])
@@ -80,7 +84,7 @@ GATEWAY = Provider(
 HEALTHGUARD = {
     "SERVICES": {
         "database": Service(
-            DatabaseName("shop"),
+            DatabaseName("shop", env="DATABASE_URL"),
             [RequiredTables(["shop_order"]), RequiredColumns("shop_order", {"id": "bigint"})],
             AppliedMigrations(),
             ModelSchema(),
@@ -89,7 +93,9 @@ HEALTHGUARD = {
             stale_for=30,
             timeout=2.5,
         ),
-        "config": Service([SecretKey(), EnvironmentVariable("STRIPE_KEY", pattern="^sk_")], critical=False),
+        "config": Service(
+            [SecretKey(env="SECRET_KEY"), EnvironmentVariable("STRIPE_KEY", pattern="^sk_")], critical=False
+        ),
         "ai": {
             "anthropic": AIProviderKey("anthropic", key=key_from_the_vault, share="default"),
             "openai": Service(AIProviderKey("openai", key=key_from_the_database), ready="never"),
