@@ -1,0 +1,1 @@
+"""Kubernetes manifests against the requirements of a declaration. Nothing here imports Django."""

@@ -1,0 +1,1 @@
+"""A folder with a kustomization: its files, and from which of them a rendered object comes."""
