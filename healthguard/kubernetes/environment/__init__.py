@@ -1,0 +1,1 @@
+"""The environment that a manifest gives a container, resolved as the kubelet does it."""

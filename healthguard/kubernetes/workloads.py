@@ -1,0 +1,123 @@
+"""The pod templates and containers in the objects."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterator
+
+from healthguard.kubernetes.reading.nodes import MapNode, Node
+from healthguard.kubernetes.reading.objects import KubernetesObject
+
+_TEMPLATES: dict[str, tuple[str, ...]] = {
+    "Pod": (),
+    "Deployment": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    "Rollout": ("spec", "template"),
+    "PodTemplate": ("template",),
+}
+_MAX_DEPTH = 12
+_FINITE = frozenset({"Job", "CronJob"})
+
+
+class Role(enum.StrEnum):
+    """The part that a container plays in its pod."""
+
+    MAIN = "container"
+    INIT = "init container"
+    SIDECAR = "sidecar"
+    """An init container with ``restartPolicy: Always``, which runs as long as the pod."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Workload:
+    """An object with a pod template.
+
+    Args:
+        object: the object.
+        template: the template, with ``metadata`` and ``spec``; for a Pod the object itself.
+        spec: the ``spec`` of the template.
+    """
+
+    object: KubernetesObject
+    template: MapNode
+    spec: MapNode
+
+    @property
+    def is_finite(self) -> bool:
+        """True if its pods end by themselves, like those of a Job. They are not probed."""
+        return self.object.kind in _FINITE
+
+    def containers(self) -> Iterator[Container]:
+        """Yield the containers, in the order in which they start."""
+        for field in ("initContainers", "containers"):
+            for node in self.spec.maps_at(field):
+                yield Container(self, node, _role(field, node), node.text_at("name") or "")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Container:
+    """A container of a workload.
+
+    Args:
+        workload: the workload.
+        node: its content.
+        role: its part in the pod.
+        name: its name; an empty string if it has none.
+    """
+
+    workload: Workload
+    node: MapNode
+    role: Role
+    name: str
+
+    @property
+    def is_probed(self) -> bool:
+        """True if the container runs as long as the pod, so that the kubelet probes it."""
+        return self.role is not Role.INIT and not self.workload.is_finite
+
+    @property
+    def label(self) -> str:
+        """The container and its workload, for people."""
+        return f"{self.workload.object.label}, {self.role} {self.name or '?'}"
+
+
+def _role(field: str, node: MapNode) -> Role:
+    if field == "containers":
+        return Role.MAIN
+    return Role.SIDECAR if node.text_at("restartPolicy") == "Always" else Role.INIT
+
+
+def workloads_of(obj: KubernetesObject) -> Iterator[Workload]:
+    """Yield the workload that an object of a known kind is; for any other kind, those at which a template is found."""
+    if (path := _TEMPLATES.get(obj.kind)) is not None:
+        template = obj.node.map_at(*path)
+        spec = template.map_at("spec") if template is not None else None
+        if template is not None and spec is not None:
+            yield Workload(obj, template, spec)
+        return
+    for template in _templates_in(obj.node, _MAX_DEPTH):
+        spec = template.map_at("spec")
+        if spec is not None:
+            yield Workload(obj, template, spec)
+
+
+def is_known(obj: KubernetesObject) -> bool:
+    """Return True if the kind of the object is a workload of Kubernetes or Argo, and not an unknown one."""
+    return obj.kind in _TEMPLATES
+
+
+def _templates_in(node: Node, depth: int) -> Iterator[MapNode]:
+    """Yield the mappings that look like a pod template: a ``spec`` with a list of containers."""
+    if not isinstance(node, MapNode) or depth == 0:
+        return
+    if any(True for _ in node.maps_at("spec", "containers")):
+        yield node
+        return
+    for member in node.items.values():
+        yield from _templates_in(member, depth - 1)
