@@ -1,0 +1,1 @@
+"""The formats that turn an examination into text, one module per format."""
