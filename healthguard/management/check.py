@@ -7,13 +7,14 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from healthguard.formats import github, junit
 from healthguard.formats import json as json_format
 from healthguard.formats import text as text_format
 from healthguard.http.mount import mounts
 from healthguard.management.check_options import Options
+from healthguard.management.console import Console
 from healthguard.management.declaration import NOTHING, read_settings, selected_services
 from healthguard.management.errors import INVALID, UsageError
 from healthguard.management.progress import Progress
@@ -151,6 +152,22 @@ class Check:
             for service in report.services()
             for result in service.checks
         )
+
+
+def run(options: dict[str, Any], console: Console) -> int:
+    """Run the subcommand. Return its exit code.
+
+    Raises:
+        UsageError: the options are wrong.
+    """
+    check = Check(Options.of(options), console.progress(), may_be_inline=console.may_be_inline)
+    for note in check.notes:
+        console.write_note(note)
+    report = check.report()
+    console.write(check.rendered(report, console.style))
+    if options["format"] == "github":
+        write_job_summary(report)
+    return check.exit_code(report)
 
 
 def write_job_summary(report: Report) -> None:

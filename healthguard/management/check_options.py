@@ -11,6 +11,10 @@ from healthguard.management.errors import UsageError
 
 FORMATS = ("text", "json", "github", "junit")
 
+SUMMARY = "run the checks once, and report what they find"
+DESCRIPTION = """\
+Run the checks in this process, or request the report of a running instance, and
+show what they find."""
 EPILOG = """\
 examples:
   before a deployment: everything, with the environment of this process

@@ -10,6 +10,7 @@ from typing import Any, Self
 from healthguard.formats import drill as drill_format
 from healthguard.formats.text import Style
 from healthguard.management import arguments
+from healthguard.management.console import Console
 from healthguard.management.declaration import NOTHING, read_settings, selected_services
 from healthguard.management.errors import INVALID, UsageError
 from healthguard.management.progress import Progress
@@ -17,6 +18,7 @@ from healthguard.probes.drill import Exercise, drill, worst_proof
 from healthguard.service.sabotages import Proof
 from healthguard.status import Code
 
+SUMMARY = "prove that the checks can fail"
 DESCRIPTION = """\
 Prove that the checks can fail: run broken copies of them, which must fail.
 Nothing is written, and no data is touched."""
@@ -49,6 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="the format of the report (default: text)"
     )
+
+
+def run(options: dict[str, Any], console: Console) -> int:
+    """Run the subcommand. Return its exit code.
+
+    Raises:
+        UsageError: the options are wrong.
+    """
+    subcommand = Drill(Options.of(options), console.progress(), may_be_inline=console.may_be_inline)
+    exercises = subcommand.exercises()
+    console.write(subcommand.rendered(exercises, console.style))
+    return subcommand.exit_code(exercises)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -79,3 +79,19 @@ class Unwilling(Passes):
 
     def sabotages(self) -> list[Sabotage]:
         return [Sabotage("a division", self, [str(1 / 0)])]
+
+
+@dataclasses.dataclass(repr=False)
+class NeedsNumber(Passes):
+    """A check with needs that are not requirements."""
+
+    def needs(self) -> int:  # type: ignore[override]
+        return 1
+
+
+@dataclasses.dataclass(repr=False)
+class NeedsUnknown(Passes):
+    """A check whose needs cannot be obtained."""
+
+    def needs(self) -> tuple[()]:
+        raise ZeroDivisionError

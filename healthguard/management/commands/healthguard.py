@@ -10,20 +10,23 @@ import signal
 import sys
 import threading
 import types
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter, OutputWrapper
 
-from healthguard.formats.text import Style, style_of
-from healthguard.management import check_options, drill
-from healthguard.management.check import Check, write_job_summary
-from healthguard.management.check_options import Options
-from healthguard.management.errors import UsageError
-from healthguard.management.progress import Progress
+from healthguard.formats.text import style_of
+from healthguard.management import check, check_options, drill, manifests, probes, requirements
+from healthguard.management.console import Console
 
-_DESCRIPTION = """\
-Run the checks in this process, or request the report of a running instance, and
-show what they find."""
+_SUBCOMMANDS: dict[str, tuple[types.ModuleType, Callable[[dict[str, Any], Console], int]]] = {
+    "check": (check_options, check.run),
+    "drill": (drill, drill.run),
+    "manifests": (manifests, manifests.run),
+    "probes": (probes, probes.run),
+    "requirements": (requirements, requirements.run),
+}
+"""The subcommands: the module with the texts and the arguments, and the function that returns the exit code."""
 _INTERRUPTED = 130
 """The exit code of a process that Ctrl-C ended: 128 and the number of SIGINT."""
 _CLOSED = 141
@@ -44,12 +47,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the subcommands and their arguments."""
         subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
-        for name, summary, description, module in (
-            ("check", "run the checks once, and report what they find", _DESCRIPTION, check_options),
-            ("drill", "prove that the checks can fail", drill.DESCRIPTION, drill),
-        ):
+        for name, (module, _) in _SUBCOMMANDS.items():
             subcommand = subcommands.add_parser(
-                name, help=summary, description=description, epilog=module.EPILOG, formatter_class=_HelpFormatter
+                name,
+                help=module.SUMMARY,
+                description=module.DESCRIPTION,
+                epilog=module.EPILOG,
+                formatter_class=_HelpFormatter,
             )
             module.add_arguments(subcommand)
             self._add_common_arguments(subcommand)
@@ -82,34 +86,10 @@ class Command(BaseCommand):
         """
         is_colored = True if options["force_color"] else False if options["no_color"] else None
         style = style_of(self.stdout, is_colored=is_colored, verbosity=options["verbosity"])
-        run = {"check": self._check, "drill": self._drill}[options["subcommand"]]
-        if code := run(options, style):
+        console = Console(self.stdout, self.stderr, style, may_be_inline=self._may_be_inline)
+        _, run = _SUBCOMMANDS[options["subcommand"]]
+        if code := run(options, console):
             raise SystemExit(code)
-
-    def _check(self, options: dict[str, Any], style: Style) -> int:
-        check = Check(Options.of(options), Progress(self.stderr), may_be_inline=self._may_be_inline)
-        for note in check.notes:
-            self.stderr.write(note)
-        report = check.report()
-        self._write(check.rendered(report, style))
-        if options["format"] == "github":
-            write_job_summary(report)
-        return check.exit_code(report)
-
-    def _drill(self, options: dict[str, Any], style: Style) -> int:
-        subcommand = drill.Drill(drill.Options.of(options), Progress(self.stderr), may_be_inline=self._may_be_inline)
-        exercises = subcommand.exercises()
-        self._write(subcommand.rendered(exercises, style))
-        return subcommand.exit_code(exercises)
-
-    def _write(self, text: str) -> None:
-        try:
-            self.stdout.write(text, ending="")
-            self.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise UsageError(f"The report cannot be written to standard output: {error.strerror}.") from None
 
     def _open_streams(self) -> None:
         """Let a closed stream lead nowhere, and let no character fail that the stream cannot encode."""
