@@ -71,7 +71,8 @@ HEALTHGUARD: dict[str, Any] = {
         "database": [
             DatabaseName(
                 os.environ.get("EXPECTED_DATABASE")
-                or ("rsolv_platform_prod.sqlite3" if IS_SQLITE else "rsolv_platform_prod")
+                or ("rsolv_platform_prod.sqlite3" if IS_SQLITE else "rsolv_platform_prod"),
+                env="DATABASE_URL",
             ),
             RequiredTables(["api_keys", "customers", "analytics_events", "fun_with_flags_toggles"]),
             RequiredColumns(
@@ -85,7 +86,7 @@ HEALTHGUARD: dict[str, Any] = {
             "openai": AIProviderKey("openai"),
             **more_ai_providers("anthropic", "openai"),
         },
-        "django_config": Service(SecretKey(min_bytes=64), EnvironmentVariable("SECRET_KEY")),
+        "django_config": Service(SecretKey(min_bytes=64, env="SECRET_KEY"), EnvironmentVariable("SECRET_KEY")),
         "analytics": RequiredTables(["analytics_events"]),
         # A request like a customer's, with a customer's key. Each run adds a row to analytics_events.
         "credentials": CredentialExchange(
