@@ -8,6 +8,7 @@ from example_project.postgres import postgres
 from tests.matrix.causes import CAUSES
 from tests.matrix.deployment import SOUND, deployed
 from tests.matrix.page import PAGE, render
+from tests.matrix.stages import blind_stages
 
 
 def main() -> int:
@@ -16,7 +17,12 @@ def main() -> int:
         complaints = {title: codes for title, codes in deployment.found(SOUND).items() if codes}
         rows = {cause: deployment.caught(cause) for cause in CAUSES}
     PAGE.write_text(render(rows))
-    missed = [f"{title}: {cause.title}" for cause, row in rows.items() for title, codes in row.items() if not codes]
+    missed = [
+        f"{title}: {cause.title}"
+        for cause, row in rows.items()
+        for title, codes in row.items()
+        if not codes and title not in [stage.title for stage in blind_stages(cause)]
+    ]
     for line in [*missed, *map(str, complaints.items())]:
         print(line)
     return 1 if missed or complaints else 0

@@ -35,7 +35,7 @@ def _of_database(title: str, code: str, statement: str) -> Cause:
 
 
 CAUSES = (
-    _of_keys("an AI key is not mounted", "key_missing", ANTHROPIC_API_KEY=None),
+    Cause("an AI key is not mounted", frozenset({"key_missing", "variable_missing"}), {"ANTHROPIC_API_KEY": None}),
     _of_keys("an AI key is a mock", "key_placeholder", ANTHROPIC_API_KEY="mock-anthropic-key"),
     Cause(
         "customers are vended a mock, because the key is empty",

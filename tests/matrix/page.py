@@ -14,7 +14,10 @@ _INTRODUCTION = """\
 
 Each root cause of the outage behind healthguard is put into the example project, and each stage in the life of a
 deployment is run on it. A cell contains the codes by which the stage recognizes the root cause. A cell is empty if
-healthguard has no command for this stage yet. The project without a fault passes at every stage.
+healthguard has no command for this stage yet, or if the stage cannot find the root cause. The project without a fault
+passes at every stage.
+
+The stage *pull request* only reads manifests, so it finds no fault of a database.
 
 The stage *test* uses a test database, in which the same table or column is removed. It finds migrations that do not
 create what is declared. It does not query the deployed database.

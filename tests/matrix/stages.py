@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from example_project.deployment import Server
 from example_project.ports import free_port
+from tests.matrix.causes import Cause
 from tests.support.sites import PATIENCE, REPOSITORY
 
 Environment = Mapping[str, str]
@@ -46,12 +49,14 @@ class Stage:
         found: the function that runs it, given the environment, the statement that breaks the database, and an empty
             folder; None if it is a request, or has no command yet.
         path: the path that is requested from a running deployment; None if it is a command.
+        reads_database: False if it cannot find a fault of the database, because it only reads files.
     """
 
     title: str
     command: str
     found: Callable[[Environment, str, Path], Found] | None = None
     path: str | None = None
+    reads_database: bool = True
 
 
 def _test(environment: Environment, statement: str, folder: Path) -> Found:
@@ -67,6 +72,34 @@ def _test(environment: Environment, statement: str, folder: Path) -> Found:
 def _system_check(environment: Environment, statement: str, folder: Path) -> Found:
     done = _run(environment, folder, "django", "check", "--deploy", "--database", "default")
     return _checked(done, _CODES_OF_SYSTEM_CHECKS.findall(done.stderr))
+
+
+def _pull_request(environment: Environment, statement: str, folder: Path) -> Found:
+    """Check the manifests of a deployment with this environment: the one of the example project, and a Secret."""
+    requirements, manifests = folder / "requirements.json", folder / "manifests"
+    shutil.rmtree(manifests, ignore_errors=True)
+    manifests.mkdir()
+    written = _run(environment, folder, "django", "healthguard", "requirements", "--output", str(requirements))
+    assert written.returncode == 0, written.stderr
+    deployment = yaml.safe_load(
+        (REPOSITORY / "example_project" / "kubernetes" / "base" / "deployment.yaml").read_text()
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container["env"] = [entry for entry in container["env"] if entry["name"] in environment or "value" in entry]
+    values = {
+        entry["valueFrom"]["secretKeyRef"]["key"]: environment[entry["name"]]
+        for entry in container["env"]
+        if "valueFrom" in entry
+    }
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "rsolv-secrets"}, "stringData": values}
+    for name, document in (("deployment", deployment), ("secret", secret)):
+        (manifests / f"{name}.yaml").write_text(yaml.safe_dump(document))
+    done = _run(
+        environment, folder, "healthguard.kubernetes", "--strict", "--format=json", "--requirements",
+        str(requirements), str(manifests),
+    )  # fmt: skip
+    assert done.stdout, done.stderr
+    return _checked(done, [finding["rule"].replace("-", "_") for finding in json.loads(done.stdout)["findings"]])
 
 
 def _pre_deploy(environment: Environment, statement: str, folder: Path) -> Found:
@@ -128,10 +161,15 @@ def _codes(section: Mapping[str, Any]) -> Iterator[str]:
 STAGES = (
     Stage("test", "pytest --healthguard=deployment", _test),
     Stage("system check", "manage.py check --deploy --database default", _system_check),
-    Stage("pull request", ""),
+    Stage("pull request", "python -m healthguard.kubernetes", _pull_request, reads_database=False),
     Stage("pre-deploy", "manage.py healthguard check", _pre_deploy),
     Stage("startup", "curl /api/health/startup", path="/api/health/startup"),
     Stage("run", "curl /api/health", path="/api/health"),
     Stage("monitor", ""),
 )
 """The stages in the life of a deployment. What no command does yet is left empty."""
+
+
+def blind_stages(cause: Cause) -> list[Stage]:
+    """Return the stages that cannot find a cause, because it is in the database and they only read files."""
+    return [stage for stage in STAGES if cause.statement and not stage.reads_database]
