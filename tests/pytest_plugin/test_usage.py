@@ -30,6 +30,8 @@ def test_plugin_is_installed_as_an_entry_point() -> None:
 
 def test_pytest_without_the_option_imports_no_part_of_django(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
+    # Otherwise pytest takes its options from a pyproject.toml in a folder above.
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     done = subprocess.run([sys.executable, "-c", START], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "OK True []"
 
