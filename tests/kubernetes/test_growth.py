@@ -105,6 +105,13 @@ SHAPES: dict[str, Callable[[int], str]] = {
         workload("web", FROM_SECRET.format("keys"))
         + secret("keys", f"{{{', '.join(f'k{i}: 1' for i in range(count))}}}")
     ),
+    "repeated keys": lambda count: workload("web", LITERAL.format(), rest="          unknown: 1\n" * count),
+    "keys of an ExternalSecret": lambda count: (
+        workload("web", LITERAL.format(), *(FROM_SECRET.format("keys").replace("k}", f"k{i}}}") for i in range(count)))
+        + "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: keys}\n"
+        + "spec:\n  target: {template: {data: {x: y}}}\n"
+        + f"  data: [{', '.join(f'{{secretKey: k{i}, remoteRef: {{key: x}}}}' for i in range(count))}]\n---\n"
+    ),
     "parts of a value": lambda count: one_pod(1, f"{{name: V, value: 'postgres://{'$(DATABASE_URL)' * count}@db/x'}}"),
     "servers of one pod": lambda count: workload(
         "web",

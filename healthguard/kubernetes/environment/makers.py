@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
 
 from healthguard.kubernetes.environment.stored import Content, StoredValue
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, Node, ScalarNode
@@ -56,13 +57,14 @@ def _of_external_secret(obj: KubernetesObject, spec: MapNode, own_name: str, nam
     template = spec.map_at("target", "template")
     if template is not None and _has_data(template):
         merges = template.text_at("mergePolicy") == "Merge"
-        values = (values if merges else {}) | _template_values(obj, template.map_at("data"))
+        values = {**(values if merges else {}), **_template_values(obj, template.map_at("data"))}
         is_open = (is_open and merges) or template.at("templateFrom") is not None
     # With the policy "Merge", the Secret itself is made elsewhere, and has further keys.
     yield MadeSecret(name, namespace, Content(obj, values, is_open or policy == "Merge"))
 
 
-def fetched_keys(obj: KubernetesObject, spec: MapNode) -> tuple[dict[str, StoredValue], bool]:
+@functools.lru_cache(16)
+def fetched_keys(obj: KubernetesObject, spec: MapNode) -> tuple[Mapping[str, StoredValue], bool]:
     """Return the keys that an ExternalSecret fetches, and True if there may be further ones."""
     values = {}
     for entry in spec.maps_at("data"):

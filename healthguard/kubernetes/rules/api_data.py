@@ -100,8 +100,9 @@ def find_repeated_keys(subject: ObjectSubject, rule: Rule[ObjectSubject]) -> Ite
     while waiting:
         node = waiting.pop()
         if isinstance(node, MapNode):
+            ambiguous = _keys_with_other_values(node)
             for key, line in node.repeated:
-                is_harmless = _has_one_value(node, key)
+                is_harmless = key not in ambiguous
                 yield rule.finding(
                     f'The key "{key}" occurs twice in one mapping{", with the same value" if is_harmless else ""}.',
                     "Remove one of the two. Strict tools refuse the file; others only read the last one.",
@@ -115,7 +116,8 @@ def find_repeated_keys(subject: ObjectSubject, rule: Rule[ObjectSubject]) -> Ite
             waiting.extend(reversed(node.items))
 
 
-def _has_one_value(node: MapNode, key: str) -> bool:
-    """Return True if all values of a repeated key are the same."""
-    earlier = [value for name, value in node.replaced if name == key]
-    return bool(earlier) and all(is_same_value(value, node.items[key]) for value in earlier)
+def _keys_with_other_values(node: MapNode) -> set[str]:
+    """Return the repeated keys of a mapping, except for those of which all values are the same."""
+    replaced = {key for key, _ in node.replaced}
+    ambiguous = {key for key, value in node.replaced if not is_same_value(value, node.items[key])}
+    return ambiguous | {key for key, _ in node.repeated if key not in replaced}
