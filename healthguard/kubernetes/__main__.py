@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
 import re
 import signal
 import sys
-import types
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn
 
 from healthguard.kubernetes import options as options_module
 from healthguard.kubernetes.options import Options
+from healthguard.runtime.streams import CLOSED, INTERRUPTED, discard, discard_output, terminate
 
 if TYPE_CHECKING:
     from healthguard.requirements.requirement import Requirements
 
 PROGRAM = "python -m healthguard.kubernetes"
-UNUSABLE, INTERRUPTED, CLOSED = 2, 130, 141
-"""The exit codes: wrong usage; ended by Ctrl-C (128 and SIGINT); the reader has closed the pipe (128 and SIGPIPE)."""
+UNUSABLE = 2
+"""The exit code of wrong usage."""
 _WIDTH = 79
 _EPILOG = f"""\
 examples:
@@ -46,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(_parse(arguments))
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
         return CLOSED
     except KeyboardInterrupt:
-        _discard_output()
+        discard_output()
         return INTERRUPTED
 
 
@@ -95,7 +94,7 @@ def _write(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         reason = error.strerror or type(error).__name__
         raise CommandError(f"The output cannot be written: {reason}. Check standard output.") from None
 
@@ -142,23 +141,7 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _discard_output() -> None:
-    """Discard what Python writes when it exits: the output is closed, or the user wants no more of it."""
-    _discard(sys.stdout)
-    _discard(sys.stderr)
-
-
-def _discard(stream: TextIO | None) -> None:
-    if stream is not None:
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _terminate(number: int, frame: types.FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
 if __name__ == "__main__":
     # So that temporary folders are removed.
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     sys.exit(main())

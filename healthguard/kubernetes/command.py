@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,6 +11,7 @@ from healthguard.kubernetes import bugs
 from healthguard.kubernetes.options import Options
 from healthguard.runtime.terminal import Terminal
 from healthguard.runtime.text import escaped
+from healthguard.runtime.workflow_commands import JobSummaryError, append_to_job_summary
 
 if TYPE_CHECKING:
     from healthguard.kubernetes.examination import Examination
@@ -125,17 +125,12 @@ def write_job_summary(examination: Examination) -> None:
     Raises:
         CommandError: the file of the summary cannot be written.
     """
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
     from healthguard.kubernetes.formats.github import render_summary
 
     try:
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(render_summary(examination))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise CommandError(f"The file that GITHUB_STEP_SUMMARY names cannot be written: {reason}.") from None
+        append_to_job_summary(lambda: render_summary(examination))
+    except JobSummaryError as error:
+        raise CommandError(str(error)) from None
 
 
 def _require_yaml() -> None:

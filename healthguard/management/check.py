@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from healthguard.formats import github, junit
@@ -21,6 +19,7 @@ from healthguard.management.progress import Progress
 from healthguard.management.remote import DEFAULT_LIMIT, Remote, select_reports
 from healthguard.probes.once import report_once
 from healthguard.probes.tolerance import Tolerance
+from healthguard.runtime.workflow_commands import JobSummaryError, append_to_job_summary
 from healthguard.service.selection import LeftOut, offline
 from healthguard.status import Code, Fault, Report
 
@@ -176,15 +175,10 @@ def write_job_summary(report: Report) -> None:
     Raises:
         UsageError: the file of the summary cannot be written.
     """
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
     try:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(github.render_summary(report))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UsageError(f"The file that GITHUB_STEP_SUMMARY names cannot be written: {reason}.") from None
+        append_to_job_summary(lambda: github.render_summary(report))
+    except JobSummaryError as error:
+        raise UsageError(str(error)) from None
 
 
 _NOTHING_OFFLINE = "There is nothing to check: all checks of these services need a network or a database."

@@ -5,7 +5,9 @@ The rules of escaping are those of the runner: https://github.com/actions/toolki
 
 from __future__ import annotations
 
+import os
 import secrets
+from collections.abc import Callable
 
 
 def command(level: str, title: str, message: str, *, file: str = "", line: int | None = None) -> str:
@@ -34,6 +36,30 @@ def cell(text: str) -> str:
     for character in "\\`*_{}[]<>|#":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
+
+
+class JobSummaryError(Exception):
+    """The file of the summary of a job cannot be written. The text states the fact, for the user."""
+
+
+def append_to_job_summary(render: Callable[[], str]) -> None:
+    """Append a text in Markdown to the summary of the job, if GitHub Actions runs this process.
+
+    Args:
+        render: returns the text. It is called only if there is a summary.
+
+    Raises:
+        JobSummaryError: the file of the summary cannot be written.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(render())
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise JobSummaryError(f"The file that GITHUB_STEP_SUMMARY names cannot be written: {reason}.") from None
 
 
 def _data(text: str) -> str:

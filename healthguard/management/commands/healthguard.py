@@ -11,13 +11,14 @@ import sys
 import threading
 import types
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter, OutputWrapper
 
 from healthguard.formats.text import style_of
 from healthguard.management import check, check_options, drill, manifests, probes, requirements
 from healthguard.management.console import Console
+from healthguard.runtime.streams import CLOSED, INTERRUPTED, discard_output, terminate
 
 _SUBCOMMANDS: dict[str, tuple[types.ModuleType, Callable[[dict[str, Any], Console], int]]] = {
     "check": (check_options, check.run),
@@ -27,10 +28,6 @@ _SUBCOMMANDS: dict[str, tuple[types.ModuleType, Callable[[dict[str, Any], Consol
     "requirements": (requirements, requirements.run),
 }
 """The subcommands: the module with the texts and the arguments, and the function that returns the exit code."""
-_INTERRUPTED = 130
-"""The exit code of a process that Ctrl-C ended: 128 and the number of SIGINT."""
-_CLOSED = 141
-"""The exit code of a process that wrote into a closed pipe: 128 and the number of SIGPIPE."""
 
 
 class _HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -70,11 +67,11 @@ class Command(BaseCommand):
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 0
         except KeyboardInterrupt:
-            code = _INTERRUPTED
-            _redirect_streams()
+            code = INTERRUPTED
+            discard_output()
         except BrokenPipeError:
-            code = _CLOSED
-            _redirect_streams()
+            code = CLOSED
+            discard_output()
         _end(code)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -124,18 +121,7 @@ class Command(BaseCommand):
 def _handle_sigterm() -> None:
     """End the process on SIGTERM. As process 1 of a container it would ignore the signal without a handler."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
-
-
-def _terminate(number: int, frame: types.FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
-def _redirect_streams() -> None:
-    """Discard what Python writes when it exits: the output is closed, or the user wants no more of it."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def _end(code: int) -> None:
