@@ -96,6 +96,18 @@ SECRET_KEY = "{name: SECRET_KEY, value: jkh34kjhKJH34kjh2kjh}"
 API_KEY = "{name: API_KEY, value: k-abcdefgh}"
 
 
+def assert_found(fault: Fault) -> None:
+    """Assert that the rule reports the fault, and no other rule reports anything, on the marked line."""
+    findings = check(*fault.with_fault())
+    assert {each.severity for each in findings} == {fault.severity}
+    assert places(findings) == fault.expected()
+
+
+def assert_sound_twin(fault: Fault) -> None:
+    """Assert that without the fault no rule reports anything."""
+    assert places(check(*fault.without_fault())) == set()
+
+
 def deployment(env: str, *, more: str = "", pod: str = "", name: str = "shop", image: str = "shop:1") -> str:
     """Return a Deployment whose container has these lines in its env."""
     lines = [

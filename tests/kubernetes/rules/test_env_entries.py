@@ -12,6 +12,8 @@ from tests.kubernetes.rules.checked import (
     REQUIREMENTS,
     SECRET_KEY,
     Fault,
+    assert_found,
+    assert_sound_twin,
     check,
     check_all,
     deployment,
@@ -253,15 +255,13 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 def test_fault_is_found_at_its_line(fault: Fault) -> None:
     """The rule reports the fault, and no other rule reports anything, on the marked line."""
-    findings = check(*fault.with_fault())
-    assert {each.severity for each in findings} == {fault.severity}
-    assert places(findings) == fault.expected()
+    assert_found(fault)
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 def test_sound_twin_has_no_finding(fault: Fault) -> None:
     """Without the fault, no rule reports anything."""
-    assert places(check(*fault.without_fault())) == set()
+    assert_sound_twin(fault)
 
 
 PORT = Requirements((*REQUIREMENTS.variables, Need(("CACHE_PORT",), pattern=r"\d+")))
