@@ -108,7 +108,7 @@ class Ignores:
         for ignore in (each for ignores in self._by_place.values() for each in ignores):
             if id(ignore) in self._matched or id(ignore.object) not in examined or ignore.name in containers:
                 continue
-            message = f"The annotation {ANNOTATION} silences {ignore.label} here, but there is no such finding."
+            message = f"The annotation {ANNOTATION} silences {ignore.label} here, but no finding matches it."
             yield _fault(catalog.IGNORE_UNMATCHED, message, "Remove the entry.", ignore)
 
     def _silence(self, hit: Hit) -> bool:

@@ -6,7 +6,7 @@ import functools
 import re
 
 from healthguard.kubernetes.environment.deferred import command_of
-from healthguard.kubernetes.workloads import Container, Role
+from healthguard.kubernetes.workloads import Container
 
 _PROGRAM = re.compile(
     r"manage\.py|django-admin|python|gunicorn|uvicorn|hypercorn|daphne|granian|uwsgi|waitress|celery|dramatiq|huey|rqworker"
@@ -31,11 +31,6 @@ def _repository(image: str) -> str:
     return f"{head}{slash}{last.partition(':')[0]}"
 
 
-def is_finite(container: Container) -> bool:
-    """Return True if a container ends by itself, like one of a Job, or an init container."""
-    return container.workload.is_finite or container.role is Role.INIT
-
-
 def may_run_application(container: Container) -> bool:
     """Return True unless the command of a container shows another program than a Django application."""
     command = command_of(container)
@@ -46,7 +41,7 @@ def may_run_application(container: Container) -> bool:
 
 def builds_only(container: Container) -> bool:
     """Return True if a container ends by itself and only runs commands like collectstatic, with dummy values."""
-    commands = _MANAGEMENT.findall(command_of(container)) if is_finite(container) else []
+    commands = _MANAGEMENT.findall(command_of(container)) if container.is_finite else []
     return bool(commands) and all(name in _WITHOUT_SERVICES for name in commands)
 
 

@@ -9,7 +9,7 @@ from healthguard.kubernetes.environment.fields import has_ineffective_variables,
 from healthguard.kubernetes.environment.near_misses import is_near
 from healthguard.kubernetes.environment.references import env_from_reference, misspelled_references
 from healthguard.kubernetes.environment.sources import source_of
-from healthguard.kubernetes.programs import image_of, is_finite, runs_management_command
+from healthguard.kubernetes.programs import image_of, runs_management_command
 from healthguard.kubernetes.reading.objects import Cluster
 from healthguard.kubernetes.workloads import Container, is_known, workloads_of
 from healthguard.requirements.requirement import Requirements
@@ -104,15 +104,15 @@ def _of_application(containers: list[Container], brought: dict[int, set[str]]) -
     chosen = [
         container
         for container in containers
-        if id(container) in brought and (is_finite(container) or _is_main_program(container, brought, most))
+        if id(container) in brought and (container.is_finite or _is_main_program(container, brought, most))
     ]
-    images = {image_of(container) for container in chosen if not is_finite(container)} - {""}
+    images = {image_of(container) for container in chosen if not container.is_finite} - {""}
     chosen_ids = set(map(id, chosen))
     return tuple(
         container
         for container in containers
         if id(container) in chosen_ids
-        or (is_finite(container) and image_of(container) in images and runs_management_command(container))
+        or (container.is_finite and image_of(container) in images and runs_management_command(container))
     )
 
 
@@ -121,7 +121,7 @@ def _most_by_pod(containers: list[Container], brought: dict[int, set[str]]) -> d
     most: dict[int, tuple[int, set[str]]] = {}
     for container in containers:
         count = len(brought.get(id(container), ()))
-        if not count or is_finite(container):
+        if not count or container.is_finite:
             continue
         best, images = most.get(id(container.workload.spec), (0, set()))
         if count > best:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
 from healthguard.kubernetes.environment.variables import Environment
-from healthguard.kubernetes.programs import image_of, is_finite
+from healthguard.kubernetes.programs import image_of
 from healthguard.kubernetes.reading.objects import is_same_namespace
 from healthguard.kubernetes.workloads import Container
 
@@ -38,7 +38,7 @@ class ServingContainers:
         self._by_image: dict[str, list[Resolved]] = {}
         pods: dict[tuple[str, int], list[Resolved]] = {}
         for container, environment in resolved:
-            if not is_finite(container):
+            if not container.is_finite:
                 image, pod = image_of(container), id(container.workload.spec)
                 self._by_image.setdefault(image, []).append((container, environment))
                 pods.setdefault((image, pod), []).append((container, environment))

@@ -77,9 +77,9 @@ class Container:
     name: str
 
     @property
-    def is_probed(self) -> bool:
-        """True if the container runs as long as the pod, so that the kubelet probes it."""
-        return self.role is not Role.INIT and not self.workload.is_finite
+    def is_finite(self) -> bool:
+        """True if the container ends by itself, like one of a Job, or an init container. It is not probed."""
+        return self.workload.is_finite or self.role is Role.INIT
 
     @property
     def label(self) -> str:

@@ -80,7 +80,7 @@ def read_file(path: str) -> str:
 
     Raises:
         RequirementsError: the file cannot be read, or cannot be a file of requirements.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
     """
     try:
         # Opening a pipe would wait for its writer.

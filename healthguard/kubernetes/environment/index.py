@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 
 from healthguard.kubernetes.environment.makers import MAKERS, made_secrets
 from healthguard.kubernetes.environment.near_misses import NearNames
 from healthguard.kubernetes.environment.stored import Content, config_map_content, secret_content
-from healthguard.kubernetes.reading.objects import Cluster
+from healthguard.kubernetes.reading.objects import Cluster, per_cluster
 
 
 class SourceIndex:
@@ -55,12 +54,7 @@ class SourceIndex:
         return [(kind, each) for each in self._near[kind].near(name)]
 
 
-_indexes: weakref.WeakKeyDictionary[Cluster, SourceIndex] = weakref.WeakKeyDictionary()
-
-
+@per_cluster
 def index_of(cluster: Cluster) -> SourceIndex:
-    """Return the index of a cluster, which is made on first use."""
-    index = _indexes.get(cluster)
-    if index is None:
-        index = _indexes[cluster] = SourceIndex(cluster)
-    return index
+    """Return the index of a cluster."""
+    return SourceIndex(cluster)

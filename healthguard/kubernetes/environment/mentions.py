@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import weakref
 
 from healthguard.kubernetes.environment.makers import MAKERS
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, Node, ScalarNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, per_cluster
 from healthguard.kubernetes.workloads import is_known
 
 _PLAIN_GROUPS = frozenset(
@@ -20,7 +19,6 @@ _PLAIN_GROUPS = frozenset(
 """API groups whose objects make no Secrets."""
 
 _SEPARATOR = re.compile(r"[-.]")
-_makers: weakref.WeakKeyDictionary[Cluster, tuple[frozenset[str], frozenset[str]]] = weakref.WeakKeyDictionary()
 
 
 def is_mentioned(name: str, cluster: Cluster) -> bool:
@@ -28,14 +26,13 @@ def is_mentioned(name: str, cluster: Cluster) -> bool:
 
     The operator of a database, for example, makes the Secret ``shop-app`` for an object ``shop``.
     """
-    known = _makers.get(cluster)
-    if known is None:
-        known = _makers[cluster] = _names_of_makers(cluster)
-    texts, own_names = known
+    texts, own_names = _names_of_makers(cluster)
     return name in texts or any(name[: match.start()] in own_names for match in _SEPARATOR.finditer(name))
 
 
+@per_cluster
 def _names_of_makers(cluster: Cluster) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the texts in the objects of operators, and the names of these objects."""
     texts: set[str] = set()
     own_names: set[str] = set()
     for obj in cluster.objects:

@@ -6,13 +6,12 @@ https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/envvars/envvars
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from healthguard.kubernetes.environment.variables import Presence, Variable
 from healthguard.kubernetes.reading.nodes import MapNode, ScalarNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace, per_cluster
 from healthguard.kubernetes.workloads import Container
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_[A-Z]+(?:_[A-Z]+)?)?)")
@@ -22,7 +21,6 @@ _MASTER = "KUBERNETES_"
 
 
 _Variables: TypeAlias = dict[str, Variable]
-_clusters: weakref.WeakKeyDictionary[Cluster, dict[str, _Variables]] = weakref.WeakKeyDictionary()
 
 
 def variables_of_services(container: Container, cluster: Cluster) -> Mapping[str, Variable]:
@@ -35,18 +33,17 @@ def variables_of_services(container: Container, cluster: Cluster) -> Mapping[str
     return _by_namespace(cluster).get(container.workload.object.namespace, {})
 
 
+@per_cluster
 def _by_namespace(cluster: Cluster) -> dict[str, _Variables]:
     """Return the variables by the namespaces of the Services. The containers of a namespace share them."""
-    found = _clusters.get(cluster)
-    if found is None:
-        found = _clusters[cluster] = {}
-        for service in cluster.of_kind("Service"):
-            if service.api_version == "v1" and _has_address(service):
-                origin = f'Service "{service.name}"'
-                found.setdefault(service.namespace, {}).update(
-                    (name, Variable(name, Presence.PRESENT, None, origin, service.node, service))
-                    for name in service_variables(service)
-                )
+    found: dict[str, _Variables] = {}
+    for service in cluster.of_kind("Service"):
+        if service.api_version == "v1" and _has_address(service):
+            origin = f'Service "{service.name}"'
+            found.setdefault(service.namespace, {}).update(
+                (name, Variable(name, Presence.PRESENT, None, origin, service.node, service))
+                for name in service_variables(service)
+            )
     return found
 
 

@@ -41,7 +41,7 @@ _PROBLEM_SEVERITIES = {"error": "error", "warning": "warning", "note": "recommen
 
 
 def render(examination: Examination) -> str:
-    """Return the log, which has one run even if there are no findings."""
+    """Return the log, which has one run even without findings."""
     rules = _rules(examination)
     indexes = {rule.id: index for index, rule in enumerate(rules)}
     occurrences: collections.Counter[str] = collections.Counter()

@@ -45,7 +45,7 @@ class Anchors:
             line: the line of the alias.
 
         Raises:
-            InvalidDocumentError: there is no such value, or its expansion is too large.
+            InvalidDocumentError: no value has this name, or its expansion is too large.
         """
         if name not in self._values:
             raise InvalidDocumentError(

@@ -113,7 +113,7 @@ class MapNode(Node):
         return self.items.get(key) if isinstance(key, str) else None
 
     def line_of(self, key: str) -> int:
-        """Return the line of a name; the line of the mapping if there is no such name."""
+        """Return the line of a name; the line of the mapping if it does not have the name."""
         return self.key_lines.get(key, self.line)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from healthguard.kubernetes.reading.nodes import MapNode
 
 _NAMESPACE = re.compile(r"[\w.-]+")
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +88,19 @@ class Cluster:
     def named_anywhere(self, kind: str, name: str) -> Iterator[KubernetesObject]:
         """Yield the objects of this kind and name in any namespace."""
         return iter(self._by_name.get((kind, name), ()))
+
+
+def per_cluster(make: Callable[[Cluster], T]) -> Callable[[Cluster], T]:
+    """Return a function that calls ``make`` once for each cluster, and keeps the result as long as the cluster."""
+    made: weakref.WeakKeyDictionary[Cluster, T] = weakref.WeakKeyDictionary()
+
+    @functools.wraps(make)
+    def result_of(cluster: Cluster) -> T:
+        if cluster not in made:
+            made[cluster] = make(cluster)
+        return made[cluster]
+
+    return result_of
 
 
 def is_same_namespace(one: str, other: str) -> bool:

@@ -107,7 +107,7 @@ def _integer(match: re.Match[str]) -> int | None:
     if len(digits) > _MAX_DIGITS:
         return None
     value = int(match["sign"] + digits, _BASES[base])
-    # Go parses an unsigned integer only if there is no sign.
+    # Go parses an unsigned integer only without a sign.
     return value if -(2**63) <= value < (2**63 if match["sign"] else 2**64) else None
 
 

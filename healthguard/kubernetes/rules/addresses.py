@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from healthguard.kubernetes.environment.variables import Part, Variable
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
-from healthguard.kubernetes.rules.values import origin_of, place_of
+from healthguard.kubernetes.rules.values import origin_of
 
 _BREAKING = re.compile(r"[/?#\[\]\s\\]|%[0-9A-Fa-f]{2}")
 """Characters that end the host, or that are decoded to other ones. RFC 3986, section 3.2."""
@@ -36,14 +36,14 @@ def find_unencoded(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> I
         if any(part.name for part in variable.parts):
             yield from _of_parts(variable, subject, rule)
         elif variable.value is not None and _is_broken(variable.value):
-            obj, node = place_of(variable, subject)
-            yield rule.finding(
+            obj, node = subject.place_of(variable)
+            yield subject.finding(
+                rule,
                 f"{variable.name} is a URL whose user or password contains characters that must be percent-encoded."
                 f"{origin_of(variable)}",
                 _REMEDY,
                 obj=obj,
                 node=node,
-                container=subject.container.name,
                 variable=variable.name,
             )
 
@@ -55,13 +55,12 @@ def _of_parts(variable: Variable, subject: ContainerSubject, rule: Rule[Containe
         is_broken = _BREAKING.search(part.text) is not None
         if not is_broken and "@" not in part.text:
             continue
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{variable.name} is a URL that contains {part.name}, whose value has characters that must be "
             "percent-encoded there.",
             _REMEDY,
-            obj=subject.container.workload.object,
             node=variable.value_node or variable.entry,
-            container=subject.container.name,
             variable=variable.name,
             # Python takes the last "@" as the end of the password; other parsers take the first one.
             severity=None if is_broken else Severity.WARNING,

@@ -55,12 +55,11 @@ def find_invalid_entries(subject: ContainerSubject, rule: Rule[ContainerSubject]
         entries = subject.container.node.at(field)
         for entry in entries.items if isinstance(entries, ListNode) else ():
             if not isinstance(entry, MapNode):
-                yield rule.finding(
+                yield subject.finding(
+                    rule,
                     f"An entry of {field} is not a mapping, so the API server refuses it.",
                     'Write "- name: NAME" and "value: VALUE" on two lines. NAME=VALUE is the form of Docker Compose.',
-                    obj=subject.container.workload.object,
                     node=entry,
-                    container=subject.container.name,
                 )
 
 
@@ -144,11 +143,10 @@ def _finding(
     key: str = "",
 ) -> Finding:
     """Return a finding at a value, or at a name in a mapping. ``texts`` are the message and the remedy."""
-    return rule.finding(
+    return subject.finding(
+        rule,
         *texts,
-        obj=subject.container.workload.object,
         node=node,
         line=node.line_of(key) if isinstance(node, MapNode) else None,
-        container=subject.container.name,
         variable=entry.text_at("name") or "",
     )

@@ -92,10 +92,9 @@ def find_misplaced_env(subject: ObjectSubject, rule: Rule[ObjectSubject]) -> Ite
 def _finding(
     rule: Rule[ContainerSubject], subject: ContainerSubject, node: MapNode, field: str, *, texts: tuple[str, str]
 ) -> Finding:
-    return rule.finding(
+    return subject.finding(
+        rule,
         *texts,
-        obj=subject.container.workload.object,
         node=node.items[field],
         line=node.line_of(field),
-        container=subject.container.name,
     )

@@ -68,4 +68,8 @@ def _is_number(node: Node) -> bool:
 
 
 def _finding(subject: ContainerSubject, rule: Rule[ContainerSubject], node: Node, texts: tuple[str, str]) -> Finding:
-    return rule.finding(*texts, obj=subject.container.workload.object, node=node, container=subject.container.name)
+    return subject.finding(
+        rule,
+        *texts,
+        node=node,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from healthguard.kubernetes.environment.encoding import decoded, decoded_text, encoded_text
 from healthguard.kubernetes.environment.variables import Presence, Variable
@@ -23,33 +23,29 @@ _TEXT = re.compile(r"[\w./:@+=%-]+")
 @container_rule("secret-not-encoded", Severity.ERROR, "A value under data of a Secret is plain text.")
 def find_plain_text(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> Iterator[Finding]:
     """Yield the required variables whose plain text the API server decodes, as it also happens to be base64."""
-    for need in needs_of(subject):
-        variable = need.variable
-        if variable is not None and is_plain_text(need.requirement, variable):
-            yield _finding(
-                rule,
-                subject,
-                variable,
-                f"{variable.name} is plain text under data of a Secret. It happens to be valid base64, so the "
-                "container gets other bytes.",
-                "Encode the value with base64, or move it to stringData.",
-            )
+    for variable in _required_variables(subject, is_plain_text):
+        yield _finding(
+            rule,
+            subject,
+            variable,
+            f"{variable.name} is plain text under data of a Secret. It happens to be valid base64, so the "
+            "container gets other bytes.",
+            "Encode the value with base64, or move it to stringData.",
+        )
 
 
 @container_rule("secret-encoded-twice", Severity.ERROR, "A value of a Secret is still base64 after it is decoded.")
 def find_encoded_twice(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> Iterator[Finding]:
     """Yield the required variables that the container gets as base64 of a text."""
-    for need in needs_of(subject):
-        variable = need.variable
-        if variable is not None and is_encoded_twice(need.requirement, variable):
-            yield _finding(
-                rule,
-                subject,
-                variable,
-                f"{variable.name} is still base64-encoded when the container gets it.",
-                "Encode the value once less. Values under data are base64-encoded once; values under stringData, in a "
-                "ConfigMap and in env are not encoded.",
-            )
+    for variable in _required_variables(subject, is_encoded_twice):
+        yield _finding(
+            rule,
+            subject,
+            variable,
+            f"{variable.name} is still base64-encoded when the container gets it.",
+            "Encode the value once less. Values under data are base64-encoded once; values under stringData, in a "
+            "ConfigMap and in env are not encoded.",
+        )
 
 
 @container_rule("secret-not-utf8", Severity.ERROR, "A variable comes from bytes that are not UTF-8.")
@@ -100,6 +96,15 @@ def is_encoded_twice(requirement: Requirement, variable: Variable) -> bool:
     return requirement.judge(variable.name, value) is not None or requirement.judge(variable.name, inner) is None
 
 
+def _required_variables(
+    subject: ContainerSubject, is_faulty: Callable[[Requirement, Variable], bool]
+) -> Iterator[Variable]:
+    """Yield the required variables with a fault."""
+    for need in needs_of(subject):
+        if need.variable is not None and is_faulty(need.requirement, need.variable):
+            yield need.variable
+
+
 def _is_passed_encoded(text: str) -> bool:
     """Return True for texts that applications expect in base64: JSON, and the user and password of basic auth."""
     return text[0] in "{[" or (":" in text and "://" not in text)
@@ -116,12 +121,5 @@ def _is_binary(content: bytes) -> bool:
 def _finding(
     rule: Rule[ContainerSubject], subject: ContainerSubject, variable: Variable, message: str, remedy: str
 ) -> Finding:
-    obj = variable.value_object or subject.container.workload.object
-    return rule.finding(
-        message,
-        remedy,
-        obj=obj,
-        node=variable.value_node or variable.entry,
-        container=subject.container.name,
-        variable=variable.name,
-    )
+    obj, node = subject.place_of(variable)
+    return subject.finding(rule, message, remedy, obj=obj, node=node, variable=variable.name)

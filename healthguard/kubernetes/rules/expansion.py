@@ -96,11 +96,10 @@ def _last_entries(container: Container) -> Mapping[str, int]:
 def _finding(
     rule: Rule[ContainerSubject], subject: ContainerSubject, variable: Variable, message: str, remedy: str
 ) -> Finding:
-    return rule.finding(
+    return subject.finding(
+        rule,
         message,
         remedy,
-        obj=subject.container.workload.object,
         node=variable.value_node or variable.entry,
-        container=subject.container.name,
         variable=variable.name,
     )

@@ -10,7 +10,7 @@ from healthguard.kubernetes.environment.references import SourceReference, refer
 from healthguard.kubernetes.environment.sources import Source, source_of
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.nodes import MapNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace, per_cluster
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 from healthguard.kubernetes.workloads import Workload, workloads_of
 
@@ -31,13 +31,13 @@ def find_dropped_keys(subject: ContainerSubject, rule: Rule[ContainerSubject]) -
             if dropped is None:
                 continue
             obj, target = dropped
-            yield rule.finding(
+            yield subject.finding(
+                rule,
                 f'{obj.label} fetches the key "{key}", but its template replaces all keys and does not contain it.',
                 f'Add "{key}" to target.template.data, or set target.template.mergePolicy to Merge.',
                 obj=subject.container.workload.object if reference.key else obj,
                 node=reference.node_at("key") if reference.key else target,
                 line=None if reference.key else target.line_of("template"),
-                container=subject.container.name,
                 variable=reference.variable or f"{reference.prefix}{key}",
             )
 
@@ -73,13 +73,13 @@ def find_unmounted(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> I
             continue
         is_mounted = any(_is_mounted_elsewhere(each, subject.cluster) for each in classes)
         others = "only other pods mount it" if is_mounted else "no pod mounts it"
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{reference.label} is made from {classes[0].label} while a pod mounts it, but {others}.",
             f'Add a volume of the CSI driver {_DRIVER} with secretProviderClass "{classes[0].name}" to the pod, and '
             "mount it in a container.",
             obj=workload.object,
             node=reference.node_at("name"),
-            container=subject.container.name,
             variable=reference.variable,
             severity=Severity.WARNING if is_mounted or reference.is_optional else None,
         )
@@ -98,7 +98,7 @@ def _is_mounted_elsewhere(provider_class: KubernetesObject, cluster: Cluster) ->
     return any(is_same_namespace(namespace, provider_class.namespace) for namespace in namespaces)
 
 
-@functools.lru_cache(maxsize=1)
+@per_cluster
 def _namespaces_by_class(cluster: Cluster) -> dict[str, set[str]]:
     """Return the namespaces of the pods that mount a SecretProviderClass, by its name."""
     found: dict[str, set[str]] = {}

@@ -10,10 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from healthguard.kubernetes.environment.variables import Environment
 from healthguard.kubernetes.findings import Finding, Severity
-from healthguard.kubernetes.programs import is_finite
 from healthguard.kubernetes.rules.needs import Need, is_application, needs_of
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
-from healthguard.kubernetes.rules.values import origin_of, place_of
+from healthguard.kubernetes.rules.values import origin_of
 from healthguard.kubernetes.serving import Group
 from healthguard.kubernetes.workloads import Container
 
@@ -33,22 +32,22 @@ class _Address:
 @container_rule("job-other-database", Severity.ERROR, "A Job or an init container uses another database than the web.")
 def find_other_databases(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> Iterator[Finding]:
     """Yield the databases of containers that end by themselves, if the containers that serve use another one."""
-    if not is_finite(subject.container) or not is_application(subject):
+    if not subject.container.is_finite or not is_application(subject):
         return
     for need in needs_of(subject):
         own = _address(need.variable.value if need.variable is not None else None)
         served = _served(need, subject)
         if own is None or need.variable is None or served is None or not _is_other(own, served[1]):
             continue
-        obj, node = place_of(need.variable, subject)
-        yield rule.finding(
+        obj, node = subject.place_of(need.variable)
+        yield subject.finding(
+            rule,
             f"{subject.container.label} uses another database ({need.variable.name}) than {served[0].label}."
             f"{origin_of(need.variable)}",
             "Take the variable from the same Secret in both. Otherwise migrations change a database that the "
             "application does not use.",
             obj=obj,
             node=node,
-            container=subject.container.name,
             variable=need.variable.name,
         )
 

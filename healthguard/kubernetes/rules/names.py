@@ -21,12 +21,11 @@ def find_repeated(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> It
             continue
         is_empty = is_emptied(name, subject)
         effect = "the last one is empty" if is_empty else "only the last one counts"
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{name} is set {len(found)} times in env, and {effect}.",
             "Remove all entries but one. An overlay that adds an entry does not replace one of another name or case.",
-            obj=subject.container.workload.object,
             node=found[-1].at("value" if is_empty else "name") or found[-1].at("name") or found[-1],
-            container=subject.container.name,
             variable=name,
             severity=Severity.ERROR if is_empty and name in required else None,
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import cast
 
 from healthguard.kubernetes.environment.variables import Environment, Presence, Variable
-from healthguard.kubernetes.programs import image_of, is_finite, may_run_application
+from healthguard.kubernetes.programs import image_of, may_run_application
 from healthguard.kubernetes.rules.partial_values import judge_known_parts
 from healthguard.kubernetes.rules.rule import ContainerSubject
 from healthguard.requirements.requirement import Judgement, Requirement, Values
@@ -40,14 +39,14 @@ class Need:
 
 def needs_of(subject: ContainerSubject) -> tuple[Need, ...]:
     """Return the requirements that apply to a container: for one that ends by itself, only those of all processes."""
-    if "needs" not in subject.cache:
-        values = values_of(subject)
-        subject.cache["needs"] = tuple(
-            _need(requirement, subject.environment, values)
-            for requirement in subject.requirements.variables
-            if requirement.is_needed_by_jobs or not is_finite(subject.container)
-        )
-    return cast("tuple[Need, ...]", subject.cache["needs"])
+    return subject.cached("needs", lambda: tuple(_needs(subject)))
+
+
+def _needs(subject: ContainerSubject) -> Iterator[Need]:
+    values = values_of(subject)
+    for requirement in subject.requirements.variables:
+        if requirement.is_needed_by_jobs or not subject.container.is_finite:
+            yield _need(requirement, subject.environment, values)
 
 
 def required_names(subject: ContainerSubject) -> set[str]:
@@ -71,7 +70,7 @@ def is_application(subject: ContainerSubject) -> bool:
     one of the application if its image is, and if its command shows no other program.
     """
     container = subject.container
-    if not is_finite(container):
+    if not container.is_finite:
         return True
     images = subject.serving.images
     return may_run_application(container) and (not images or image_of(container) in images)
@@ -82,6 +81,10 @@ def values_of(subject: ContainerSubject) -> Values:
 
     Of the variables for Services, only the required ones are included.
     """
+    return subject.cached("values", lambda: _values(subject))
+
+
+def _values(subject: ContainerSubject) -> Values:
     environment = subject.environment
     required = {name for requirement in subject.requirements.variables for name in requirement.names}
     variables = {name: environment.variable(name) for name in (*environment.variables, *required)}

@@ -81,7 +81,7 @@ def probe_of(container: Container, kind: ProbeKind) -> Probe | None:
 
 
 def integer(node: Node | None, default: int | None = None) -> int | None:
-    """Return a whole number; ``default`` if there is no value, and None if it is not a whole number.
+    """Return a whole number; ``default`` if the value is missing, and None if it is not a whole number.
 
     1.0 is one too: kubectl converts YAML to JSON, which has only one type of numbers.
     """

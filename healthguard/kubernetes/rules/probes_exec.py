@@ -18,7 +18,7 @@ _NEED_ARGUMENTS = frozenset({"curl", "wget", "test", "grep", "pgrep", "cat", "nc
 
 
 def _commands(subject: ContainerSubject) -> Iterator[tuple[Probe, ProbeCommand]]:
-    for probe in probes_of(subject.container) if subject.container.is_probed else ():
+    for probe in probes_of(subject.container) if not subject.container.is_finite else ():
         if (command := ProbeCommand.of(probe.node)) is not None:
             yield probe, command
 

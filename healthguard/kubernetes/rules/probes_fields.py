@@ -47,26 +47,20 @@ def find_refusals(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> It
             continue
         line = container.node.line_of(kind)
         refusal = _Refusal(node, "is not a mapping", "Write its fields below it, indented.", line)
-        yield _finding(rule, container, f"The {kind} of {container.role} {container.name or '?'}", refusal)
+        yield _finding(rule, subject, f"The {kind} of {container.role} {container.name or '?'}", refusal)
     for probe in probes_of(container):
         for refusal in _refusals(probe):
             if not is_deferred_node(refusal.node):
-                yield _finding(rule, container, probe.label, refusal)
+                yield _finding(rule, subject, probe.label, refusal)
     hook = container.node.map_at("lifecycle", "preStop")
     for refusal in _hook_refusals(container, hook) if hook is not None else ():
         if not is_deferred_node(refusal.node):
-            yield _finding(rule, container, f"The preStop hook of {container.role} {container.name or '?'}", refusal)
+            yield _finding(rule, subject, f"The preStop hook of {container.role} {container.name or '?'}", refusal)
 
 
-def _finding(rule: Rule[ContainerSubject], container: Container, label: str, refusal: _Refusal) -> Finding:
-    return rule.finding(
-        f"{label} {refusal.fact}. The API server refuses it.",
-        refusal.remedy,
-        obj=container.workload.object,
-        node=refusal.node,
-        line=refusal.line,
-        container=container.name,
-    )
+def _finding(rule: Rule[ContainerSubject], subject: ContainerSubject, label: str, refusal: _Refusal) -> Finding:
+    message = f"{label} {refusal.fact}. The API server refuses it."
+    return subject.finding(rule, message, refusal.remedy, node=refusal.node, line=refusal.line)
 
 
 def _refusals(probe: Probe) -> Iterator[_Refusal]:

@@ -28,7 +28,7 @@ def is_port_name(text: str) -> bool:
 
 def _ports(subject: ContainerSubject) -> Iterator[tuple[Probe, MapNode, Node]]:
     """Yield the port of each probe with ``httpGet`` or ``tcpSocket``, with its handler."""
-    for probe in probes_of(subject.container) if subject.container.is_probed else ():
+    for probe in probes_of(subject.container) if not subject.container.is_finite else ():
         for name in ("httpGet", "tcpSocket"):
             handler = probe.node.map_at(name)
             port = handler.at("port") if handler is not None else None
@@ -49,15 +49,14 @@ def find_unknown_port_name(subject: ContainerSubject, rule: Rule[ContainerSubjec
             continue
         owner = next(iter(port_owners(subject.container.workload).get(name, ())), None)
         fact = "which no container of the pod lists" if owner is None else f"which only {owner.role} {owner.name} lists"
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f'{probe.label} uses the port "{name}", {fact}. The kubelet searches the ports of the probed container '
             "only, so the probe always fails.",
             "Use the name of a port of this container, or the number."
             if own
             else "List the port with this name in ports of this container, or use the number.",
-            obj=subject.container.workload.object,
             node=node,
-            container=subject.container.name,
         )
 
 
@@ -76,13 +75,12 @@ def find_unlisted_port(subject: ContainerSubject, rule: Rule[ContainerSubject]) 
         number = integer(node)
         if number is None or not 1 <= number <= 65535 or number in listed or handler.text_at("host"):
             continue
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{probe.label} uses port {number}, which the container does not list. It fails unless a server listens "
             "there.",
             f"Use a listed port ({', '.join(str(each) for each in own if each is not None)}), or list {number}.",
-            obj=container.workload.object,
             node=node,
-            container=container.name,
         )
 
 
@@ -102,12 +100,11 @@ def find_wrong_scheme(subject: ContainerSubject, rule: Rule[ContainerSubject]) -
         if scheme != "HTTP" or not _NAMED_HTTPS.fullmatch(name):
             continue
         place = handler.at("scheme") or node
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f'{probe.label} uses HTTP at the port "{name}". A server that expects HTTPS there rejects every request.',
             "Set scheme to HTTPS, or name the port after the protocol that is used there.",
-            obj=subject.container.workload.object,
             node=place,
-            container=subject.container.name,
         )
 
 
@@ -136,12 +133,11 @@ def find_other_host(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> 
             continue
         is_loopback = text.strip("[]") in LOOPBACK
         fact = "localhost, which is the node" if is_loopback else "a host of its own"
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{probe.label} is sent to {fact}, and not to the pod. Its result shows nothing about this container.",
             "Remove host: the kubelet connects to the pod itself. To send a Host header, use httpHeaders.",
-            obj=container.workload.object,
             node=host,
-            container=container.name,
             severity=Severity.ERROR if is_loopback else Severity.WARNING,
         )
 
@@ -172,14 +168,13 @@ def find_counted_redirect(subject: ContainerSubject, rule: Rule[ContainerSubject
         host, forwarded = headers.get("host"), headers.get("x-forwarded-proto")
         if host is None or (forwarded is not None and forwarded.text_at("value") == "https"):
             continue
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{probe.label} sends a Host header over HTTP. A redirect to HTTPS leads to another host than the pod, "
             "which the kubelet counts as success: the container passes whatever its state is.",
             "Remove the Host header: healthguard's middleware, put first, accepts every Host. Otherwise send "
             "X-Forwarded-Proto: https as well.",
-            obj=subject.container.workload.object,
             node=host,
-            container=subject.container.name,
             severity=Severity.WARNING if is_redirected else Severity.ADVICE,
         )
 

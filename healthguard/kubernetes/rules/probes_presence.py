@@ -47,13 +47,12 @@ def find_missing_prestop(subject: ContainerSubject, rule: Rule[ContainerSubject]
     hook = container.node.at("lifecycle", "preStop")
     if not _is_absent(hook) or not serves_http(subject) or has_misplaced_name(container, "preStop"):
         return
-    yield rule.finding(
+    yield subject.finding(
+        rule,
         f"{container.label} has no preStop hook. Its server stops accepting connections while load balancers still "
         "send requests to it, so that each rollout fails some requests.",
         "Add a preStop hook that sleeps for a few seconds. manage.py healthguard probes prints one.",
-        obj=container.workload.object,
         node=container.node,
-        container=container.name,
     )
 
 
@@ -106,10 +105,9 @@ def _missing(subject: ContainerSubject, rule: Rule[ContainerSubject], kind: Prob
     container = subject.container
     mounts = subject.requirements.mount_paths
     path = f"/{mounts[0].strip('/')}/{name}".replace("//", "/") if has_known_mounts(mounts) else f"…/{name}"
-    return rule.finding(
+    return subject.finding(
+        rule,
         f"{container.label} has no {kind}. {_REASON[kind]}",
         f"Add a {kind} that requests {path}. manage.py healthguard probes prints one.",
-        obj=container.workload.object,
         node=container.node,
-        container=container.name,
     )

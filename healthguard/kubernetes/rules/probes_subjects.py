@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, ScalarNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace, per_cluster
 from healthguard.kubernetes.rules.probes import CACHED_CONTAINERS, integer
 from healthguard.kubernetes.rules.rule import ContainerSubject
 from healthguard.kubernetes.workloads import Container, Role, Workload
@@ -83,7 +83,7 @@ def serves_http(subject: ContainerSubject) -> bool:
 
 @functools.lru_cache(CACHED_CONTAINERS)
 def _serves_http(container: Container, cluster: Cluster) -> bool:
-    if not container.is_probed or _is_other_server(container) or is_worker(container):
+    if container.is_finite or _is_other_server(container) or is_worker(container):
         return False
     return any(port.may_serve_http for port in ports_of(container)) or is_service_target(container, cluster)
 
@@ -130,7 +130,7 @@ def services_of(container: Container, cluster: Cluster) -> Iterator[KubernetesOb
                 yield service
 
 
-@functools.lru_cache(maxsize=1)
+@per_cluster
 def _services_by_label(cluster: Cluster) -> dict[tuple[str, str], list[KubernetesObject]]:
     """Return the Services by the rarest label of their selector, because many may share one like ``part-of: shop``."""
     selectors = [

@@ -46,13 +46,12 @@ def find_short_timeout(subject: ContainerSubject, rule: Rule[ContainerSubject]) 
             continue
         node = probe.node.at("timeoutSeconds")
         fact, remedy = fault
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{probe.label} {fact}",
             remedy,
-            obj=subject.container.workload.object,
             node=node or probe.node,
             line=probe.line if node is None else None,
-            container=subject.container.name,
         )
 
 
@@ -109,12 +108,11 @@ def find_short_grace(subject: ContainerSubject, rule: Rule[ContainerSubject]) ->
         return
     node = spec.at(GRACE) or place or container.node
     severity, fact = fault
-    yield rule.finding(
+    yield subject.finding(
+        rule,
         f"{container.label}: the pod is killed {grace} s after its shutdown begins. {fact}",
         f"Set {GRACE} of the pod to at least {int(sleep + (server or 0)) + 5}.",
-        obj=container.workload.object,
         node=node,
-        container=container.name,
         severity=severity,
     )
 
@@ -198,14 +196,13 @@ def find_other_drain_file(subject: ContainerSubject, rule: Rule[ContainerSubject
         for words in command.programs()
     )
     fact = "creates another file than DRAIN_FILE" if is_other else "does not create DRAIN_FILE"
-    yield rule.finding(
+    yield subject.finding(
+        rule,
         f"The preStop hook of {container.role} {container.name or '?'} {fact}, so /ready does not report that the pod "
         "is draining.",
         "Create the DRAIN_FILE of the declaration with touch, and sleep afterwards.",
-        obj=container.workload.object,
         node=hook,
         line=_hook_line(container, hook),
-        container=container.name,
         severity=Severity.WARNING if is_other else Severity.ADVICE,
     )
 

@@ -24,12 +24,11 @@ def find_missing_objects(subject: ContainerSubject, rule: Rule[ContainerSubject]
         if source.near is None or source.contents:
             continue
         found, remedy = _near_object(reference, source.near, subject)
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{reference.label} does not exist, but {found} does.{'' if reference.is_optional else _NOT_STARTED}",
             remedy,
-            obj=subject.container.workload.object,
             node=reference.node_at("name"),
-            container=subject.container.name,
             variable=reference.variable,
             severity=Severity.WARNING if reference.is_optional and reference.variable not in required else None,
         )
@@ -80,12 +79,11 @@ def find_missing_keys(subject: ContainerSubject, rule: Rule[ContainerSubject]) -
             continue
         obj = source.contents[0].object
         found = f' It has "{near}".' if near is not None else _only_binary(obj, key)
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f'{reference.label} has no key "{key}".{found}{"" if reference.is_optional else _NOT_STARTED}',
             "Fix the key in the reference, or add it to the object. Keys are case-sensitive.",
-            obj=subject.container.workload.object,
             node=reference.node_at("key"),
-            container=subject.container.name,
             variable=reference.variable,
             severity=Severity.WARNING if reference.is_optional else None,
         )

@@ -114,12 +114,11 @@ def find_unknown(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> Ite
             variables = map(subject.environment.variable, need.requirement.names)
             variable = next(filter(None, variables), None)
             origin = "a source whose keys the inputs do not contain" if variable is None else variable.origin
-            yield rule.finding(
+            yield subject.finding(
+                rule,
                 f"{need.names} depends on {origin}.{need.reason}",
                 "Add the object to the inputs, or check by hand that it has the key.",
-                obj=subject.container.workload.object,
                 node=subject.container.node if variable is None else variable.entry,
-                container=subject.container.name,
                 variable=need.requirement.names[0],
             )
 
@@ -129,13 +128,12 @@ def find_optional(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> It
     """Yield the optional references from which a required variable comes."""
     for reference, names in _optional_references(subject):
         verb = "is" if len(names) == 1 else "are"
-        yield rule.finding(
+        yield subject.finding(
+            rule,
             f"{', '.join(names)} {verb} required, but the reference to {reference.label} is optional: without it, the "
             "container starts nevertheless.",
             'Remove "optional: true". The rollout then stops if the object or the key is missing.',
-            obj=subject.container.workload.object,
             node=reference.node_at("optional"),
-            container=subject.container.name,
             variable=names[0],
         )
 
@@ -171,11 +169,10 @@ def find_unknown_sources(subject: ContainerSubject, rule: Rule[ContainerSubject]
         is_first = (reference.kind, reference.name) not in seen
         seen.add((reference.kind, reference.name))
         if reference.name and is_first and not source.contents and not source.is_missing:
-            yield rule.finding(
+            yield subject.finding(
+                rule,
                 f"{reference.label} is not in the inputs, so its keys and values were not checked.",
                 "Add it to the inputs if it is under version control.",
-                obj=subject.container.workload.object,
                 node=reference.node_at("name"),
-                container=subject.container.name,
                 variable=reference.variable,
             )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
-from healthguard.kubernetes.environment.variables import Environment
+from healthguard.kubernetes.environment.variables import Environment, Variable
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.nodes import Node
 from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
@@ -15,6 +15,7 @@ from healthguard.kubernetes.workloads import Container
 from healthguard.requirements.requirement import Requirements
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,6 +37,53 @@ class ContainerSubject:
     requirements: Requirements
     serving: ServingContainers = dataclasses.field(default_factory=ServingContainers)
     cache: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def cached(self, name: str, make: Callable[[], T]) -> T:
+        """Return the value with this name, which is made once for all rules."""
+        if name not in self.cache:
+            self.cache[name] = make()
+        return cast("T", self.cache[name])
+
+    def place_of(self, variable: Variable) -> tuple[KubernetesObject, Node]:
+        """Return the object and the node in which the value of a variable is written."""
+        if variable.value_object is not None and variable.value_node is not None:
+            return variable.value_object, variable.value_node
+        return self.container.workload.object, variable.entry
+
+    def finding(
+        self,
+        rule: Rule[ContainerSubject],
+        message: str,
+        remedy: str,
+        *,
+        node: Node,
+        obj: KubernetesObject | None = None,
+        line: int | None = None,
+        variable: str = "",
+        severity: Severity | None = None,
+    ) -> Finding:
+        """Return a finding about the container.
+
+        Args:
+            rule: the rule that finds it.
+            message: the fact.
+            remedy: the remedy.
+            node: the value at which the fault is.
+            obj: the object in which it is, if that is not the workload.
+            line: its line, if it is not that of the node.
+            variable: the environment variable.
+            severity: the severity, if it is not that of the rule.
+        """
+        return rule.finding(
+            message,
+            remedy,
+            obj=obj or self.container.workload.object,
+            node=node,
+            line=line,
+            container=self.container.name,
+            variable=variable,
+            severity=severity,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -22,14 +22,13 @@ def find_collisions(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> 
     for need in needs_of(subject):
         variable = need.variable
         if variable is not None and _is_address(variable):
-            yield rule.finding(
+            yield subject.finding(
+                rule,
                 f'{variable.name} is not set in env, so it gets the address of {variable.origin}, like "tcp://…", from '
                 f"Kubernetes.{need.reason}",
                 f'Set {variable.name} in env. Set "enableServiceLinks: false" in the pod to get no such variables.',
-                obj=subject.container.workload.object,
                 node=subject.container.node,
                 line=subject.container.node.line_of("env"),
-                container=subject.container.name,
                 variable=variable.name,
             )
 
@@ -41,13 +40,12 @@ def _inside_values(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> I
             # A value that begins with the address may mean it.
             if part.variable is None or not _is_address(part.variable) or part is variable.parts[0]:
                 continue
-            yield rule.finding(
+            yield subject.finding(
+                rule,
                 f"{variable.name} refers to {part.name}, which is not set in env, so it is the address of "
                 f'{part.variable.origin}, like "tcp://…".',
                 f"Set {part.name} in env before it, or write the port itself.",
-                obj=subject.container.workload.object,
                 node=variable.value_node or variable.entry,
-                container=subject.container.name,
                 variable=variable.name,
             )
 

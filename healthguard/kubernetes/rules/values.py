@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from healthguard.kubernetes.environment.variables import Variable
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.programs import builds_only
-from healthguard.kubernetes.reading.nodes import Node
-from healthguard.kubernetes.reading.objects import KubernetesObject
 from healthguard.kubernetes.rules.encodings import is_encoded_twice, is_plain_text
 from healthguard.kubernetes.rules.expansion import is_altered
 from healthguard.kubernetes.rules.names import is_emptied
@@ -27,7 +25,7 @@ def find_invalid(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> Ite
     The id of a finding is the code of the problem with dashes: ``key-placeholder``, ``variable-too-short``.
     """
     for variable, judgement in _judgements(subject):
-        obj, node = place_of(variable, subject)
+        obj, node = subject.place_of(variable)
         problem = judgement.problem
         yield dataclasses.replace(rule, id=problem.code.replace("_", "-")).finding(
             f"{problem.message}{origin_of(variable)}",
@@ -70,13 +68,6 @@ def _is_explained(need: Need, variable: Variable, subject: ContainerSubject) -> 
         or is_altered(variable)
         or is_emptied(variable.name, subject)
     )
-
-
-def place_of(variable: Variable, subject: ContainerSubject) -> tuple[KubernetesObject, Node]:
-    """Return the object and the node in which the value of a variable is written."""
-    if variable.value_object is not None and variable.value_node is not None:
-        return variable.value_object, variable.value_node
-    return subject.container.workload.object, variable.entry
 
 
 def origin_of(variable: Variable) -> str:
