@@ -27,13 +27,30 @@ def seconds(text: str) -> float:
     Raises:
         argparse.ArgumentTypeError: the text is not such a number.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 < value <= _MAX_SECONDS:
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, like 30, and at most {_MAX_SECONDS:g}")
     return value
+
+
+def pause(text: str) -> float:
+    """Return a number of seconds, from 0 to a week.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is not such a number.
+    """
+    value = _number(text)
+    if not 0 <= value <= _MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds from 0 to {_MAX_SECONDS:g}, like 15")
+    return value
+
+
+def _number(text: str) -> float:
+    """Return a number; NaN, which no comparison accepts, for any other text."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def code(text: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from typing import TextIO
 
 from django.core.management.base import OutputWrapper
 
 from healthguard.formats.text import Style
 from healthguard.management.errors import UsageError
 from healthguard.management.progress import Progress
+from healthguard.runtime.streams import discard
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,6 +48,24 @@ class Console:
         """Write a note to standard error."""
         self.stderr.write(text)
 
+    def announce(self, text: str) -> None:
+        """Write a line about a success at once, unless only problems are shown. Never raises."""
+        if self.style.verbosity > 0:
+            _write_at_once(self.stdout, text, sys.stdout)
+
+    def announce_error(self, text: str) -> None:
+        """Write a line about a failure at once, before the command continues. Never raises."""
+        _write_at_once(self.stderr, text, sys.stderr)
+
     def progress(self) -> Progress:
         """Return the display of the progress."""
         return Progress(self.stderr)
+
+
+def _write_at_once(wrapper: OutputWrapper, text: str, stream: TextIO | None) -> None:
+    """Write a line. A stream that is closed or full is discarded, because Python would fail to flush it at its end."""
+    try:
+        wrapper.write(text)
+        wrapper.flush()
+    except (OSError, ValueError):
+        discard(stream)

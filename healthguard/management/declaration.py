@@ -12,6 +12,10 @@ from healthguard.service import Tree
 from healthguard.service.selection import UnknownNameError, select
 
 NOTHING = "There is nothing to check: no service is left of those that are declared."
+_NO_DRAIN_FILE = (
+    "HEALTHGUARD['DRAIN_FILE'] is not set to a path. Set it to the path of a file in a folder that the containers can "
+    "write, such as '/tmp/drain'."
+)
 
 
 def selected_services(names: Iterable[str], excluded: Iterable[str]) -> Tree:
@@ -26,6 +30,19 @@ def selected_services(names: Iterable[str], excluded: Iterable[str]) -> Tree:
         return select(tree, names, excluded)
     except UnknownNameError as error:
         raise UsageError(str(error)) from None
+
+
+def declared_drain_file() -> str:
+    """Return the path of DRAIN_FILE.
+
+    Raises:
+        UsageError: the declaration cannot be read, or DRAIN_FILE is not declared.
+    """
+    with read_settings():
+        path = settings.drain_file
+    if path is None:
+        raise UsageError(_NO_DRAIN_FILE)
+    return path
 
 
 @contextlib.contextmanager

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import secrets
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from tests.faults.pods import FAULTY
 from tests.support.amounts import pairs
 from tests.support.links import Link
 from tests.support.sites import SERVERS, Server, Site, wait_until
+from tests.support.small_disks import mounted
 
 SHUTDOWN_LIMIT = 15
 """The longest duration of a shutdown (seconds). ``Server.stop`` kills a worker after 20 s, and gunicorn after 30 s."""
@@ -199,25 +198,10 @@ def test_drain_file_takes_effect_at_once(site: Site, fault: Path, adaptor: str) 
         drain.unlink()
 
 
-@contextlib.contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """Mount a file system that has no space for a file."""
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("only root can mount a file system")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def test_full_disk_under_the_drain_file_keeps_the_pod_ready(site: Site, fault: Path) -> None:
     """The preStop hook fails to create the file, and the pod is not draining."""
     full = site.folder / "full"
-    with full_disk(full):
+    with mounted(full):
         site.environment["DRAIN_FILE"] = str(full / "drain")
         server = site.write(SWITCHED.replace("TTL", "3600"), adaptor="middleware", faulty=FAULTY).serve()
         assert server.until("/api/health/ready", 200).status == 200

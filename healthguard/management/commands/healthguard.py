@@ -16,16 +16,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter, OutputWrapper
 
 from healthguard.formats.text import style_of
-from healthguard.management import check, check_options, drill, manifests, probes, requirements
+from healthguard.management import check, check_options, drain, drill, manifests, probes, requirements, undrain
 from healthguard.management.console import Console
 from healthguard.runtime.streams import CLOSED, INTERRUPTED, discard_output, terminate
 
 _SUBCOMMANDS: dict[str, tuple[types.ModuleType, Callable[[dict[str, Any], Console], int]]] = {
     "check": (check_options, check.run),
+    "drain": (drain, drain.run),
     "drill": (drill, drill.run),
     "manifests": (manifests, manifests.run),
     "probes": (probes, probes.run),
     "requirements": (requirements, requirements.run),
+    "undrain": (undrain, undrain.run),
 }
 """The subcommands: the module with the texts and the arguments, and the function that returns the exit code."""
 
