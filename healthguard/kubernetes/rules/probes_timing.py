@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -143,10 +144,18 @@ def prestop_sleep(container: Container) -> tuple[float, Node | None]:
 
 
 def _slept(words: Sequence[str]) -> float:
+    """Return the seconds that a program sleeps, if it is ``sleep`` or ``manage.py healthguard drain``."""
+    if _drains(words):
+        return _option(words, "--sleep") or 0.0
     if program_name(words[0]) != "sleep":
         return 0.0
     matches = [_SLEEP.fullmatch(word) for word in words[1:]]
     return sum(float(match[1]) * _UNITS[match[2]] for match in matches if match is not None)
+
+
+def _drains(words: Sequence[str]) -> bool:
+    """Return True for ``manage.py healthguard drain``, however the project starts Django."""
+    return ("healthguard", "drain") in itertools.pairwise(words[1:])
 
 
 def server_grace(container: Container, environment: Environment) -> tuple[float | None, bool]:
@@ -200,7 +209,8 @@ def find_other_drain_file(subject: ContainerSubject, rule: Rule[ContainerSubject
         rule,
         f"The preStop hook of {container.role} {container.name or '?'} {fact}, so /ready does not report that the pod "
         "is draining.",
-        "Create the DRAIN_FILE of the declaration with touch, and sleep afterwards.",
+        "Run manage.py healthguard drain with --sleep in the hook. Or create the DRAIN_FILE of the declaration with "
+        "touch, and sleep afterwards.",
         node=hook,
         line=_hook_line(container, hook),
         severity=Severity.WARNING if is_other else Severity.ADVICE,

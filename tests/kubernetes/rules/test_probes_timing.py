@@ -100,6 +100,11 @@ def shutdown(*, grace: str = "", sleep: str = "sleep: {seconds: 20}", server: st
     )
 
 
+def drain(*options: str) -> str:
+    """Return a hook that runs the command of healthguard."""
+    return command("python", "manage.py", "healthguard", "drain", *options)
+
+
 GUNICORN = "gunicorn, --graceful-timeout, '25', shop.wsgi"
 
 
@@ -115,6 +120,10 @@ GUNICORN = "gunicorn, --graceful-timeout, '25', shop.wsgi"
         shutdown(grace="30  # fault", sleep="exec: {command: [sleep, '30']}"),
         shutdown(grace="30  # fault", sleep="exec: {command: [sh, -c, 'touch /tmp/drain && sleep 1m']}"),
         shutdown(sleep="exec: {command: [sleep, '45']}  # fault"),
+        shutdown(grace="30  # fault", sleep=drain("--sleep", "'30'")),
+        shutdown(grace="40  # fault", sleep=drain("--sleep=20"), server=GUNICORN),
+        shutdown(grace="30  # fault", sleep="exec: {command: [sh, -c, './manage.py healthguard drain --sleep 45']}"),
+        shutdown(grace="30  # fault", sleep="exec: {command: [sh, -c, 'django-admin healthguard drain; sleep 45']}"),
         shutdown(grace="20  # fault", sleep="exec: {command: [echo, stop]}", server=GUNICORN),
     ],
 )
@@ -133,6 +142,10 @@ def test_grace_period_below_the_time_of_a_shutdown_is_a_warning(text: str) -> No
         shutdown(server="uvicorn, shop.asgi:app"),
         shutdown(server="gunicorn, --graceful-timeout, $(GRACE), shop.wsgi"),
         shutdown(sleep="exec: {command: [/app/drain.sh]}", server=GUNICORN),
+        shutdown(grace="60", sleep=drain("--sleep", "'30'"), server=GUNICORN),
+        shutdown(sleep=drain(), server=GUNICORN),
+        shutdown(sleep=drain("--sleep", "$(DRAIN_SECONDS)"), server=GUNICORN),
+        shutdown(sleep=command("python", "manage.py", "healthguard", "check", "--sleep", "'60'"), server=GUNICORN),
         shutdown(sleep="exec: {command: [sh, -c, 'while test -f /tmp/busy; do sleep 60; done']}"),
     ],
 )
@@ -173,7 +186,14 @@ def test_hook_without_a_drain_file_is_advice(script: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["touch /tmp/drain; sleep 5", "touch $DRAIN_FILE && sleep 5", "/app/drain.sh", "> /tmp/drain; sleep 5"]
+    "script",
+    [
+        "touch /tmp/drain; sleep 5",
+        "touch $DRAIN_FILE && sleep 5",
+        "/app/drain.sh",
+        "> /tmp/drain; sleep 5",
+        "python manage.py healthguard drain --sleep 5",
+    ],
 )
 def test_hook_that_creates_the_drain_file_is_accepted(script: str) -> None:
     """A script of the image may create it as well."""
