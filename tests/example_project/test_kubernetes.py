@@ -65,6 +65,18 @@ def test_manifest_of_the_outage_has_its_root_causes() -> None:
     }
 
 
+def test_hook_of_the_deployment_creates_the_drain_file(tmp_path: Path) -> None:
+    """The hook runs with the variables of the container. Only its sleep is left out here."""
+    deployment = yaml.safe_load((PROJECT / "kubernetes" / "base" / "deployment.yaml").read_text())
+    command = deployment["spec"]["template"]["spec"]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert command[command.index("--sleep") + 1] == "15"
+    command = [sys.executable, *command[1:], "--sleep", "0"]
+    environment = {**ENVIRONMENT, "DRAIN_FILE": str(tmp_path / "drain"), "DJANGO_SETTINGS_MODULE": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "drain").exists()
+
+
 class Action:
     """The composite action, whose steps are run as the runner of GitHub does it.
 
