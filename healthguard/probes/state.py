@@ -14,9 +14,10 @@ from healthguard.probes.identity import PodIdentity, parent_server, server_ident
 from healthguard.probes.latch import Latch
 from healthguard.runner import Runner
 from healthguard.runner.pod.knowledge import PodKnowledge, open_store
+from healthguard.runner.receivers import send_change
 from healthguard.runtime import log
 from healthguard.service import Tree
-from healthguard.status import Problem
+from healthguard.status import Problem, Status
 
 _NOT_IDENTIFIED = (
     "The workers of this server cannot be identified (%s), so they share neither the results of their checks nor the "
@@ -47,18 +48,23 @@ class HealthState:
         self._is_logged = is_logged
         self._log_lock = threading.Lock()
         self._logged: Problem | None = None
+        self._own_status = Status.UNKNOWN
         self._logged_draining = False
 
     def log_problem(self, problem: Problem | None) -> None:
-        """Log that a problem outside all services has begun or ended, once per change."""
+        """Log and send as a signal that a problem outside all services has begun or ended, once per change."""
         with self._log_lock:
             if not self._is_logged or problem == self._logged:
                 return
             self._logged = problem
+            status = Status.HEALTHY if problem is None else Status.UNHEALTHY
+            previous, self._own_status = self._own_status, status
         if problem is None:
             log.write(log.INFO, "%s: unhealthy -> healthy", OWN_SERVICE)
         else:
             log.write(log.ERROR, "%s: unhealthy: %s", OWN_SERVICE, problem.summary)
+        problems = () if problem is None else (problem,)
+        send_change((OWN_SERVICE,), previous, status, problems, is_inline=self.is_inline)
 
     def log_draining(self, is_draining: bool) -> None:
         """Log that draining has begun or ended, once per change."""

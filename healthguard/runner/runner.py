@@ -293,7 +293,7 @@ class Runner:
         run.done.set_result(None)
         if following is not None:
             self._start([(slot, following)])
-        self._change_log.write()
+        self._change_log.write(is_inline=run.is_inline)
         self._watcher.look_again()
 
     def _end_overdue(self, slot: Slot) -> None:

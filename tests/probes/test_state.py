@@ -1,4 +1,4 @@
-"""The log lines of the health state: problems outside all services, and draining."""
+"""The log lines and signals of the health state: problems outside all services, and draining."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import pytest
 
 from healthguard.http.handler import Request, respond
 from healthguard.probes import HealthState
+from healthguard.runner.receivers import wait_until_sent
 from healthguard.runtime import log
-from healthguard.status import Code, Fault, Problem
+from healthguard.signals import status_changed
+from healthguard.status import Code, Fault, Problem, Status
 from tests.support import strange_checks as strange
 from tests.support.fixture_types import Declare
 
 BROKEN = Problem(Code.URLCONF_BROKEN, Fault.CONFIG, "The URLconf cannot be imported.", "Fix the import.")
+
+OTHER = Problem(Code.INVALID_DECLARATION, Fault.CONFIG, "HEALTHGUARD is not a dict.", "Declare it as a dict.")
 
 
 def lines_of(caplog: pytest.LogCaptureFixture, part: str) -> list[tuple[str, str]]:
@@ -35,6 +39,31 @@ def test_problem_outside_all_services_is_logged_when_it_begins_and_when_it_ends(
             ("ERROR", f"healthguard: unhealthy: {BROKEN.summary}"),
             ("INFO", "healthguard: unhealthy -> healthy"),
         ]
+
+
+def test_problem_outside_all_services_is_sent_as_a_signal(healthguard_settings: Declare) -> None:
+    """The status is unknown before the first problem."""
+    healthguard_settings({"one": strange.Fine})
+    sent: list[tuple[object, ...]] = []
+
+    def remember(
+        service: tuple[str, ...], previous: Status, status: Status, problems: tuple[Problem, ...], **arguments: object
+    ) -> None:
+        if service == ("healthguard",):
+            sent.append((previous, status, problems))
+
+    status_changed.connect(remember)
+    state = HealthState()
+    for problem in (None, BROKEN, BROKEN, OTHER, None, None, BROKEN):
+        state.log_problem(problem)
+    HealthState(is_logged=False).log_problem(BROKEN)
+    assert wait_until_sent(60)
+    assert sent == [
+        ("unknown", "unhealthy", (BROKEN,)),
+        ("unhealthy", "unhealthy", (OTHER,)),
+        ("unhealthy", "healthy", ()),
+        ("healthy", "unhealthy", (BROKEN,)),
+    ]
 
 
 def test_draining_is_logged_when_it_begins_and_when_it_ends(

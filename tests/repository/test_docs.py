@@ -6,15 +6,22 @@ import ast
 import inspect
 import json
 import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import django
 import pytest
+from django.apps import AppConfig
+from django.core import mail
 
 import healthguard.checks
 from healthguard import Service, __version__, conf
 from healthguard.database.schema import FindingKind
 from healthguard.http.handler import Request, respond
 from healthguard.probe.options import parse_options
+from healthguard.signals import status_changed
 from healthguard.status import Code
 from tests.support import strange_checks as strange
 from tests.support.fixture_types import Declare
@@ -113,7 +120,7 @@ def test_every_link_between_pages_leads_to_a_file() -> None:
     assert [link for link in links if not link.exists()] == []
 
 
-HOWTO_BLOCKS = re.findall(r"^```python\n(.+?)^```", DOCS["howto.md"], re.MULTILINE | re.DOTALL)
+HOWTO_BLOCKS = re.findall(r"^```python\n# settings\.py\n(.+?)^```", DOCS["howto.md"], re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("number", range(len(HOWTO_BLOCKS)))
@@ -122,6 +129,33 @@ def test_settings_of_the_howto_page_can_be_imported(number: int) -> None:
     settings: dict[str, Any] = {}
     exec(HOWTO_BLOCKS[number], settings)
     assert isinstance(settings["HEALTHGUARD"], dict)
+
+
+@pytest.fixture
+def howto_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The app of the howto page, whose receiver is connected until the test ends."""
+    blocks = dict(re.findall(r"^```python\n# (shop/\w+\.py)\n(.+?)^```", DOCS["howto.md"], re.MULTILINE | re.DOTALL))
+    (tmp_path / "shop").mkdir()
+    for name, code in {"shop/__init__.py": "", **blocks}.items():
+        (tmp_path / name).write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    AppConfig.create("shop.apps.ShopConfig").ready()
+    yield
+    assert status_changed.disconnect(sys.modules["shop.receivers"].mail_about_outages)
+    for name in ("shop", "shop.apps", "shop.receivers"):
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("howto_app")
+def test_app_of_the_howto_page_mails_the_reason_of_an_outage(healthguard_settings: Declare, settings: Any) -> None:
+    """A recovery causes no mail."""
+    settings.ADMINS = ["admin@example.com"] if django.VERSION >= (6, 0) else [("Admin", "admin@example.com")]
+    for check in (strange.Raises(strange.UNAVAILABLE), strange.Fine):
+        healthguard_settings({"database": check}, INLINE=True)
+        respond(Request("GET", ""))
+    (message,) = mail.outbox
+    assert re.fullmatch(r".* database is unhealthy since \d\d:\d\d UTC", str(message.subject))
+    assert "no way to postgres://" in message.body
 
 
 @pytest.mark.parametrize("public", ["services", "status"])

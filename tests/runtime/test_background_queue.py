@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from healthguard.runtime.background_queue import CAPACITY, BackgroundQueue
+from tests.support.locks import held_by_another_thread
 from tests.support.runner_checks import is_true_in_fork
 from tests.support.sites import REPOSITORY
 
@@ -38,24 +38,6 @@ class Numbers:
     def threads(self) -> list[threading.Thread]:
         """Return the threads of the queue that have not ended."""
         return [thread for thread in threading.enumerate() if thread.name == THREAD]
-
-
-@contextlib.contextmanager
-def held_by_another_thread(lock: threading.Condition) -> Iterator[None]:
-    """Let a thread hold a lock, as long as the context manager is entered."""
-    is_held, is_done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with lock:
-            is_held.set()
-            is_done.wait()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert is_held.wait(60)
-    yield
-    is_done.set()
-    thread.join(60)
 
 
 @pytest.fixture

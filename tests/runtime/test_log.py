@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from healthguard.runtime import log
+from healthguard.runtime.background_queue import CAPACITY
 
 
 class Handler(logging.Handler):
@@ -82,7 +83,7 @@ def test_blocked_handler_blocks_no_caller_and_holds_one_thread(handler: Handler)
     wait_for_log_threads()
     handler.gate.clear()
     before = set(threading.enumerate())
-    for number in range(log.CAPACITY + 50):
+    for number in range(CAPACITY + 50):
         log.write(log.INFO, "line %s", number)
     assert [thread.name for thread in threading.enumerate() if thread not in before] == ["healthguard-log"]
     assert not log.flush(0)
@@ -91,7 +92,7 @@ def test_blocked_handler_blocks_no_caller_and_holds_one_thread(handler: Handler)
     dropped = [line for line in handler.lines if "log lines were dropped" in line]
     kept = len(handler.lines) - len(dropped)
     assert len(dropped) == 1
-    assert kept + int(dropped[0].split()[0]) == log.CAPACITY + 50
+    assert kept + int(dropped[0].split()[0]) == CAPACITY + 50
 
 
 def test_thread_ends_when_all_lines_are_written(handler: Handler) -> None:

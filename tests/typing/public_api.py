@@ -12,6 +12,7 @@ from typing import Any, assert_type
 
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
+from django.dispatch import receiver
 from django.urls import include, path
 from health_check.base import HealthCheck
 
@@ -34,6 +35,7 @@ from healthguard.middleware import HealthGuardMiddleware
 from healthguard.providers import Provider, ResponseRule, Switch, Verdict, VerificationRequest
 from healthguard.pytest_plugin import DegradedWarning, HealthGuard
 from healthguard.requirements import Requirement, VariableRequirement
+from healthguard.signals import status_changed
 
 
 @dataclasses.dataclass
@@ -124,6 +126,11 @@ def read(problem: Problem) -> tuple[str, Fault]:
     version: str = __version__
     assert_type(problem.hint + version, str)
     return problem.code, problem.fault
+
+
+@receiver(status_changed, sender=Service)
+def remember(service: tuple[str, ...], status: Status, problems: tuple[Problem, ...], **kwargs: object) -> None:
+    """Receive the signal, as a project does."""
 
 
 def test_readiness(healthguard: HealthGuard) -> None:
