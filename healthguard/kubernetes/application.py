@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from healthguard.kubernetes import bugs
@@ -18,7 +18,6 @@ from healthguard.kubernetes.workloads import Container
 from healthguard.requirements.requirement import Requirements
 
 S = TypeVar("S")
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,45 +81,41 @@ class Application:
         for container, environment in resolved:
             subject = ContainerSubject(container, environment, self._cluster, self._requirements, serving)
             for container_rule in CONTAINER_RULES:
-                self._apply(container_rule, subject, container.label, container)
+                self._apply(container_rule, subject, container)
         self.objects = self._objects(containers)
         for obj in self.objects:
+            object_subject = ObjectSubject(obj, self._cluster)
             for object_rule in OBJECT_RULES:
-                self._apply(object_rule, ObjectSubject(obj, self._cluster), obj.label, None)
+                self._apply(object_rule, object_subject, obj)
 
-    def _apply(self, rule: Rule[S], subject: S, label: str, container: Container | None) -> None:
-        for finding in self._collected(rule.id, label, lambda: rule.find(subject, rule)):
-            self.hits.append(Hit(finding, container))
+    def _apply(self, rule: Rule[S], subject: S, owner: Container | KubernetesObject) -> None:
+        """Apply a rule. Its findings up to an exception count."""
+        container = owner if isinstance(owner, Container) else None
+        try:
+            for finding in rule.find(subject, rule):
+                self.hits.append(Hit(finding, container))
+        except Exception as error:
+            self._add_failure(rule.id, owner, error)
 
     def _environment(self, container: Container) -> Environment | None:
-        environments = self._collected(
-            "resolve-environment", container.label, lambda: [resolve(container, self._cluster)]
-        )
-        return environments[0] if environments else None
+        try:
+            return resolve(container, self._cluster)
+        except Exception as error:
+            self._add_failure("resolve-environment", container, error)
+            return None
 
     def _objects(self, containers: Iterable[Container]) -> list[KubernetesObject]:
         """Return the objects that contain a container or are used by one, without repetitions."""
         objects: dict[int, KubernetesObject] = {}
         for container in containers:
             objects.setdefault(id(container.workload.object), container.workload.object)
-            for used in self._collected("find-objects", container.label, self._used(container)):
-                objects.setdefault(id(used), used)
+            try:
+                for used in used_objects(container, self._cluster):
+                    objects.setdefault(id(used), used)
+            except Exception as error:
+                self._add_failure("find-objects", container, error)
         return list(objects.values())
 
-    def _used(self, container: Container) -> Callable[[], Iterator[KubernetesObject]]:
-        return lambda: used_objects(container, self._cluster)
-
-    def _collected(self, step: str, label: str, produce: Callable[[], Iterable[T]]) -> list[T]:
-        """Return what a rule or a step produces, up to the exception that it may raise."""
-        collected: list[T] = []
-        try:
-            # Not list(), which would lose what was produced before an exception.
-            for each in produce():
-                collected.append(each)  # noqa: PERF402
-        except Exception as error:
-            self._add_failure(step, label, error)
-        return collected
-
-    def _add_failure(self, step: str, label: str, error: Exception) -> None:
-        message = f"The rule {step} raised {bugs.describe(error)}, so it did not check {label} completely."
+    def _add_failure(self, step: str, owner: Container | KubernetesObject, error: Exception) -> None:
+        message = f"The rule {step} raised {bugs.describe(error)}, so it did not check {owner.label} completely."
         self._failures.setdefault((step, bugs.place_of(error)), RuleFailure(step, message))

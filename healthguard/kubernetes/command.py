@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from healthguard.kubernetes import bugs
 from healthguard.kubernetes.options import Options
+from healthguard.runtime.garbage_collection import suspended_collection
 from healthguard.runtime.terminal import Terminal
 from healthguard.runtime.text import escaped
-from healthguard.runtime.workflow_commands import JobSummaryError, append_to_job_summary
 
 if TYPE_CHECKING:
     from healthguard.kubernetes.examination import Examination
@@ -34,6 +34,7 @@ def _reported_bugs() -> Iterator[None]:
 
 
 @_reported_bugs()
+@suspended_collection()
 def examine_inputs(options: Options, requirements: Requirements, stdin: BinaryIO | None) -> Examination:
     """Read the inputs, and apply the rules to them.
 
@@ -126,6 +127,7 @@ def write_job_summary(examination: Examination) -> None:
         CommandError: the file of the summary cannot be written.
     """
     from healthguard.kubernetes.formats.github import render_summary
+    from healthguard.runtime.workflow_commands import JobSummaryError, append_to_job_summary
 
     try:
         append_to_job_summary(lambda: render_summary(examination))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator
 
 from healthguard.kubernetes.application import Hit
 from healthguard.kubernetes.findings import Finding
-from healthguard.kubernetes.reading.objects import KubernetesObject
 from healthguard.kubernetes.workloads import workloads_of
 
 
@@ -26,16 +24,11 @@ def distinct(hits: Iterable[Hit]) -> Iterator[Finding]:
             yield hit.finding
 
 
-@functools.lru_cache(maxsize=64)
-def _is_workload(obj: KubernetesObject) -> bool:
-    return any(True for _ in workloads_of(obj))
-
-
 def _place(finding: Finding) -> tuple[object, ...]:
     """Return the place of a fault.
 
     In a workload, the container is a part of it, because YAML lets two containers share a value on one line.
     """
     obj = finding.object
-    container = finding.container if _is_workload(obj) else ""
+    container = finding.container if workloads_of(obj) else ""
     return finding.rule, finding.file, finding.line, obj.label, container, finding.variable

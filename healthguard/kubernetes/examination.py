@@ -162,7 +162,7 @@ def _counts(cluster: Cluster, found: Sequence[Finding], silenced: int) -> Counts
     return Counts(
         files=len({obj.file for obj in cluster.objects}),
         objects=len(cluster.objects),
-        workloads=sum(any(True for _ in workloads_of(obj)) for obj in cluster.objects),
+        workloads=sum(bool(workloads_of(obj)) for obj in cluster.objects),
         silenced=silenced,
         unknown=sum(finding.severity is Severity.UNKNOWN for finding in found),
         advice=sum(finding.severity is Severity.ADVICE for finding in found),

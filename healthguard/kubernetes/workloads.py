@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from healthguard.kubernetes.memo import Memo, memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node
 from healthguard.kubernetes.reading.objects import KubernetesObject
 
@@ -42,22 +43,27 @@ class Workload:
         object: the object.
         template: the template, with ``metadata`` and ``spec``; for a Pod the object itself.
         spec: the ``spec`` of the template.
+        memo: the results of functions about it; see :func:`healthguard.kubernetes.memo.memoized`.
     """
 
     object: KubernetesObject
     template: MapNode
     spec: MapNode
+    memo: Memo = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def is_finite(self) -> bool:
         """True if its pods end by themselves, like those of a Job. They are not probed."""
         return self.object.kind in _FINITE
 
-    def containers(self) -> Iterator[Container]:
-        """Yield the containers, in the order in which they start."""
-        for field in ("initContainers", "containers"):
-            for node in self.spec.maps_at(field):
-                yield Container(self, node, _role(field, node), node.text_at("name") or "")
+    @memoized
+    def containers(self) -> Sequence[Container]:
+        """Return the containers, in the order in which they start."""
+        return [
+            Container(self, node, _role(field, node), node.text_at("name") or "")
+            for field in ("initContainers", "containers")
+            for node in self.spec.maps_at(field)
+        ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +75,14 @@ class Container:
         node: its content.
         role: its part in the pod.
         name: its name; an empty string if it has none.
+        memo: the results of functions about it; see :func:`healthguard.kubernetes.memo.memoized`.
     """
 
     workload: Workload
     node: MapNode
     role: Role
     name: str
+    memo: Memo = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def is_finite(self) -> bool:
@@ -93,18 +101,16 @@ def _role(field: str, node: MapNode) -> Role:
     return Role.SIDECAR if node.text_at("restartPolicy") == "Always" else Role.INIT
 
 
-def workloads_of(obj: KubernetesObject) -> Iterator[Workload]:
-    """Yield the workload that an object of a known kind is; for any other kind, those at which a template is found."""
-    if (path := _TEMPLATES.get(obj.kind)) is not None:
-        template = obj.node.map_at(*path)
-        spec = template.map_at("spec") if template is not None else None
-        if template is not None and spec is not None:
-            yield Workload(obj, template, spec)
-        return
-    for template in _templates_in(obj.node, _MAX_DEPTH):
-        spec = template.map_at("spec")
-        if spec is not None:
-            yield Workload(obj, template, spec)
+@memoized
+def workloads_of(obj: KubernetesObject) -> Sequence[Workload]:
+    """Return the workload that an object of a known kind is; for any other kind, those at which a template is found."""
+    path = _TEMPLATES.get(obj.kind)
+    templates = _templates_in(obj.node, _MAX_DEPTH) if path is None else [obj.node.map_at(*path)]
+    return [
+        Workload(obj, template, spec)
+        for template in templates
+        if template is not None and (spec := template.map_at("spec")) is not None
+    ]
 
 
 def is_known(obj: KubernetesObject) -> bool:

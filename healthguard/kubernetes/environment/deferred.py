@@ -25,6 +25,8 @@ _DEFERRED = re.compile(
 )
 # Flux, envsubst, Terraform and most other tools; Jinja and Helm; tokens of Azure Pipelines.
 _SUBSTITUTED = re.compile(r"\$\{[A-Za-z_][^{}\n]*\}|#\{[\w.-]+\}#?|<path:[^<>\n]+>")
+_MARK = re.compile(r"[\[:<$#{@]|projects/|AQICAH")
+"""A part of each value that is completed elsewhere. Most values have none, and need no further comparison."""
 _ENCLOSED = (("{{", "}}"), ("{%", "%}"))
 _PLUGIN_PLACEHOLDER = re.compile(r"<[A-Za-z][\w.-]*(?:\s*\|[^<>]*)?>")
 
@@ -48,6 +50,8 @@ def is_deferred(text: str, *, has_plugin: bool = False) -> bool:
         text: the value.
         has_plugin: True if the object has annotations of the Argo CD Vault plugin, which also replaces ``<name>``.
     """
+    if _MARK.search(text) is None:
+        return False
     stripped = text.strip()
     if _PLUGIN_PLACEHOLDER.fullmatch(stripped):
         return has_plugin

@@ -5,6 +5,7 @@ The variables in them have no effect, so nothing is claimed about the environmen
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from healthguard.kubernetes.environment.near_misses import is_near
@@ -20,6 +21,7 @@ _ENV_ALIASES = frozenset({"env", "envs", "environment", "enviroment", "envvars",
 _OWN_GROUPS = frozenset({"v1", "apps/v1", "batch/v1", "batch/v1beta1"})
 
 
+@functools.lru_cache(256)
 def meant_field(field: str) -> str | None:
     """Return ``env`` or ``envFrom`` if another field of a container is meant to be it; else None."""
     if field in _FIELDS:

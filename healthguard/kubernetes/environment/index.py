@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from healthguard.kubernetes.environment.makers import MAKERS, made_secrets
 from healthguard.kubernetes.environment.near_misses import NearNames
 from healthguard.kubernetes.environment.stored import Content, config_map_content, secret_content
-from healthguard.kubernetes.reading.objects import Cluster, per_cluster
+from healthguard.kubernetes.memo import memoized
+from healthguard.kubernetes.reading.objects import Cluster
 
 
 class SourceIndex:
@@ -16,6 +17,7 @@ class SourceIndex:
     def __init__(self, cluster: Cluster) -> None:
         self._contents: dict[tuple[str, str], dict[str, list[Content]]] = {}
         self._targets: dict[str, set[str]] = {}
+        self._similar: dict[tuple[str, str], list[tuple[str, str]]] = {}
         self.sources: dict[tuple[object, ...], object] = {}
         """The sources that have been found, so that each rule does not search them again."""
         for obj in cluster.of_kind("Secret"):
@@ -51,10 +53,12 @@ class SourceIndex:
 
     def similar(self, kind: str, name: str) -> list[tuple[str, str]]:
         """Return the kind and the name of the objects whose name a reference probably means."""
-        return [(kind, each) for each in self._near[kind].near(name)]
+        if (kind, name) not in self._similar:
+            self._similar[kind, name] = [(kind, each) for each in self._near[kind].near(name)]
+        return self._similar[kind, name]
 
 
-@per_cluster
+@memoized
 def index_of(cluster: Cluster) -> SourceIndex:
     """Return the index of a cluster."""
     return SourceIndex(cluster)

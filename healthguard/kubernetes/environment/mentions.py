@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from healthguard.kubernetes.environment.makers import MAKERS
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, Node, ScalarNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, per_cluster
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
 from healthguard.kubernetes.workloads import is_known
 
 _PLAIN_GROUPS = frozenset(
@@ -30,7 +31,7 @@ def is_mentioned(name: str, cluster: Cluster) -> bool:
     return name in texts or any(name[: match.start()] in own_names for match in _SEPARATOR.finditer(name))
 
 
-@per_cluster
+@memoized
 def _names_of_makers(cluster: Cluster) -> tuple[frozenset[str], frozenset[str]]:
     """Return the texts in the objects of operators, and the names of these objects."""
     texts: set[str] = set()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
 from healthguard.kubernetes.workloads import Container, Workload
 
@@ -47,18 +48,12 @@ _ENV_FROM = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
 _VALUE_FROM = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 
 
-def references_of(owner: Container | Workload) -> Iterator[SourceReference]:
-    """Yield the references of a container, or of all containers of a workload."""
-    if isinstance(owner, Workload):
-        for container in owner.containers():
-            yield from references_of(container)
-        return
-    for entry in owner.node.maps_at("envFrom"):
-        if (reference := env_from_reference(entry)) is not None:
-            yield reference
-    for entry in owner.node.maps_at("env"):
-        if (reference := value_from_reference(entry)) is not None:
-            yield reference
+@memoized
+def references_of(container: Container) -> Sequence[SourceReference]:
+    """Return the references of a container."""
+    found = [env_from_reference(entry) for entry in container.node.maps_at("envFrom")]
+    found += [value_from_reference(entry) for entry in container.node.maps_at("env")]
+    return [reference for reference in found if reference is not None]
 
 
 def env_from_reference(entry: MapNode) -> SourceReference | None:
@@ -80,15 +75,25 @@ def misspelled_references(entry: MapNode) -> Iterator[SourceReference]:
 
 def value_from_reference(entry: MapNode) -> SourceReference | None:
     """Return the reference of an entry of ``env`` to a key; None if it has none."""
+    source = entry.map_at("valueFrom")
+    if source is None:
+        return None
     for field, kind in _VALUE_FROM.items():
-        if (node := entry.map_at("valueFrom", field)) is not None:
+        if (node := source.map_at(field)) is not None:
             name, key = node.text_at("name") or "", node.text_at("key")
             variable = entry.text_at("name") or ""
             return SourceReference(kind, name, key or "", is_true(node.at("optional")), entry, node, variable)
     return None
 
 
-def mounted_sources(workload: Workload) -> Iterator[tuple[str, str]]:
+@memoized
+def used_names(workload: Workload) -> frozenset[tuple[str, str]]:
+    """Return the kind and the name of each object that a container of a workload refers to, or that it mounts."""
+    references = (each for container in workload.containers() for each in references_of(container))
+    return frozenset((*((each.kind, each.name) for each in references), *_mounted_sources(workload)))
+
+
+def _mounted_sources(workload: Workload) -> Iterator[tuple[str, str]]:
     """Yield the kind and the name of each Secret and ConfigMap that a workload mounts as files."""
     for volume in workload.spec.maps_at("volumes"):
         yield "ConfigMap", volume.text_at("configMap", "name") or ""

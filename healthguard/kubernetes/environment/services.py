@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from healthguard.kubernetes.environment.variables import Presence, Variable
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, ScalarNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace, per_cluster
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace
 from healthguard.kubernetes.workloads import Container
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_[A-Z]+(?:_[A-Z]+)?)?)")
@@ -33,7 +34,7 @@ def variables_of_services(container: Container, cluster: Cluster) -> Mapping[str
     return _by_namespace(cluster).get(container.workload.object.namespace, {})
 
 
-@per_cluster
+@memoized
 def _by_namespace(cluster: Cluster) -> dict[str, _Variables]:
     """Return the variables by the namespaces of the Services. The containers of a namespace share them."""
     found: dict[str, _Variables] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os.path
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
@@ -11,7 +10,7 @@ from typing import cast
 from healthguard.kubernetes.environment.deferred import is_deferred
 from healthguard.kubernetes.environment.index import index_of
 from healthguard.kubernetes.environment.mentions import is_mentioned
-from healthguard.kubernetes.environment.references import SourceReference, mounted_sources, references_of
+from healthguard.kubernetes.environment.references import SourceReference, references_of, used_names
 from healthguard.kubernetes.environment.stored import Content, StoredValue
 from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
 from healthguard.kubernetes.workloads import Container, Workload
@@ -141,21 +140,12 @@ def _candidates(
     An object that the pod also uses under its own kind and name is only meant if it has the key of the reference.
     """
     index, namespace = index_of(cluster), workload.object.namespace
-    used = _used_names(workload)
     yield from (content.object for content in index.named(kind, name) if not _is_copied(content.object))
     other = ("ConfigMap" if kind == "Secret" else "Secret", name)
     for each in (other, *((kind, target) for target in index.targets(kind, name)), *index.similar(kind, name)):
         for _, content in index.in_namespace(*each, namespace):
-            if each not in used or key in content.values:
+            if each not in used_names(workload) or key in content.values:
                 yield content.object
-
-
-@functools.lru_cache(1)
-def _used_names(workload: Workload) -> frozenset[tuple[str, str]]:
-    """Return the kind and the name of each object that a container of a workload refers to, or that it mounts."""
-    return frozenset(
-        (*((reference.kind, reference.name) for reference in references_of(workload)), *mounted_sources(workload))
-    )
 
 
 def _is_copied(obj: KubernetesObject) -> bool:

@@ -110,7 +110,7 @@ class MapNode(Node):
 
     def member(self, key: Key) -> Node | None:
         """Return the member with this name; None if there is none."""
-        return self.items.get(key) if isinstance(key, str) else None
+        return self.items.get(key)  # type: ignore[arg-type] # An index is not among the names.
 
     def line_of(self, key: str) -> int:
         """Return the line of a name; the line of the mapping if it does not have the name."""

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
-import weakref
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
 
+from healthguard.kubernetes.memo import Memo
 from healthguard.kubernetes.reading.nodes import MapNode
 
 _NAMESPACE = re.compile(r"[\w.-]+")
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +26,9 @@ class KubernetesObject:
         template: the template from which Helm has rendered it, as its comment ``# Source:`` states it; otherwise an
             empty string. The lines are those of ``file``: Helm does not state the lines of the template.
         is_partial: True if it may have further keys, because a file from which they are generated is not there.
+
+    Attributes:
+        memo: the results of functions about it; see :func:`healthguard.kubernetes.memo.memoized`.
     """
 
     node: MapNode
@@ -40,6 +39,7 @@ class KubernetesObject:
     namespace: str
     template: str = ""
     is_partial: bool = False
+    memo: Memo = dataclasses.field(init=False, default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:
@@ -67,6 +67,8 @@ class Cluster:
 
     def __init__(self, objects: Iterable[KubernetesObject]) -> None:
         self.objects = tuple(objects)
+        self.memo: Memo = {}
+        """The results of functions about the objects; see :func:`healthguard.kubernetes.memo.memoized`."""
         self._by_kind: dict[str, list[KubernetesObject]] = {}
         self._by_name: dict[tuple[str, str], list[KubernetesObject]] = {}
         for each in self.objects:
@@ -88,19 +90,6 @@ class Cluster:
     def named_anywhere(self, kind: str, name: str) -> Iterator[KubernetesObject]:
         """Yield the objects of this kind and name in any namespace."""
         return iter(self._by_name.get((kind, name), ()))
-
-
-def per_cluster(make: Callable[[Cluster], T]) -> Callable[[Cluster], T]:
-    """Return a function that calls ``make`` once for each cluster, and keeps the result as long as the cluster."""
-    made: weakref.WeakKeyDictionary[Cluster, T] = weakref.WeakKeyDictionary()
-
-    @functools.wraps(make)
-    def result_of(cluster: Cluster) -> T:
-        if cluster not in made:
-            made[cluster] = make(cluster)
-        return made[cluster]
-
-    return result_of
 
 
 def is_same_namespace(one: str, other: str) -> bool:

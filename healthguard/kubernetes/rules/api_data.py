@@ -100,7 +100,7 @@ def find_repeated_keys(subject: ObjectSubject, rule: Rule[ObjectSubject]) -> Ite
     while waiting:
         node = waiting.pop()
         if isinstance(node, MapNode):
-            ambiguous = _keys_with_other_values(node)
+            ambiguous = _keys_with_other_values(node) if node.repeated else set()
             for key, line in node.repeated:
                 is_harmless = key not in ambiguous
                 yield rule.finding(

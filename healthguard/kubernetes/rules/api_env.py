@@ -94,7 +94,7 @@ def _sources_message(entry: MapNode) -> str | None:
 
 
 def _count(node: MapNode, names: tuple[str, ...]) -> int:
-    return sum(node.map_at(name) is not None for name in names)
+    return sum(node.map_at(name) is not None for name in names if name in node.items)
 
 
 @container_rule("env-name-invalid", Severity.ERROR, "A name in env or envFrom is missing or invalid.")
@@ -114,10 +114,12 @@ def find_invalid_names(subject: ContainerSubject, rule: Rule[ContainerSubject]) 
             message = f"{label} refers to an object {'with an invalid name' if reference.name else 'without a name'}."
             texts = (message, 'Fix the name of the object: lower-case letters, digits, "-" and ".".')
             yield _finding(rule, subject, reference.node, texts, entry=reference.entry, key="name")
+        if reference.key is None or _is_valid(_KEY, reference.key):
+            continue
         # The rule on missing keys reports any other key that the object does not have.
         is_reported = bool(reference.key) and bool(source.contents) and not source.is_open
         is_misspelled = bool(reference.node.items.keys() - {"name", "key", "optional"}) or _has_misplaced_key(reference)
-        if reference.key is not None and not _is_valid(_KEY, reference.key) and not is_reported and not is_misspelled:
+        if not is_reported and not is_misspelled:
             message = f"{label} refers to {'an invalid key' if reference.key else 'an object without a key'}."
             texts = (message, "Fix the key of the reference.")
             yield _finding(rule, subject, reference.node, texts, entry=reference.entry, key="key")

@@ -55,7 +55,7 @@ def _mappings(container: MapNode) -> Iterator[tuple[str, MapNode, tuple[str, ...
 
 def _references(node: MapNode) -> Iterator[tuple[str, MapNode, tuple[str, ...]]]:
     for name, fields in _FIELDS.items():
-        if (reference := node.map_at(name)) is not None:
+        if name in node.items and (reference := node.map_at(name)) is not None:
             yield name, reference, fields
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 
 from healthguard.kubernetes.environment.expansion import has_escaped_dollar
 from healthguard.kubernetes.environment.variables import Part, Variable
 from healthguard.kubernetes.findings import Finding, Severity
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import ScalarNode
 from healthguard.kubernetes.rules.needs import needs_of, required_names
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
@@ -87,7 +87,7 @@ def _is_set_later(name: str, variable: Variable, subject: ContainerSubject) -> b
     return name != variable.name and last.get(name, -1) > last.get(variable.name, -1)
 
 
-@functools.lru_cache(maxsize=1)
+@memoized
 def _last_entries(container: Container) -> Mapping[str, int]:
     """Return the position of the last entry of env for each name. A variable is resolved at its last one."""
     return {entry.text_at("name") or "": position for position, entry in enumerate(container.node.maps_at("env"))}

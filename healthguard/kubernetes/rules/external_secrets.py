@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 from healthguard.kubernetes.environment.makers import fetched_keys
 from healthguard.kubernetes.environment.references import SourceReference, references_of
 from healthguard.kubernetes.environment.sources import Source, source_of
 from healthguard.kubernetes.findings import Finding, Severity
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace, per_cluster
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 from healthguard.kubernetes.workloads import Workload, workloads_of
 
@@ -98,7 +98,7 @@ def _is_mounted_elsewhere(provider_class: KubernetesObject, cluster: Cluster) ->
     return any(is_same_namespace(namespace, provider_class.namespace) for namespace in namespaces)
 
 
-@per_cluster
+@memoized
 def _namespaces_by_class(cluster: Cluster) -> dict[str, set[str]]:
     """Return the namespaces of the pods that mount a SecretProviderClass, by its name."""
     found: dict[str, set[str]] = {}
@@ -109,7 +109,7 @@ def _namespaces_by_class(cluster: Cluster) -> dict[str, set[str]]:
     return found
 
 
-@functools.lru_cache(maxsize=1)
+@memoized
 def _mounted_classes(workload: Workload) -> frozenset[str]:
     """Return the SecretProviderClasses that a container of a pod mounts. A volume that none mounts is not set up."""
     classes = {

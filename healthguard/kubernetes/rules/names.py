@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from healthguard.kubernetes.findings import Finding, Severity
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, ScalarNode
 from healthguard.kubernetes.rules.needs import required_names
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
@@ -43,7 +44,8 @@ def _is_empty(entry: MapNode) -> bool:
     return not is_stated and entry.at("valueFrom") is None
 
 
-def _by_name(subject: ContainerSubject) -> dict[str, list[MapNode]]:
+@memoized
+def _by_name(subject: ContainerSubject) -> Mapping[str, Sequence[MapNode]]:
     found: dict[str, list[MapNode]] = {}
     for entry in subject.container.node.maps_at("env"):
         if name := entry.text_at("name"):

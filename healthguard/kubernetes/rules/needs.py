@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from healthguard.kubernetes.environment.variables import Environment, Presence, Variable
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.programs import image_of, may_run_application
 from healthguard.kubernetes.rules.partial_values import judge_known_parts
 from healthguard.kubernetes.rules.rule import ContainerSubject
@@ -37,16 +38,15 @@ class Need:
         return f" It is required by {self.requirement.declared_by}." if self.requirement.declared_by else ""
 
 
-def needs_of(subject: ContainerSubject) -> tuple[Need, ...]:
+@memoized
+def needs_of(subject: ContainerSubject) -> Sequence[Need]:
     """Return the requirements that apply to a container: for one that ends by itself, only those of all processes."""
-    return subject.cached("needs", lambda: tuple(_needs(subject)))
-
-
-def _needs(subject: ContainerSubject) -> Iterator[Need]:
     values = values_of(subject)
-    for requirement in subject.requirements.variables:
-        if requirement.is_needed_by_jobs or not subject.container.is_finite:
-            yield _need(requirement, subject.environment, values)
+    return [
+        _need(requirement, subject.environment, values)
+        for requirement in subject.requirements.variables
+        if requirement.is_needed_by_jobs or not subject.container.is_finite
+    ]
 
 
 def required_names(subject: ContainerSubject) -> set[str]:
@@ -76,15 +76,12 @@ def is_application(subject: ContainerSubject) -> bool:
     return may_run_application(container) and (not images or image_of(container) in images)
 
 
+@memoized
 def values_of(subject: ContainerSubject) -> Values:
     """Return the values of the variables that a container certainly gets; None for a value that is not known.
 
     Of the variables for Services, only the required ones are included.
     """
-    return subject.cached("values", lambda: _values(subject))
-
-
-def _values(subject: ContainerSubject) -> Values:
     environment = subject.environment
     required = {name for requirement in subject.requirements.variables for name in requirement.names}
     variables = {name: environment.variable(name) for name in (*environment.variables, *required)}

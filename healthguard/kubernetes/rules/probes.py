@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import re
 
+from healthguard.kubernetes.memo import Memo, memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
 from healthguard.kubernetes.workloads import Container
 
@@ -21,9 +21,6 @@ DEFAULTS = {
 }
 """The numbers of a probe that does not set them, and of one that sets them to 0."""
 
-CACHED_CONTAINERS = 16
-"""The number of containers of which the probes are remembered. All rules judge one container after the other."""
-
 _SHOWABLE = re.compile(r"/?([A-Za-z0-9._-]{0,24}/)*[A-Za-z0-9._-]{0,24}")
 _MAX_SHOWN = 80
 
@@ -36,6 +33,10 @@ class ProbeKind(enum.StrEnum):
     LIVENESS = "livenessProbe"
 
 
+PROBE_KINDS = tuple(ProbeKind)
+"""The fields that contain probes. An enumeration is slow to iterate over."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Probe:
     """A probe of a container.
@@ -44,11 +45,13 @@ class Probe:
         container: the container.
         kind: the field that contains it.
         node: its content.
+        memo: the results of functions about it; see :func:`healthguard.kubernetes.memo.memoized`.
     """
 
     container: Container
     kind: ProbeKind
     node: MapNode
+    memo: Memo = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:
@@ -68,10 +71,10 @@ class Probe:
         return integer(self.node.at(field), 0) == 0
 
 
-@functools.lru_cache(CACHED_CONTAINERS)
+@memoized
 def probes_of(container: Container) -> tuple[Probe, ...]:
     """Return the probes, in the order of :class:`ProbeKind`."""
-    nodes = ((kind, container.node.map_at(kind)) for kind in ProbeKind)
+    nodes = ((kind, container.node.map_at(kind)) for kind in PROBE_KINDS)
     return tuple(Probe(container, kind, node) for kind, node in nodes if node is not None)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from healthguard.kubernetes.environment.deferred import is_deferred_node
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, Node, ScalarNode
-from healthguard.kubernetes.rules.probes import DEFAULTS, HANDLERS, Probe, ProbeKind, integer, probes_of
+from healthguard.kubernetes.rules.probes import DEFAULTS, HANDLERS, PROBE_KINDS, Probe, ProbeKind, integer, probes_of
 from healthguard.kubernetes.rules.probes_names import GRACE, WrongName, misplaced_fields, misspelled_fields
 from healthguard.kubernetes.rules.probes_ports import is_port_name
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
@@ -41,7 +41,7 @@ def find_refusals(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> It
     container = subject.container
     if not is_known(container.workload.object):
         return
-    for kind in ProbeKind:
+    for kind in PROBE_KINDS:
         node = container.node.at(kind)
         if node is None or isinstance(node, MapNode) or (isinstance(node, ScalarNode) and node.value is None):
             continue
@@ -73,11 +73,15 @@ def _refusals(probe: Probe) -> Iterator[_Refusal]:
         )
         return
     yield from _handler_count(probe.node, HANDLERS, probe.line)
+    present = probe.node.items
     for handler in HANDLERS:
-        yield from _handler_refusals(probe.node, handler)
+        if handler in present:
+            yield from _handler_refusals(probe.node, handler)
     for field in DEFAULTS:
-        yield from _number_refusals(probe.node, field, minimum=0)
-    yield from _number_refusals(probe.node, GRACE, minimum=1)
+        if field in present:
+            yield from _number_refusals(probe.node, field, minimum=0)
+    if GRACE in present:
+        yield from _number_refusals(probe.node, GRACE, minimum=1)
     threshold = probe.node.at("successThreshold")
     if threshold is not None and probe.kind is not ProbeKind.READINESS and (integer(threshold) or 1) > 1:
         yield _Refusal(threshold, "has a successThreshold above 1", "Remove it: only a readinessProbe may have one.")
@@ -86,7 +90,7 @@ def _refusals(probe: Probe) -> Iterator[_Refusal]:
 
 
 def _handler_count(node: MapNode, handlers: tuple[str, ...], line: int) -> Iterator[_Refusal]:
-    present = [name for name in handlers if not _is_null(node.at(name))]
+    present = [name for name in handlers if name in node.items and not _is_null(node.items[name])]
     if len(present) > 1:
         yield _Refusal(node, f"has {' and '.join(present)} at once", "Keep one of them.", node.line_of(present[1]))
     elif not present and not any(_is_unknown(name, handlers) for name in node.items):

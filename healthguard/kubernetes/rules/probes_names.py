@@ -7,8 +7,9 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode
-from healthguard.kubernetes.rules.probes import CACHED_CONTAINERS, DEFAULTS, HANDLERS, ProbeKind
+from healthguard.kubernetes.rules.probes import DEFAULTS, HANDLERS, PROBE_KINDS
 from healthguard.kubernetes.workloads import Container
 
 GRACE = "terminationGracePeriodSeconds"
@@ -23,7 +24,7 @@ HANDLER_FIELDS = {
 LIFECYCLE_FIELDS = frozenset({"preStop", "postStart", "stopSignal"})
 HOOK_FIELDS = frozenset({"exec", "httpGet", "tcpSocket", "sleep"})
 
-_CONTAINER_NAMES = (*ProbeKind, "lifecycle")
+_CONTAINER_NAMES = (*PROBE_KINDS, "lifecycle")
 """The fields of a container that this module knows. All others belong to other rules."""
 _OTHER_CONTAINER_FIELDS = frozenset({"resizePolicy", "restartPolicy", "livenessGates"})
 _SIMILAR = 0.75
@@ -58,25 +59,24 @@ def misspelled_fields(container: Container, *, has_known_schema: bool) -> Iterat
         if (meant := meant_name(name)) is not None:
             yield WrongName(node, name, place, f"Rename it to {meant}.")
     lifecycle = node.map_at("lifecycle")
-    checked = [(node.map_at(kind), PROBE_FIELDS, f"{kind} of {place}") for kind in ProbeKind]
-    checked += [(lifecycle, LIFECYCLE_FIELDS, f"lifecycle of {place}")]
-    for hook in ("preStop", "postStart"):
-        checked += [(node.map_at("lifecycle", hook), HOOK_FIELDS, f"{hook} of {place}")]
+    checked: list[tuple[MapNode | None, frozenset[str], str]]
+    checked = [(node.map_at(kind), PROBE_FIELDS, kind) for kind in PROBE_KINDS]
+    if lifecycle is not None:
+        checked += [(lifecycle, LIFECYCLE_FIELDS, "lifecycle")]
+        checked += [(lifecycle.map_at(hook), HOOK_FIELDS, hook) for hook in ("preStop", "postStart")]
     for parent, fields, label in checked:
-        for wrong in _unknown(parent, fields, label):
+        for wrong in _unknown(parent, fields, f"{label} of {place}") if parent is not None else ():
             if has_known_schema or wrong.remedy.startswith("Rename"):
                 yield wrong
 
 
-def _unknown(node: MapNode | None, fields: frozenset[str], place: str) -> Iterator[WrongName]:
+def _unknown(node: MapNode, fields: frozenset[str], place: str) -> Iterator[WrongName]:
     """Yield the unknown fields of a mapping, and those of the handlers in it."""
-    if node is None:
-        return
     for name in node.items:
         if name not in fields:
             yield WrongName(node, name, place, _remedy(name, fields))
     for handler, known in HANDLER_FIELDS.items():
-        child = node.map_at(handler) if handler in fields else None
+        child = node.map_at(handler) if handler in fields and handler in node.items else None
         for name in child.items if child is not None else ():
             if child is not None and name not in known:
                 is_above = name in fields
@@ -105,14 +105,14 @@ def meant_name(name: str) -> str | None:
     if name in _CONTAINER_NAMES or name in _OTHER_CONTAINER_FIELDS:
         return None
     plain = name.lower().replace("_", "").replace("-", "")
-    for kind in ProbeKind:
+    for kind in PROBE_KINDS:
         # "readiness" and "liveness" alone are common mistakes too.
         if plain == kind.lower().removesuffix("probe"):
             return kind
     return _nearest(name, frozenset(_CONTAINER_NAMES))
 
 
-@functools.lru_cache(CACHED_CONTAINERS)
+@memoized
 def misplaced_fields(container: Container) -> tuple[WrongName, ...]:
     """Return the probes, hooks and handlers that are outside of the place in which the API server knows them."""
     return tuple(_misplaced_fields(container))
@@ -120,7 +120,7 @@ def misplaced_fields(container: Container) -> tuple[WrongName, ...]:
 
 def _misplaced_fields(container: Container) -> Iterator[WrongName]:
     workload = container.workload
-    names = (*ProbeKind, "lifecycle", "preStop")
+    names = (*PROBE_KINDS, "lifecycle", "preStop")
     yield from _misplaced(workload.spec, names, "the spec of the pod", "Move it into the container.")
     if workload.template is not workload.object.node:
         outer = workload.object.node.map_at("spec")
@@ -135,13 +135,13 @@ def _misplaced_fields(container: Container) -> Iterator[WrongName]:
     yield from _misplaced(node, tuple(DEFAULTS), place, "Move it into the probe.")
     for field in ("lifecycle", "resources", "securityContext"):
         yield from _misplaced(
-            node.map_at(field), tuple(ProbeKind), f"{field} of {place}", "Move it into the container itself."
+            node.map_at(field), PROBE_KINDS, f"{field} of {place}", "Move it into the container itself."
         )
     for port in node.maps_at("ports"):
-        yield from _misplaced(port, tuple(ProbeKind), f"ports of {place}", "Move it into the container itself.")
-    for kind in ProbeKind:
+        yield from _misplaced(port, PROBE_KINDS, f"ports of {place}", "Move it into the container itself.")
+    for kind in PROBE_KINDS:
         yield from _misplaced(
-            node.map_at(kind), tuple(ProbeKind), f"{kind} of {place}", "Move it into the container itself."
+            node.map_at(kind), PROBE_KINDS, f"{kind} of {place}", "Move it into the container itself."
         )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from healthguard.kubernetes.environment.variables import Environment, Presence
 from healthguard.kubernetes.findings import Finding, Severity
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
 from healthguard.kubernetes.rules.probes import Probe, integer, probes_of
 from healthguard.kubernetes.rules.probes_requests import LOOPBACK
@@ -26,14 +27,17 @@ def is_port_name(text: str) -> bool:
     return len(text) <= 15 and _PORT_NAME.fullmatch(text) is not None
 
 
-def _ports(subject: ContainerSubject) -> Iterator[tuple[Probe, MapNode, Node]]:
-    """Yield the port of each probe with ``httpGet`` or ``tcpSocket``, with its handler."""
-    for probe in probes_of(subject.container) if not subject.container.is_finite else ():
-        for name in ("httpGet", "tcpSocket"):
-            handler = probe.node.map_at(name)
-            port = handler.at("port") if handler is not None else None
-            if handler is not None and port is not None:
-                yield probe, handler, port
+@memoized
+def _ports(container: Container) -> Sequence[tuple[Probe, MapNode, Node]]:
+    """Return the port of each probe with ``httpGet`` or ``tcpSocket``, with its handler."""
+    if container.is_finite:
+        return ()
+    return [
+        (probe, handler, port)
+        for probe in probes_of(container)
+        for name in ("httpGet", "tcpSocket")
+        if (handler := probe.node.map_at(name)) is not None and (port := handler.at("port")) is not None
+    ]
 
 
 @container_rule("probe-port-name", Severity.ERROR, "A probe uses the name of a port that the container does not list.")
@@ -43,7 +47,7 @@ def find_unknown_port_name(subject: ContainerSubject, rule: Rule[ContainerSubjec
     The kubelet searches only the ports of the probed container (ResolveContainerPort in pkg/probe/util.go).
     """
     own = [port.name for port in ports_of(subject.container)]
-    for probe, _, node in _ports(subject):
+    for probe, _, node in _ports(subject.container):
         name = node.value if isinstance(node, ScalarNode) else None
         if not isinstance(name, str) or not is_port_name(name) or name in own:
             continue
@@ -71,7 +75,7 @@ def find_unlisted_port(subject: ContainerSubject, rule: Rule[ContainerSubject]) 
     listed = port_owners(container.workload)
     if not own or not serves_http(subject):
         return
-    for probe, handler, node in _ports(subject):
+    for probe, handler, node in _ports(subject.container):
         number = integer(node)
         if number is None or not 1 <= number <= 65535 or number in listed or handler.text_at("host"):
             continue
@@ -92,7 +96,7 @@ def find_wrong_scheme(subject: ContainerSubject, rule: Rule[ContainerSubject]) -
     """
     if not serves_http(subject):
         return
-    for probe, handler, node in _ports(subject):
+    for probe, handler, node in _ports(subject.container):
         if probe.node.map_at("httpGet") is not handler:
             continue
         scheme = handler.text_at("scheme") or "HTTP"
@@ -126,7 +130,7 @@ def find_other_host(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> 
     spec = container.workload.spec.at("hostNetwork")
     if not serves_http(subject) or (isinstance(spec, ScalarNode) and spec.value is True):
         return
-    for probe, handler, port in _ports(subject):
+    for probe, handler, port in _ports(subject.container):
         host = handler.at("host")
         text = handler.text_at("host")
         if host is None or not text or _has_host_port(container, integer(port)):

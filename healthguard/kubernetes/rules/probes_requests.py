@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from healthguard.kubernetes.environment.deferred import is_deferred_node
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
-from healthguard.kubernetes.rules.probes import CACHED_CONTAINERS, Probe, integer
+from healthguard.kubernetes.rules.probes import Probe, integer
 from healthguard.kubernetes.rules.probes_commands import ProbeCommand, program_name
 from healthguard.kubernetes.rules.probes_subjects import port_owners
 
@@ -48,7 +49,7 @@ class ProbeRequest:
     is_own_program: bool = False
 
 
-@functools.lru_cache(3 * CACHED_CONTAINERS)
+@memoized
 def request_of(probe: Probe) -> ProbeRequest | None:
     """Return the request that a probe sends to its container; None if it sends none, or another one."""
     if (http_get := probe.node.map_at("httpGet")) is not None:

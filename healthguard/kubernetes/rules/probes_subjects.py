@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, ScalarNode
-from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace, per_cluster
-from healthguard.kubernetes.rules.probes import CACHED_CONTAINERS, integer
+from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace
+from healthguard.kubernetes.rules.probes import integer
 from healthguard.kubernetes.rules.rule import ContainerSubject
 from healthguard.kubernetes.workloads import Container, Role, Workload
 
@@ -52,7 +52,7 @@ class Port:
         return self.protocol == "TCP" and not _SIDE_PORT.search(self.name)
 
 
-@functools.lru_cache(CACHED_CONTAINERS)
+@memoized
 def ports_of(container: Container) -> tuple[Port, ...]:
     """Return the ports that the container lists."""
     return tuple(
@@ -61,7 +61,7 @@ def ports_of(container: Container) -> tuple[Port, ...]:
     )
 
 
-@functools.lru_cache(1)
+@memoized
 def port_owners(workload: Workload) -> Mapping[str | int, Sequence[Container]]:
     """Return the containers of a pod that list a port, by its name and by its number."""
     owners: dict[str | int, list[Container]] = {}
@@ -73,19 +73,16 @@ def port_owners(workload: Workload) -> Mapping[str | int, Sequence[Container]]:
     return owners
 
 
+@memoized
 def serves_http(subject: ContainerSubject) -> bool:
     """Return True if the container serves the project over HTTP: it has a port for requests, or a Service targets it.
 
     Workers and the usual sidecars do not, even if they have a port.
     """
-    return _serves_http(subject.container, subject.cluster)
-
-
-@functools.lru_cache(CACHED_CONTAINERS)
-def _serves_http(container: Container, cluster: Cluster) -> bool:
+    container = subject.container
     if container.is_finite or _is_other_server(container) or is_worker(container):
         return False
-    return any(port.may_serve_http for port in ports_of(container)) or is_service_target(container, cluster)
+    return any(port.may_serve_http for port in ports_of(container)) or is_service_target(container, subject.cluster)
 
 
 def is_worker(container: Container) -> bool:
@@ -130,7 +127,7 @@ def services_of(container: Container, cluster: Cluster) -> Iterator[KubernetesOb
                 yield service
 
 
-@per_cluster
+@memoized
 def _services_by_label(cluster: Cluster) -> dict[tuple[str, str], list[KubernetesObject]]:
     """Return the Services by the rarest label of their selector, because many may share one like ``part-of: shop``."""
     selectors = [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from healthguard.kubernetes.environment.variables import Environment, Variable
 from healthguard.kubernetes.findings import Finding, Severity
+from healthguard.kubernetes.memo import Memo
 from healthguard.kubernetes.reading.nodes import Node
 from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
 from healthguard.kubernetes.serving import ServingContainers
@@ -15,7 +16,6 @@ from healthguard.kubernetes.workloads import Container
 from healthguard.requirements.requirement import Requirements
 
 S = TypeVar("S")
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ContainerSubject:
         cluster: all objects of the inputs.
         requirements: the requirements of the declaration.
         serving: the chosen containers of all workloads that run as long as their pod.
-        cache: values that several rules need, by their names.
+        memo: the results that several rules need; see :func:`healthguard.kubernetes.memo.memoized`.
     """
 
     container: Container
@@ -36,13 +36,7 @@ class ContainerSubject:
     cluster: Cluster
     requirements: Requirements
     serving: ServingContainers = dataclasses.field(default_factory=ServingContainers)
-    cache: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
-
-    def cached(self, name: str, make: Callable[[], T]) -> T:
-        """Return the value with this name, which is made once for all rules."""
-        if name not in self.cache:
-            self.cache[name] = make()
-        return cast("T", self.cache[name])
+    memo: Memo = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def place_of(self, variable: Variable) -> tuple[KubernetesObject, Node]:
         """Return the object and the node in which the value of a variable is written."""
