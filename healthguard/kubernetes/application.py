@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from healthguard.kubernetes import bugs
 from healthguard.kubernetes.environment.resolution import resolve
-from healthguard.kubernetes.environment.sources import used_objects
+from healthguard.kubernetes.environment.sources import Source, used_sources
 from healthguard.kubernetes.environment.variables import Environment
 from healthguard.kubernetes.findings import Finding
 from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
@@ -107,13 +107,18 @@ class Application:
     def _objects(self, containers: Iterable[Container]) -> list[KubernetesObject]:
         """Return the objects that contain a container or are used by one, without repetitions."""
         objects: dict[int, KubernetesObject] = {}
+        sources: dict[int, Source] = {}
         for container in containers:
             objects.setdefault(id(container.workload.object), container.workload.object)
             try:
-                for used in used_objects(container, self._cluster):
-                    objects.setdefault(id(used), used)
+                used = [each for each in used_sources(container, self._cluster) if id(each) not in sources]
             except Exception as error:
                 self._add_failure("find-objects", container, error)
+                continue
+            # Many containers may share a source of many objects.
+            sources |= {id(source): source for source in used}
+            for source in used:
+                objects |= {id(content.object): content.object for content in source.contents}
         return list(objects.values())
 
     def _add_failure(self, step: str, owner: Container | KubernetesObject, error: Exception) -> None:

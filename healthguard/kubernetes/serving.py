@@ -36,14 +36,18 @@ class ServingContainers:
 
     def __init__(self, resolved: Iterable[Resolved] = ()) -> None:
         self._by_image: dict[str, list[Resolved]] = {}
+        self._by_folder: dict[tuple[str, str], list[Resolved]] = {}
         pods: dict[tuple[str, int], list[Resolved]] = {}
         for container, environment in resolved:
             if not container.is_finite:
-                image, pod = image_of(container), id(container.workload.spec)
+                image, workload = image_of(container), container.workload
+                folder = os.path.dirname(workload.object.file)
                 self._by_image.setdefault(image, []).append((container, environment))
-                pods.setdefault((image, pod), []).append((container, environment))
+                self._by_folder.setdefault((image, folder), []).append((container, environment))
+                pods.setdefault((image, id(workload.spec)), []).append((container, environment))
         self._pods = {pod: Group(containers) for pod, containers in pods.items()}
         self._places: dict[tuple[str, str, str], Group] = {}
+        self._namespaces: dict[tuple[str, str], Group] = {}
 
     @property
     def images(self) -> Collection[str]:
@@ -64,10 +68,15 @@ class ServingContainers:
         return self._places[place]
 
     def _in_place(self, image: str, namespace: str, folder: str) -> Group:
-        near = [
-            (container, environment)
-            for container, environment in self._by_image.get(image, ())
-            if is_same_namespace(container.workload.object.namespace, namespace)
-        ]
-        in_folder = [each for each in near if os.path.dirname(each[0].workload.object.file) == folder]
-        return Group(in_folder or near)
+        in_folder = _in_namespace(self._by_folder.get((image, folder), ()), namespace)
+        if in_folder:
+            return Group(in_folder)
+        # All folders without a container that serves share one group.
+        if (image, namespace) not in self._namespaces:
+            self._namespaces[image, namespace] = Group(_in_namespace(self._by_image.get(image, ()), namespace))
+        return self._namespaces[image, namespace]
+
+
+def _in_namespace(resolved: Iterable[Resolved], namespace: str) -> list[Resolved]:
+    """Return the containers that may be in a namespace."""
+    return [each for each in resolved if is_same_namespace(each[0].workload.object.namespace, namespace)]

@@ -1,19 +1,23 @@
 """The work for many objects, which grows with their number and not with its square.
 
-It is measured in calls of functions, which do not depend on the speed of the machine.
+It is measured in calls of functions, which do not depend on the speed of the machine. If the numbers of calls for STEP,
+2 * STEP and 3 * STEP objects are on a line, then twice the second number is the sum of the others. One call for each
+pair of objects would change that by the square of STEP or more.
 """
 
 from __future__ import annotations
 
-import sys
-import types
-from collections.abc import Callable
-from typing import Any
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from healthguard.kubernetes.examination import examine
+from healthguard.kubernetes.reading.inputs import read
 from healthguard.requirements import DatabaseRequirement, Requirements, SecretKeyRequirement
+from tests.kubernetes.calls import count_calls
 from tests.kubernetes.manifests import objects
 
 REQUIREMENTS = Requirements(
@@ -23,7 +27,8 @@ REQUIREMENTS = Requirements(
     ),
     ("api/health",),
 )
-FEW, FACTOR = 60, 4
+STEP = 10
+Files: TypeAlias = Mapping[str, str]
 LITERAL = "{{name: DATABASE_URL, value: 'postgres://u:p@db/shop'}}"
 FROM_SECRET = "{{name: SECRET_KEY, valueFrom: {{secretKeyRef: {{name: {0}, key: k}}}}}}"
 
@@ -137,29 +142,88 @@ SHAPES: dict[str, Callable[[int], str]] = {
 }
 
 
-def calls_for(text: str) -> int:
+FROM_CONFIG_MAP = FROM_SECRET.replace("secretKey", "configMapKey")
+
+
+def in_folders(count: int, make: Callable[[int], Mapping[str, str]]) -> Files:
+    return {f"{name}-{number}/k8s.yaml": text for number in range(count) for name, text in make(number).items()}
+
+
+IN_FOLDERS: dict[str, Callable[[int], Files]] = {
+    "Secrets of one name beside their workloads": lambda count: in_folders(
+        count, lambda i: {"app": workload(f"w{i}", FROM_SECRET.format("keys")) + secret("keys")}
+    ),
+    "Secrets of one name in other folders": lambda count: in_folders(
+        count, lambda i: {"app": workload(f"w{i}", FROM_SECRET.format("keys")), "keys": secret("keys")}
+    ),
+    "missing keys of Secrets of one name": lambda count: in_folders(
+        count,
+        lambda i: {"app": workload(f"w{i}", FROM_SECRET.format("keys")), "keys": secret("keys", "{other: v}")},
+    ),
+    "ConfigMaps instead of Secrets": lambda count: in_folders(
+        count,
+        lambda i: {
+            "app": workload(f"w{i}", FROM_SECRET.format("keys"), FROM_CONFIG_MAP.format("keys")),
+            "keys": secret("keys").replace("Secret", "ConfigMap").replace("stringData", "data"),
+        },
+    ),
+    "Jobs beside servers": lambda count: in_folders(
+        count,
+        lambda i: {"app": workload(f"w{i}", LITERAL.format()) + workload(f"j{i}", LITERAL.format(), kind="Job")},
+    ),
+    "Jobs and servers in other folders": lambda count: in_folders(
+        count,
+        lambda i: {
+            "app": workload(f"w{i}", LITERAL.format()),
+            "jobs": workload(f"j{i}", LITERAL.format(), kind="Job"),
+        },
+    ),
+}
+
+
+def calls_for(files: Files) -> int:
     """Return the number of calls of functions in an examination."""
-    found, count = objects(text), 0
+    found = [obj for file, text in files.items() for obj in objects(text, file)]
 
-    def profile(frame: types.FrameType, event: str, argument: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(profile)
-    try:
+    def run() -> None:
         examination = examine(found, REQUIREMENTS, strict_unknown=True, advice=True)
-    finally:
-        sys.setprofile(None)
-    assert not examination.failures
-    assert examination.containers
-    return count
+        assert not examination.failures
+        assert examination.containers
+
+    return count_calls(run)
+
+
+def curvature(calls: Callable[[int], int]) -> int:
+    """Return by how much the work for three times as many objects is above a line."""
+    # The first call of all fills the caches of words.
+    calls(3 * STEP)
+    few, more, most = (calls(factor * STEP) for factor in (1, 2, 3))
+    return most - 2 * more + few
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
 def test_work_grows_with_the_number_of_objects(shape: Callable[[int], str]) -> None:
-    """Four times as many objects take about four times as many calls."""
-    calls_for(shape(2))
+    """Not one call is made for each pair of objects in a file."""
+    assert curvature(lambda count: calls_for({"k8s.yaml": shape(count)})) < STEP**2
 
-    few, many = calls_for(shape(FEW)), calls_for(shape(FACTOR * FEW))
 
-    assert many < 1.3 * FACTOR * few
+@pytest.mark.parametrize("shape", IN_FOLDERS.values(), ids=list(IN_FOLDERS))
+def test_work_grows_with_the_number_of_folders(shape: Callable[[int], Files]) -> None:
+    """Not one call is made for each pair of objects in different folders."""
+    assert curvature(lambda count: calls_for(shape(count))) < STEP**2
+
+
+def test_work_grows_with_the_number_of_kustomizations(tmp_path: Path) -> None:
+    """Not one call is made for each pair of a kustomization and a file."""
+    kustomization = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+
+    def calls(count: int) -> int:
+        root = tmp_path / str(count)
+        for number in range(count):
+            folder = root / str(number)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "kustomization.yaml").write_text(kustomization)
+            (folder / "stray.yaml").write_text(secret("keys"))
+        return count_calls(lambda: read([str(root)], io.BytesIO()))
+
+    assert curvature(calls) < STEP**2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Mapping
 
 from healthguard.kubernetes.environment.stored import Content, StoredValue
@@ -63,7 +62,6 @@ def _of_external_secret(obj: KubernetesObject, spec: MapNode, own_name: str, nam
     yield MadeSecret(name, namespace, Content(obj, values, is_open or policy == "Merge"))
 
 
-@functools.lru_cache(16)
 def fetched_keys(obj: KubernetesObject, spec: MapNode) -> tuple[Mapping[str, StoredValue], bool]:
     """Return the keys that an ExternalSecret fetches, and True if there may be further ones."""
     values = {}

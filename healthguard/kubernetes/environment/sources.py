@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os.path
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
 
-from healthguard.kubernetes.environment.deferred import is_deferred
-from healthguard.kubernetes.environment.index import index_of
-from healthguard.kubernetes.environment.mentions import is_mentioned
-from healthguard.kubernetes.environment.references import SourceReference, references_of, used_names
+from healthguard.kubernetes.environment.alternatives import meant_object
+from healthguard.kubernetes.environment.index import Group, index_of
+from healthguard.kubernetes.environment.references import SourceReference, references_of
 from healthguard.kubernetes.environment.stored import Content, StoredValue
+from healthguard.kubernetes.memo import Memo, memoized
 from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
 from healthguard.kubernetes.workloads import Container, Workload
-
-_COPIED = ("reflect", "replicat", "kubed", "sync")
-"""Parts of the annotations with which controllers copy an object to other namespaces."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,20 +19,20 @@ class Source:
     """A Secret or a ConfigMap that a container refers to.
 
     Args:
-        kind: Secret or ConfigMap.
-        name: its name.
         contents: the objects that give it its keys; empty if the inputs contain none.
         values: its keys.
         is_open: True if there may be further keys.
         near: an object that the reference probably means; None if there is none.
+
+    Attributes:
+        memo: the results of functions about it; see :func:`healthguard.kubernetes.memo.memoized`.
     """
 
-    kind: str
-    name: str
     contents: tuple[Content, ...]
     values: Mapping[str, StoredValue]
     is_open: bool
     near: KubernetesObject | None = None
+    memo: Memo = dataclasses.field(init=False, default_factory=dict, repr=False, compare=False)
 
     @property
     def is_missing(self) -> bool:
@@ -59,42 +54,26 @@ def find_source(kind: str, name: str, workload: Workload, cluster: Cluster, key:
         cluster: all objects of the inputs.
         key: the key that the reference names; it helps to find the object that a misspelled name means.
     """
-    cache = index_of(cluster).sources
-    reference = (kind, name, key, id(workload.spec))
-    if reference not in cache:
-        cache[reference] = _found(kind, name, workload, cluster, key)
-    return cast(Source, cache[reference])
+    found, reference = _found(cluster), (kind, name, key, id(workload.spec))
+    if reference not in found:
+        namesakes = index_of(cluster).namesakes(kind, name, workload.object.namespace)
+        source = _source(namesakes.closest(workload.object.file))
+        near = None if source.contents else meant_object(kind, name, key, workload, cluster)
+        found[reference] = source if near is None else dataclasses.replace(source, near=near)
+    return found[reference]
 
 
-def _found(kind: str, name: str, workload: Workload, cluster: Cluster, key: str | None) -> Source:
-    cache = index_of(cluster).sources
-    place = (kind, name, workload.object.namespace, workload.object.file)
-    if place not in cache:
-        entries = index_of(cluster).in_namespace(kind, name, workload.object.namespace)
-        contents = _closest(entries, workload)
-        values, is_open = _combined(contents)
-        cache[place] = Source(kind, name, contents, values, is_open or not contents)
-    found = cast(Source, cache[place])
-    return found if found.contents else dataclasses.replace(found, near=_near(kind, name, workload, cluster, key))
+@memoized
+def _found(cluster: Cluster) -> dict[tuple[str, str, str | None, int], Source]:
+    """Return the sources that have been found so far, by their references and the ids of the pods."""
+    return {}
 
 
-def _closest(entries: Sequence[tuple[str, Content]], workload: Workload) -> tuple[Content, ...]:
-    """Return the contents that belong to a workload.
-
-    Inputs often contain an object once per environment, without a namespace: then the one in the same file or folder is
-    meant. Objects of different kinds, like a Secret and an ExternalSecret that extends it, belong together.
-    """
-    place, file = workload.object.namespace, workload.object.file
-    in_namespace = [entry for entry in entries if entry[0] == place]
-    in_folder = [entry for entry in in_namespace if os.path.dirname(entry[1].object.file) == os.path.dirname(file)]
-    in_file = [entry for entry in in_folder if entry[1].object.file == file]
-    kinds = _kinds(entries)
-    closest = next((close for close in (in_file, in_folder, in_namespace) if _kinds(close) == kinds), entries)
-    return tuple(content for _, content in closest)
-
-
-def _kinds(entries: Sequence[tuple[str, Content]]) -> set[str]:
-    return {content.object.kind for _, content in entries}
+@memoized
+def _source(group: Group) -> Source:
+    """Return the source that a group of contents is. All workloads that use the group share it."""
+    values, is_open = _combined(group.contents)
+    return Source(tuple(group.contents), values, is_open or not group.contents)
 
 
 def _combined(contents: Sequence[Content]) -> tuple[dict[str, StoredValue], bool]:
@@ -125,45 +104,12 @@ def _combined(contents: Sequence[Content]) -> tuple[dict[str, StoredValue], bool
     return values, is_open
 
 
-def _near(kind: str, name: str, workload: Workload, cluster: Cluster, key: str | None) -> KubernetesObject | None:
-    """Return the object that a reference to a missing one probably means; None if it may exist elsewhere."""
-    if is_deferred(name) or is_mentioned(name, cluster):
-        return None
-    return next(_candidates(kind, name, workload, cluster, key), None)
-
-
-def _candidates(
-    kind: str, name: str, workload: Workload, cluster: Cluster, key: str | None
-) -> Iterator[KubernetesObject]:
-    """Yield the objects of the same name elsewhere, those of the other kind, and those with a similar name.
-
-    An object that the pod also uses under its own kind and name is only meant if it has the key of the reference.
-    """
-    index, namespace = index_of(cluster), workload.object.namespace
-    yield from (content.object for content in index.named(kind, name) if not _is_copied(content.object))
-    other = ("ConfigMap" if kind == "Secret" else "Secret", name)
-    for each in (other, *((kind, target) for target in index.targets(kind, name)), *index.similar(kind, name)):
-        for _, content in index.in_namespace(*each, namespace):
-            if each not in used_names(workload) or key in content.values:
-                yield content.object
-
-
-def _is_copied(obj: KubernetesObject) -> bool:
-    annotations = obj.node.map_at("metadata", "annotations")
-    return annotations is not None and any(part in name for name in annotations.items for part in _COPIED)
-
-
 def source_of(reference: SourceReference, workload: Workload, cluster: Cluster) -> Source:
     """Return the Secret or ConfigMap that a reference names."""
     return find_source(reference.kind, reference.name, workload, cluster, reference.key)
 
 
-def used_objects(container: Container, cluster: Cluster) -> Iterator[KubernetesObject]:
-    """Yield the workload of a container, and the objects that give it its environment, each once."""
-    seen = {id(container.workload.object)}
-    yield container.workload.object
+def used_sources(container: Container, cluster: Cluster) -> Iterator[Source]:
+    """Yield the Secrets and ConfigMaps to which a container refers."""
     for reference in references_of(container):
-        for content in source_of(reference, container.workload, cluster).contents:
-            if id(content.object) not in seen:
-                seen.add(id(content.object))
-                yield content.object
+        yield source_of(reference, container.workload, cluster)

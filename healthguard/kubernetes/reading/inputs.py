@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -130,10 +130,11 @@ class _Reader:
         # The files of other programs that are named like a kustomization, such as an object of Flux.
         plain = [path for path, each in zip(folder.kustomizations, loaded, strict=True) if each is None]
         parts = frozenset[str]().union(*(each.files for each in kustomizations))
+        by_folder = {each.real_folder: each for each in kustomizations}
         for file in sorted((*folder.files, *plain)):
             real_path = _real_path(file)
             if real_path not in parts and not self._budget.is_exceeded and not self._is_seen(real_path):
-                self._read_found(file, kustomizations)
+                self._read_found(file, by_folder)
 
     def _report_charts(self, folder: Folder, path: str) -> None:
         for chart in folder.charts:
@@ -142,8 +143,13 @@ class _Reader:
             )
             (self._errors if chart == path else self._unread).append(error)
 
-    def _read_found(self, path: str, kustomizations: Sequence[Kustomization]) -> None:
-        """Read a file of a folder, which may be something other than a manifest."""
+    def _read_found(self, path: str, kustomizations: Mapping[str, Kustomization]) -> None:
+        """Read a file of a folder, which may be something other than a manifest.
+
+        Args:
+            path: the file.
+            kustomizations: the kustomizations of the folder by the real paths of their folders.
+        """
         try:
             text = read_file(path)
         except UnreadableInputError as error:
@@ -173,11 +179,14 @@ class _Reader:
             self._rendered_count += 1
 
 
-def _owner(path: str, kustomizations: Sequence[Kustomization]) -> Kustomization | None:
+def _owner(path: str, kustomizations: Mapping[str, Kustomization]) -> Kustomization | None:
     """Return the innermost kustomization whose folder contains a file; None if there is none."""
-    real_path = _real_path(path)
-    owners = [each for each in kustomizations if real_path.startswith(os.path.join(each.real_folder, ""))]
-    return max(owners, key=lambda each: len(each.real_folder), default=None)
+    folder, last = os.path.dirname(_real_path(path)), ""
+    while folder != last:
+        if folder in kustomizations:
+            return kustomizations[folder]
+        folder, last = os.path.dirname(folder), folder
+    return None
 
 
 def _is_permitted(path: str) -> bool:

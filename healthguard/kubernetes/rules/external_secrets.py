@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from healthguard.kubernetes.environment.makers import fetched_keys
 from healthguard.kubernetes.environment.references import SourceReference, references_of
@@ -44,8 +44,13 @@ def find_dropped_keys(subject: ContainerSubject, rule: Rule[ContainerSubject]) -
 
 def dropping_template(source: Source, key: str) -> tuple[KubernetesObject, MapNode] | None:
     """Return the ExternalSecret that fetches a key and drops it again, and its target; None if there is none."""
-    if source.is_open or key in source.values:
-        return None
+    return None if source.is_open or key in source.values else _fetched_by_templates(source).get(key)
+
+
+@memoized
+def _fetched_by_templates(source: Source) -> Mapping[str, tuple[KubernetesObject, MapNode]]:
+    """Return the first ExternalSecret that fetches a key and has a target, and the target, by the key."""
+    fetched: dict[str, tuple[KubernetesObject, MapNode]] = {}
     for content in source.contents:
         obj = content.object
         path = ("spec", "externalSecretSpec") if obj.kind == "ClusterExternalSecret" else ("spec",)
@@ -53,9 +58,9 @@ def dropping_template(source: Source, key: str) -> tuple[KubernetesObject, MapNo
         target = spec.map_at("target") if spec is not None else None
         if not obj.kind.endswith("ExternalSecret") or spec is None or target is None:
             continue
-        if key in fetched_keys(obj, spec)[0]:
-            return obj, target
-    return None
+        for key in fetched_keys(obj, spec)[0]:
+            fetched.setdefault(key, (obj, target))
+    return fetched
 
 
 @container_rule(
@@ -65,9 +70,8 @@ def find_unmounted(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> I
     """Yield the references to Secrets that exist only while a pod mounts their SecretProviderClass."""
     workload = subject.container.workload
     for reference in _first_of_each_source(subject):
-        contents = source_of(reference, workload, subject.cluster).contents
-        classes = [content.object for content in contents if content.object.kind == "SecretProviderClass"]
-        if not classes or len(classes) < len(contents):
+        classes = _provider_classes(source_of(reference, workload, subject.cluster))
+        if not classes:
             continue
         if not _mounted_classes(workload).isdisjoint(each.name for each in classes):
             continue
@@ -83,6 +87,13 @@ def find_unmounted(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> I
             variable=reference.variable,
             severity=Severity.WARNING if is_mounted or reference.is_optional else None,
         )
+
+
+@memoized
+def _provider_classes(source: Source) -> Sequence[KubernetesObject]:
+    """Return the SecretProviderClasses from which a Secret is made; nothing if it may be made from anything else."""
+    objects = [content.object for content in source.contents]
+    return objects if all(obj.kind == "SecretProviderClass" for obj in objects) else ()
 
 
 def _first_of_each_source(subject: ContainerSubject) -> Iterator[SourceReference]:

@@ -8,7 +8,7 @@ import pkgutil
 
 from healthguard.kubernetes import rules
 from healthguard.kubernetes.environment.resolution import resolve
-from healthguard.kubernetes.environment.sources import used_objects
+from healthguard.kubernetes.environment.sources import used_sources
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.objects import KubernetesObject
 from healthguard.kubernetes.rules.rule import CONTAINER_RULES, OBJECT_RULES, ContainerSubject, ObjectSubject
@@ -44,7 +44,8 @@ def check_all(*texts: str, requirements: Requirements = REQUIREMENTS) -> list[Fi
     objects: dict[int, KubernetesObject] = {}
     for container, environment in chosen:
         subject = ContainerSubject(container, environment, cluster, requirements, ServingContainers(chosen))
-        objects |= {id(obj): obj for obj in used_objects(container, cluster)}
+        used = [content.object for source in used_sources(container, cluster) for content in source.contents]
+        objects |= {id(obj): obj for obj in (container.workload.object, *used)}
         for rule in CONTAINER_RULES:
             findings += rule.find(subject, rule)
     for obj in objects.values():
