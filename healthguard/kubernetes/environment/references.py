@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
@@ -54,6 +54,16 @@ def references_of(container: Container) -> Sequence[SourceReference]:
     found = [env_from_reference(entry) for entry in container.node.maps_at("envFrom")]
     found += [value_from_reference(entry) for entry in container.node.maps_at("env")]
     return [reference for reference in found if reference is not None]
+
+
+def reference_at(entry: Node, container: Container) -> SourceReference | None:
+    """Return the reference of an entry of ``env`` or ``envFrom`` of a container; None if it has none."""
+    return _references_by_entry(container).get(id(entry))
+
+
+@memoized
+def _references_by_entry(container: Container) -> Mapping[int, SourceReference]:
+    return {id(reference.entry): reference for reference in references_of(container)}
 
 
 def env_from_reference(entry: MapNode) -> SourceReference | None:

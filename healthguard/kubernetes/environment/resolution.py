@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 from healthguard.kubernetes.environment import expansion
 from healthguard.kubernetes.environment.deferred import has_vault_plugin, is_deferred, sets_variables_itself
 from healthguard.kubernetes.environment.fields import has_ineffective_variables, is_malformed, is_malformed_source
-from healthguard.kubernetes.environment.references import SourceReference, env_from_reference, value_from_reference
+from healthguard.kubernetes.environment.references import SourceReference, reference_at
 from healthguard.kubernetes.environment.services import may_name_service_variable, variables_of_services
 from healthguard.kubernetes.environment.sources import Source, source_of
 from healthguard.kubernetes.environment.stored import MAX_CHARACTERS, StoredValue
@@ -35,7 +35,7 @@ def _last_of_each_source(container: Container) -> list[MapNode]:
     """Return the entries of ``envFrom``, of which a later one with the same source and prefix replaces all keys."""
     entries: dict[Hashable, MapNode] = {}
     for entry in container.node.maps_at("envFrom"):
-        reference = env_from_reference(entry)
+        reference = reference_at(entry, container)
         source = entry if reference is None else (reference.kind, reference.name, reference.prefix)
         entries.pop(source, None)
         entries[source] = entry
@@ -58,7 +58,7 @@ class _Resolution:
 
     def add_source(self, entry: MapNode) -> None:
         """Add the variables of an entry of ``envFrom``. They replace earlier ones."""
-        reference = env_from_reference(entry)
+        reference = reference_at(entry, self.container)
         if reference is None or not reference.name or is_malformed_source(entry):
             self._open(entry.text_at("prefix") or "")
             return
@@ -85,7 +85,7 @@ class _Resolution:
             self._add_reference(name, entry)
 
     def _add_reference(self, name: str, entry: MapNode) -> None:
-        reference = value_from_reference(entry)
+        reference = reference_at(entry, self.container)
         if reference is None:
             self._set(_from_cluster(name, entry))
             return

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from healthguard.kubernetes.findings import Finding, Severity
-from healthguard.kubernetes.rules.probes import ProbeKind, probe_of, probes_of, shown_path
+from healthguard.kubernetes.memo import memoized
+from healthguard.kubernetes.rules.probes import ProbeKind, probes_of, shown_path
 from healthguard.kubernetes.rules.probes_requests import (
     PROBE_NAMES,
     ProbeRequest,
@@ -200,13 +201,16 @@ def find_fresh(subject: ContainerSubject, rule: Rule[ContainerSubject]) -> Itera
 
 
 def _requests(subject: ContainerSubject, kind: ProbeKind | None = None) -> Iterator[ProbeRequest]:
-    """Yield the requests whose paths can be judged."""
+    """Yield the requests whose paths can be judged, of the probes of one kind or of all."""
+    return (request for request in _all_requests(subject) if kind is None or request.probe.kind is kind)
+
+
+@memoized
+def _all_requests(subject: ContainerSubject) -> Sequence[ProbeRequest]:
     if not has_known_mounts(subject.requirements.mount_paths) or not serves_http(subject):
-        return
-    probes = probes_of(subject.container) if kind is None else filter(None, [probe_of(subject.container, kind)])
-    for probe in probes:
-        if (request := request_of(probe)) is not None:
-            yield request
+        return ()
+    requests = map(request_of, probes_of(subject.container))
+    return [request for request in requests if request is not None]
 
 
 def _sibling(request: ProbeRequest, below: str, name: str) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from healthguard.kubernetes.environment.near_misses import is_near
 from healthguard.kubernetes.environment.references import (
     SourceReference,
-    env_from_reference,
+    reference_at,
     references_of,
-    value_from_reference,
 )
 from healthguard.kubernetes.environment.sources import source_of
 from healthguard.kubernetes.environment.variables import Presence, Variable
@@ -50,7 +49,7 @@ def _is_reported_elsewhere(need: Need, subject: ContainerSubject) -> bool:
         if reference.key is None and any(dropping_template(source, key) for key in keys):
             return True
     variables = map(subject.environment.variable, need.requirement.names)
-    references = (value_from_reference(each.entry) for each in variables if each and isinstance(each.entry, MapNode))
+    references = (reference_at(each.entry, subject.container) for each in variables if each is not None)
     return any(
         not reference.is_optional or source_of(reference, workload, cluster).is_missing
         for reference in filter(None, references)
@@ -65,7 +64,7 @@ def _missing(need: Need, subject: ContainerSubject, rule: Rule[ContainerSubject]
     line, remedy = None, _ADD
     if optional := _optional_entry(need, subject):
         message = f"{container.label} does not get {optional.name}: {optional.origin} does not exist.{need.reason}"
-        node = _key_of(optional.entry)
+        node = _key_of(optional.entry, subject)
         remedy = 'Fix the reference, and remove "optional: true", which hides that the variable is missing.'
     elif near := _misspelled(need, subject):
         written, obj, node, line = near
@@ -84,9 +83,9 @@ def _optional_entry(need: Need, subject: ContainerSubject) -> Variable | None:
     return None
 
 
-def _key_of(entry: Node) -> Node:
+def _key_of(entry: Node, subject: ContainerSubject) -> Node:
     """Return the key that an entry of env refers to; the entry itself if it refers to none."""
-    reference = value_from_reference(entry) if isinstance(entry, MapNode) else None
+    reference = reference_at(entry, subject.container)
     return entry if reference is None else reference.node_at("key")
 
 
@@ -146,7 +145,7 @@ def _optional_references(subject: ContainerSubject) -> list[tuple[SourceReferenc
         entry = variable.entry if variable is not None else None
         if variable is None or not isinstance(entry, MapNode):
             continue
-        reference = value_from_reference(entry) or env_from_reference(entry)
+        reference = reference_at(entry, subject.container)
         if reference is not None and reference.is_optional:
             found.setdefault(id(entry), (reference, []))[1].append(variable.name)
     return list(found.values())
