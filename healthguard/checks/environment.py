@@ -72,7 +72,7 @@ class EnvironmentVariable(Check):
         Raises:
             Unhealthy: the variable is not set. Or its value is empty, corrupted, a placeholder or too short, or does
                 not match the pattern.
-            Degraded: the value is a well-known default password.
+            Degraded: the value is a well-known default password, or a text with whitespace around it.
         """
         for problem in self.declaration_errors():
             raise Unhealthy.of(problem)

@@ -32,8 +32,9 @@ class DatabaseRequirement(Requirement):
     def judge(self, name: str, value: str, others: Values = NO_VALUES) -> Judgement | None:
         """Return the problem of a URL or a name; None if it shows none, or if its form is not known."""
         judgement = VariableRequirement(self.names).judge(name, value)
-        if judgement is not None and not judgement.is_minor:
-            return judgement
+        if judgement is not None and not (judgement.is_minor and judgement.problem.code == Code.VARIABLE_PLACEHOLDER):
+            # Only a well-known password works. Whitespace would be a part of the name.
+            return dataclasses.replace(judgement, is_minor=False)
         if not is_other_database(value, self.database, name):
             return None
         # The name in the value is not shown: if two variables are swapped, it is a password.

@@ -52,7 +52,9 @@ class VariableRequirement(Requirement):
         return None if flaw is None else _judgement(name, flaw)
 
     def _flaw(self, name: str, value: str) -> values.Flaw | None:
-        flaw = _corruption(name, value) or _placeholder(name, value)
+        flaw = _corruption(name, value)
+        if flaw is None or flaw.is_minor:
+            flaw = _placeholder(name, value) or flaw
         if flaw is None or self.pattern is None or not spells_out(self.pattern, value, self.flags):
             return flaw
         return None

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from healthguard.secret_values import placeholders
 from healthguard.secret_values.placeholders import Nature, Reason
 from healthguard.secret_values.references import Reference, reference, reference_inside
-from healthguard.secret_values.variable_names import is_plain_name, names_a_header
+from healthguard.secret_values.variable_names import is_plain_name, names_a_header, names_a_host
 
 
 class ValueFault(enum.StrEnum):
@@ -115,14 +115,19 @@ def corruption(
         is_secret: True if the value must be a secret. Any other value may be a path, or the name of a vault.
         is_address: True if the value is an address, which may contain a secret.
     """
-    return (
+    surrounded = _surrounded(value)
+    # Whitespace around a text for people is minor, so that any other flaw counts more.
+    is_minor = surrounded is not None and not is_secret and not is_address and _is_prose(value, names)
+    flaw = (
         _invisible(value, is_token=is_token)
-        or _surrounded(value)
+        or (None if is_minor else surrounded)
+        or _wrapped(value)
         or _copied_along(value, names)
         or _unresolved(value, names, is_secret=is_secret, is_address=is_address)
         or _inner_control(value, is_token=is_token)
         or _still_base64(value, tuple(prefixes))
     )
+    return dataclasses.replace(surrounded, is_minor=True) if flaw is None and surrounded is not None else flaw
 
 
 def _corrupted(description: str, remedy: str) -> Flaw:
@@ -150,6 +155,20 @@ def _surrounded(value: str) -> Flaw | None:
                 "and most files end with a line break.",
             )
         return _corrupted("begins or ends with whitespace", "Remove the whitespace around the value.")
+    return None
+
+
+def _is_prose(value: str, names: Iterable[str]) -> bool:
+    """Return True if a value consists of several words, and is neither an address nor a header."""
+    return (
+        len(value.split()) > 1
+        and "://" not in value
+        and "=" not in value
+        and not any(names_a_header(name) or names_a_host(name) for name in names)
+    )
+
+
+def _wrapped(value: str) -> Flaw | None:
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'`":
         return _corrupted(
             "is wrapped in quotes",

@@ -24,6 +24,7 @@ _LABEL_NAME = re.compile(
 # Tokens in the vocabulary of a language model.
 _NOT_SECRET_TOKEN = re.compile(r"(^|_)(PAD|EOS|BOS|UNK|MASK|SEP|CLS|STOP|SPECIAL|START|END)_TOKEN$", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"(^|_)(AUTHORIZATION|HEADERS?)$", re.IGNORECASE)
+_HOST_NAME = re.compile(r"(HOST(NAME)?|SERVER|ENDPOINT)S?$", re.IGNORECASE)
 _SWITCH_NAME = re.compile(
     r"(^|_)(ALLOW|ENABLED?|DISABLED?|REQUIRED?|USE|SKIP|GENERATE|RANDOM|ROTATE|RESET|FORCE|VERIFY|VALIDATE)_",
     re.IGNORECASE,
@@ -62,6 +63,11 @@ def names_a_secret(variable: str) -> bool:
 def names_a_header(variable: str) -> bool:
     """Return True if a variable's name implies the value of an Authorization header, with its scheme."""
     return _HEADER_NAME.search(variable) is not None
+
+
+def names_a_host(variable: str) -> bool:
+    """Return True if a variable's name implies the name of a host, or several."""
+    return _HOST_NAME.search(variable) is not None
 
 
 def names_a_connection(variable: str) -> bool:

@@ -53,6 +53,14 @@ UNCERTAIN = [
 SHOP = DatabaseRequirement(("DATABASE_URL",), database="shop")
 
 
+def test_whitespace_around_a_name_of_several_words_is_not_minor() -> None:
+    """The database of such a name does not exist."""
+    judgement = DatabaseRequirement(("DB_NAME",), database="my shop").judge("DB_NAME", "my shop\n")
+    assert judgement is not None
+    assert judgement.problem.code == "variable_corrupted"
+    assert not judgement.is_minor
+
+
 @pytest.mark.parametrize("value", RIGHT)
 def test_right_name_has_no_problem(value: str) -> None:
     """The name is decoded, and compared as the server does it."""

@@ -67,6 +67,45 @@ def test_default_password_is_minor_if_the_check_is_only_degraded(
     assert {None: Status.HEALTHY, True: Status.DEGRADED, False: Status.UNHEALTHY}[is_minor] is status
 
 
+SENTENCE = "We are closed on Sunday."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_minor"),
+    [
+        ("SHOP_BANNER", f"{SENTENCE}\n", True),
+        ("SHOP_BANNER", f" {SENTENCE}", True),
+        ("GREETING", f"{SENTENCE}\r\n", True),
+        # A single word is often compared, like the name of a mode.
+        ("SHOP_MODE", "production\n", False),
+        # The blanks do not make it a text for people.
+        ("SHOP_PASSWORD", "correct horse battery staple\n", False),
+        ("SHOP_TOKEN", f"{SENTENCE}\n", False),
+        ("SHOP_DSN", "host=db dbname=shop\n", False),
+        ("SHOP_OPTIONS", "host=db dbname=shop\n", False),
+        ("ALLOWED_HOSTS", "a.example b.example\n", False),
+        ("UPSTREAM", "https://a.example https://b.example\n", False),
+        ("OTEL_HEADERS", "Bearer 8fJ2kQ91xZpL0vTq\n", False),
+        # Other flaws of such a text count as before.
+        ("SHOP_BANNER", f"\ufeff{SENTENCE}\n", False),
+        ("SHOP_BANNER", "Closed on $(SHOP_DAY) now\n", False),
+        ("SHOP_BANNER", "{{ the banner }}\n", False),
+    ],
+)
+def test_whitespace_around_a_text_of_several_words_is_minor(name: str, value: str, is_minor: bool) -> None:
+    """A text for people works with a line break at its end; a secret, an address and a single word do not."""
+    judgement = VariableRequirement((name,)).judge(name, value)
+    assert judgement is not None
+    assert judgement.is_minor is is_minor
+
+
+def test_wrong_length_counts_more_than_whitespace_around_a_text() -> None:
+    """A minor flaw does not hide that a value is too short."""
+    found = VariableRequirement(("SHOP_BANNER",), min_bytes=99).problem("SHOP_BANNER", f"{SENTENCE}\n")
+    assert found is not None
+    assert found.code == "variable_too_short"
+
+
 def test_allowed_values_are_kept_as_digests() -> None:
     """A requirement does not contain an allowed value."""
     requirement = requirement_of(EnvironmentVariable("SHOP_TOKEN", allow=["demo-key"]))
