@@ -119,11 +119,12 @@ class _Resolution:
 
     def _reference(self, name: str, written: str) -> Part:
         variable = self.variables.get(name)
+        is_open = any(name.startswith(prefix) for prefix in self.open_prefixes)
         if variable is None or variable.presence is Presence.ABSENT:
-            variable = self.services.get(name)
+            # A source whose keys are not known has priority over the variables of Services.
+            variable = None if is_open else self.services.get(name)
         if variable is not None:
             return Part(variable.value, name, variable)
-        is_open = any(name.startswith(prefix) for prefix in self.open_prefixes)
         # The controller of a custom resource may add variables, as that of a LeaderWorkerSet does.
         is_custom = not is_known(self.container.workload.object)
         may_exist = is_open or is_custom or may_name_service_variable(name, self.container, self.cluster)

@@ -84,9 +84,13 @@ class Environment:
     def variable(self, name: str) -> Variable | None:
         """Return the variable with this name; None if the inputs do not name it."""
         variable = self.variables.get(name)
-        if variable is None or variable.presence is Presence.ABSENT:
-            return self.service_variables.get(name, variable)
-        return variable
+        if variable is not None and variable.presence is not Presence.ABSENT:
+            return variable
+        service = self.service_variables.get(name)
+        if service is not None and self.may_provide(name):
+            # It is certainly set, but perhaps not to the address of the Service.
+            return dataclasses.replace(service, value_object=None)
+        return service or variable
 
     def presence(self, name: str) -> Presence:
         """Return PRESENT, ABSENT or UNKNOWABLE for a name."""

@@ -284,6 +284,27 @@ def test_required_variable_beside_a_service_is_sound_if_it_is_set() -> None:
     assert found_beside_service("cache", more="\n- {name: CACHE_PORT, value: '80'}") == set()
 
 
+@pytest.mark.parametrize(
+    ("source", "rules"),
+    [
+        ("{secretRef: {name: elsewhere}}", set()),
+        ("{secretRef: {name: elsewhere}, prefix: CACHE_}", set()),
+        ("{secretRef: {name: elsewhere}, prefix: OTHER_}", {"service-link-collision"}),
+        ("{configMapRef: {name: s}}", {"service-link-collision"}),
+    ],
+)
+def test_unknown_source_may_set_the_variable_instead_of_a_service(source: str, rules: set[str]) -> None:
+    """envFrom has priority over the variables of Services, and a source outside the inputs may have the key."""
+    text = deployment(
+        entries(*SOUND_ENV, "{name: CACHE, value: 'redis://cache:$(CACHE_PORT)'}"), more=f"envFrom: [{source}]"
+    )
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: cache}\nspec: {ports: [{port: 80}]}\n"
+    config = secret("data: {OTHER: x}", kind="ConfigMap")
+    found = check_all(text, service, config, requirements=PORT)
+    assert {each.rule for each in found if each.severity is not Severity.UNKNOWN} == rules
+    assert sum(each.rule == "service-link-collision" for each in found) == 2 * len(rules)
+
+
 def test_required_variable_is_missing_without_service_links() -> None:
     """Without service links, the variable is simply missing."""
     assert found_beside_service("cache", pod="enableServiceLinks: false") == {("variable-missing", 13)}
