@@ -37,13 +37,16 @@ demo: $(VENV)/installed ## Run the example project on SQLite (PORT=8000)
 outage: $(VENV)/installed ## Replay the four root causes of the outage on PostgreSQL
 	$(BIN)/python -m example_project.outage
 
+# In CI, with ALL=1, and if ARGS names tests, no test is left out.
+QUICK = $(if $(CI)$(ALL)$(findstring tests/,$(ARGS)),,--quick)
+
 # Measuring coverage doubles the duration, so it is done only in CI, or with COVERAGE=1.
-test: $(VENV)/installed ## Run all tests, with a real PostgreSQL
+test: $(VENV)/installed ## Run the tests, with a real PostgreSQL; ALL=1 for those that take longest too
 ifeq ($(COVERAGE),)
-	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(QUICK) $(ARGS)
 else
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(IN_PARALLEL) $(ARGS)
+	$(BIN)/python -m coverage run -m pytest $(IN_PARALLEL) $(QUICK) $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report $(if $(ARGS),--fail-under=0)
 endif

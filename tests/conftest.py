@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import os
 import resource
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -38,10 +39,37 @@ pytest_plugins = [
 
 QUICK = {"checks", "database", "http_client", "kubernetes", "providers", "requirements", "secret_values", "service"}
 """The folders of the tests that do not start a server of Django."""
+SLOW = (
+    "database/test_postgresql_errors.py",
+    "example_project/test_drill.py",
+    "faults",
+    "http/test_adaptors.py",
+    "http_client/test_in_process.py",
+    "kubernetes/reading/test_inputs.py",
+    "kubernetes/reading/test_limits.py",
+    "kubernetes/test_growth.py",
+    "matrix",
+    "oracle",
+    "probes/test_new_declaration.py",
+    "probes/test_pod.py",
+    "probes/test_shared_outcomes.py",
+    "pytest_plugin",
+    "repository/test_first_steps.py",
+    "repository/test_readme.py",
+    "system_checks/test_deployment.py",
+    "system_checks/test_distribution.py",
+    "test_secrets_stay.py",
+    "test_survival.py",
+)
+"""The folders and files that take two thirds of the time of all tests. "--quick" leaves them out."""
 MACHINE_SERVICES = {"mariadb": 3306, "postgresql": 5432, "redis": 6379}
 """The ports of the services that this machine may run, by the name of the marker."""
 OPEN_FILES = 1024
 """The number of files that most systems allow a process to open. The tests must not need more."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out the tests that take longest")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,7 +84,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "redis: needs the Redis of this machine, on 127.0.0.1:6379")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("quick"):
+        slow = [item for item in items if _is_slow(item.path)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not _is_slow(item.path)]
     # The slowest tests start first, so that no process runs them alone at the end: the faults, then the tests that
     # start servers, then the rest.
     items.sort(key=lambda item: ("faults" not in item.path.parts, not QUICK.isdisjoint(item.path.parts)))
@@ -65,6 +97,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for item in items:
                 if item.get_closest_marker(name):
                     item.add_marker(pytest.mark.skip(reason=f"no {name} on 127.0.0.1:{port}"))
+
+
+def _is_slow(path: Path) -> bool:
+    here = path.relative_to(Path(__file__).parent)
+    return any(here.is_relative_to(slow) for slow in SLOW)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -99,6 +136,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, value in getattr(report, "user_properties", ()):
             if name == "count":
                 terminalreporter.write_line(f"{value}.")
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let new processes react to Ctrl-C, which those of a shell in the background ignore."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.fixture(scope="session")

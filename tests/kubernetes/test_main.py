@@ -298,6 +298,7 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals) -> int | None:
     return None
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signal_ends_the_command_quietly(folder: Folder, number: signal.Signals, code: int) -> None:
     """The command waits for the rest of its standard input."""

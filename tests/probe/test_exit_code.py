@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,14 +111,6 @@ def test_host_name_that_is_not_resolved_does_not_extend_the_timeout() -> None:
     )
     assert done.returncode == 1
     assert "within 0.5 s (resolving the host name)" in done.stderr
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let new processes react to Ctrl-C, which those of a shell in the background ignore."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.mark.usefixtures("interruptible")
