@@ -25,9 +25,12 @@ from healthguard.checks import (
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".state"
-STATE.mkdir(exist_ok=True)
 
-DATABASE_URL = os.environ.get("DATABASE_URL") or f"sqlite:///{STATE / 'rsolv_platform_prod.sqlite3'}"
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+if not DATABASE_URL:
+    # Not with another database: the file system of a container may be read-only.
+    STATE.mkdir(exist_ok=True)
+    DATABASE_URL = f"sqlite:///{STATE / 'rsolv_platform_prod.sqlite3'}"
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
 DEBUG = os.environ.get("DEBUG") == "1"

@@ -29,6 +29,7 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 DATABASES = {"default": dj_database_url.parse(POSTGRES.url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
+TIME_ZONE = "UTC"
 # The server of pytest-django needs it.
 STATIC_URL = "/static/"
 if django.VERSION >= (6, 1):

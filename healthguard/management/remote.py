@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from healthguard.conf import OWN_SERVICE
 from healthguard.formats.received import NotAReportError, report_in
-from healthguard.http_client import EndpointResponse, Target, TransportError, call
+from healthguard.http_client import EndpointResponse, Target, TransportError, call_blocking
 from healthguard.management.errors import UsageError
-from healthguard.runtime.threads import DaemonExecutor
 from healthguard.service.selection import Selection, UnknownNameError
 from healthguard.status import CheckResult, Code, Fault, GroupReport, Problem, Report, ServiceReport, Status
 
@@ -83,8 +80,7 @@ class Remote:
         """
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            # On a thread of its own, because this one may run an event loop.
-            response = DaemonExecutor(1, contextlib.nullcontext).submit(self._request, headers, limit).result()
+            response = call_blocking("GET", self.target, headers, limit=limit, trusted=self.certificates)
         except TransportError as error:
             code = Code.ENDPOINT_TIMEOUT if error.is_late else Code.ENDPOINT_UNREACHABLE
             is_untrusted = error.reason.startswith("SSLCertVerification")
@@ -95,14 +91,6 @@ class Remote:
                 _UNTRUSTED if is_untrusted else "Check that it runs, and that this host can reach it.",
             )
         return self._read(response)
-
-    def _request(self, headers: Mapping[str, str], limit: float) -> EndpointResponse:
-        return asyncio.run(self._call(headers, limit))
-
-    async def _call(self, headers: Mapping[str, str], limit: float) -> EndpointResponse:
-        # The loop would wait for a name lookup that hangs, even after the limit.
-        asyncio.get_running_loop().set_default_executor(DaemonExecutor(1, contextlib.nullcontext))
-        return await call("GET", self.target, headers, limit=limit, trusted=self.certificates)
 
     def _read(self, response: EndpointResponse) -> Report:
         if response.status not in _ANSWERS or response.content is None:

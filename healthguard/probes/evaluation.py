@@ -39,6 +39,7 @@ class ProbeEvaluation:
         path: the service or group that it is about; everything by default.
         state: the state to use; this process's own by default.
         fresh: True to run the services now, however fresh their last outcomes are.
+        keeps_cache: with ``fresh``, True if checks may use what earlier runs have cached, like verdicts on keys.
         broken: a problem outside all services that makes every answer unhealthy.
         deadline: the longest time to wait (seconds); DEADLINE by default.
 
@@ -53,6 +54,7 @@ class ProbeEvaluation:
         *,
         state: HealthState | None = None,
         fresh: bool = False,
+        keeps_cache: bool = False,
         broken: Problem | None = None,
         deadline: float | None = None,
     ) -> None:
@@ -81,7 +83,7 @@ class ProbeEvaluation:
         self._wait_limit = time.monotonic() + limit
         self._since = time.monotonic() if fresh else None
         if not self._state.is_inline:
-            self._runs = self._state.runner.start_due(self._paths, limit, fresh=fresh)
+            self._runs = self._state.runner.start_due(self._paths, limit, fresh=fresh, keeps_cache=keeps_cache)
 
     def _decides(self, service: ServiceNode) -> bool:
         if self._probe is Probe.HEALTH:

@@ -1,4 +1,4 @@
-"""A report for a command or a test: the checks run once in this process, which shares their results with no other."""
+"""Reports for a command, a test or the monitor: the checks run in this process, which shares no result with others."""
 
 from __future__ import annotations
 
@@ -38,6 +38,38 @@ def report_once(
     evaluation.wait(show_progress)
     report = evaluation.report()
     return report if deadline is None else report.with_results(lambda result: _after_deadline(result, deadline))
+
+
+class RepeatedReport:
+    """A report that is obtained again and again in this process. Each time, all checks run again. Nothing is logged.
+
+    Verdicts on AI keys are cached as always: a provider does not get a request for each report.
+
+    Args:
+        tree: the services to run.
+        deadline: the longest time to wait for them (seconds). By default each service has its own timeout.
+    """
+
+    def __init__(self, tree: Tree, deadline: float | None = None) -> None:
+        # One state for all reports: a check that hangs has one thread, however often it is due.
+        self._state = HealthState(tree, is_logged=False)
+        self._state.is_inline = False
+        self._deadline = deadline
+
+    def report(self, broken: Problem | None = None) -> Report:
+        """Run the services, and return their report.
+
+        Args:
+            broken: a problem outside all services that makes the report unhealthy.
+        """
+        deadline = self._deadline
+        limit = float("inf") if deadline is None else deadline
+        evaluation = ProbeEvaluation(
+            Probe.HEALTH, state=self._state, fresh=True, keeps_cache=True, broken=broken, deadline=limit
+        )
+        evaluation.wait()
+        report = evaluation.report()
+        return report if deadline is None else report.with_results(lambda result: _after_deadline(result, deadline))
 
 
 def _after_deadline(result: CheckResult, deadline: float) -> CheckResult:

@@ -60,16 +60,16 @@ class Runner:
         """The current version. Reports of one version differ only because time passes."""
         return self._changes, self._pod.mark
 
-    def start_due(self, paths: Iterable[tuple[str, ...]], deadline: float, *, fresh: bool = False) -> list[Run]:
-        """Start the runs that are due.
+    def start_due(
+        self, paths: Iterable[tuple[str, ...]], deadline: float, *, fresh: bool = False, keeps_cache: bool = False
+    ) -> list[Run]:
+        """Start the runs that are due, and return those in flight, including those that others have started.
 
         Args:
             paths: the services.
             deadline: how long a request waits for a run at most (seconds from its start).
             fresh: True to run all of them, however fresh their last outcomes are.
-
-        Returns:
-            the runs in flight, including those that others have started.
+            keeps_cache: with ``fresh``, True if checks may use what earlier runs have cached, like verdicts on keys.
         """
         self._sync()
         runs: list[Run] = []
@@ -84,12 +84,12 @@ class Runner:
                         slot.request(now)
                     if slot.run is None and is_due:
                         max_wait = deadline if fresh else slot.max_wait(now, deadline)
-                        slot.run = Run(slot.service, max_wait, slot.aborts, bypass_cache=fresh)
+                        slot.run = Run(slot.service, max_wait, slot.aborts, bypass_cache=fresh and not keeps_cache)
                         due.append((slot, slot.run))
                         self._changes += 1
                     elif slot.run is not None and fresh:
                         # The run in flight may have read its data before the caller's change: another one follows.
-                        slot.next = slot.next or Run(slot.service, deadline, slot.aborts, bypass_cache=True)
+                        slot.next = slot.next or Run(slot.service, deadline, slot.aborts, bypass_cache=not keeps_cache)
                     if (run := slot.next if fresh and slot.next else slot.run) is not None:
                         runs.append(run)
         finally:

@@ -16,6 +16,7 @@ import pytest
 from django.core.management.base import BaseCommand
 from django.test import override_settings
 
+from example_project.webhook_receiver import WebhookReceiver
 from healthguard import Service, checks
 from healthguard.management.commands.healthguard import Command as ManagementCommand
 from tests.management import outcomes
@@ -150,3 +151,12 @@ def project(tmp_path: Path) -> Iterator[Project]:
     site = Site(tmp_path)
     yield Project(site)
     site.stop()
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookReceiver]:
+    """A receiver of the messages of a monitor."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    started = WebhookReceiver()
+    yield started
+    started.stop()

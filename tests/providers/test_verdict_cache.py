@@ -22,6 +22,8 @@ from werkzeug import Response
 from example_project.deployment import anthropic_key
 from healthguard import Service
 from healthguard.checks import AIProviderKey, CredentialExchange
+from healthguard.conf import settings
+from healthguard.probes.once import RepeatedReport
 from healthguard.providers import Verdict, VerificationRequest
 from healthguard.providers.routed_key import RoutedKey
 from healthguard.providers.verdict_cache import _cache, coalesce_verifications
@@ -70,6 +72,21 @@ def test_key_is_verified_once_per_ttl(claude_server: HTTPServer, healthguard_set
     # The verdict was cached three times, for a second minus the jitter.
     assert time.monotonic() - began >= 3 * (1 - TTL_JITTER)
     assert len(claude_server.log) == 4
+
+
+def test_rounds_of_the_monitor_use_the_cached_verdict(claude_server: HTTPServer, healthguard_settings: Declare) -> None:
+    """The service runs in each round, but the provider gets only the requests of the first one."""
+    claude_server.expect_request("/v1/models").respond_with_json(NO_MODELS)
+    healthguard_settings({"chat": AIProviderKey(CLAUDE)}, INLINE=False)
+    repeated = RepeatedReport(settings.tree())
+    first = repeated.report()
+    requests = len(claude_server.log)
+    second = repeated.report()
+    assert requests
+    assert len(claude_server.log) == requests
+    (before,), (after,) = first.services(), second.services()
+    assert (before.status, after.status) == ("healthy", "healthy")
+    assert after.checked_at != before.checked_at
 
 
 def test_fresh_parameter_requests_a_new_verdict(claude_server: HTTPServer, healthguard_settings: Declare) -> None:

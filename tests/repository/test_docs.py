@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
 import json
@@ -17,9 +18,11 @@ from django.apps import AppConfig
 from django.core import mail
 
 import healthguard.checks
+import healthguard.conf.monitor
 from healthguard import Service, __version__, conf
 from healthguard.database.schema import FindingKind
 from healthguard.http.handler import Request, respond
+from healthguard.management import history, monitor_options
 from healthguard.probe.options import parse_options
 from healthguard.signals import status_changed
 from healthguard.status import Code
@@ -74,7 +77,7 @@ def test_every_reserved_name_is_documented(name: str) -> None:
 def test_every_system_check_is_documented() -> None:
     from healthguard.system_checks import checks as system_checks
 
-    source = inspect.getsource(conf) + inspect.getsource(system_checks)
+    source = "".join(map(inspect.getsource, (conf, healthguard.conf.monitor, system_checks)))
     ids = set(re.findall(r'"(?:healthguard\.)?([EW]\d{3})"', source))
     assert ids == set(re.findall(r"healthguard\.([EW]\d{3})", DOCS["settings.md"]))
 
@@ -83,6 +86,20 @@ def test_every_system_check_is_documented() -> None:
 def test_every_check_is_documented(name: str) -> None:
     assert f"`{name}(" in DOCS["checks.md"]
     assert f"`{name}(" in README
+
+
+@pytest.mark.parametrize(("subcommand", "section"), [("monitor", "Monitor"), ("history", "History")])
+def test_every_option_of_the_monitor_is_documented(subcommand: str, section: str) -> None:
+    parser = argparse.ArgumentParser()
+    {"monitor": monitor_options, "history": history}[subcommand].add_arguments(parser)
+    options = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", parser.format_help(), re.MULTILINE)) - {"--help"}
+    table = DOCS["commands.md"].split(f"\n## {section}\n")[1].split("\n## ")[0]
+    assert options == set(re.findall(r"^\| `(--[\w-]+)", table, re.MULTILINE)) - {"--verbosity"}
+
+
+@pytest.mark.parametrize("key", healthguard.conf.monitor.KEYS)
+def test_every_key_of_the_monitor_is_documented(key: str) -> None:
+    assert f"| `{key}` |" in DOCS["settings.md"]
 
 
 def test_every_option_of_the_probe_command_is_documented(capfd: pytest.CaptureFixture[str]) -> None:

@@ -45,6 +45,7 @@ ROOT_URLCONF = "site_urls"
 DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": {sqlite!r}}}}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
+TIME_ZONE = "UTC"
 LOGGING = {{
     "version": 1,
     "disable_existing_loggers": False,

@@ -89,6 +89,21 @@ INVALID: list[tuple[str, object]] = [
         )
     ),
     *(("E015", {"SERVICES": FINE, "MOUNT": value}) for value in ("api/health", "", "/", 5, ["/x"])),
+    *(
+        ("E016", {"SERVICES": FINE, "MONITOR": value})
+        for value in (
+            "slack://hunter2/",
+            ["slack://hunter2/"],
+            {"NOTFY": ["slack://hunter2/"]},
+            {"slack://hunter2/": "NOTIFY"},
+            {"NOTIFY": "slack://hunter2/"},
+            {"NOTIFY": [5]},
+            {"NOTIFY_NONCRITICAL": {"slack://hunter2/": 1}},
+            {"STATE": ""},
+            {"STATE": 5},
+            {"STATE": "a\0b"},
+        )
+    ),
     *(("E006", {"SERVICES": FINE, "PUBLIC": value}) for value in ("all", True, None)),
     *(("E007", {"SERVICES": FINE, "DRAIN_FILE": value}) for value in ("", 5)),
     *(("E008", {"SERVICES": FINE, "INLINE": value}) for value in ("yes", 1, None)),
@@ -142,6 +157,7 @@ def test_invalid_declaration_is_reported_and_unhealthy(error: str, declaration: 
         messages = own_messages()
         assert [message.id for message in messages] == [f"healthguard.{error}"]
         assert all(message.msg and message.hint for message in messages)
+        assert "hunter2" not in str(messages)
         status, body = get()
         assert (status, body["status"]) == (503, "unhealthy")
         assert get("ready")[0] == 503
@@ -197,6 +213,23 @@ def test_missing_token_is_a_warning_and_gives_no_access(token: str | None) -> No
         assert bears_token(f"Bearer {STRONG}")
 
 
+@pytest.mark.parametrize("url", ["", " \n", None])
+@pytest.mark.parametrize("key", ["NOTIFY", "NOTIFY_NONCRITICAL"])
+def test_missing_url_of_the_monitor_is_a_warning(key: str, url: str | None) -> None:
+    """The pods that serve requests may lack the variable, because only the monitor needs it."""
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "MONITOR": {key: ["json://a.example/", url]}}):
+        (message,) = own_messages()
+        assert (message.id, message.level) == ("healthguard.W005", WARNING)
+        assert "a.example" not in str(message)
+        assert get()[0] == get("ready")[0] == 200
+
+
+@pytest.mark.parametrize("value", [None, {}, {"NOTIFY": ()}, {"STATE": None}, {"STATE": Path("state.json")}])
+def test_valid_setting_of_the_monitor_is_accepted(value: object) -> None:
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "MONITOR": value}):
+        assert own_messages() == []
+
+
 def test_token_with_a_flaw_gives_no_access_and_is_not_shown() -> None:
     """The message contains the flaw and the position of the token, and not the token itself."""
     token = f"{STRONG}\n"
@@ -208,7 +241,8 @@ def test_token_with_a_flaw_gives_no_access_and_is_not_shown() -> None:
 
 
 def test_every_id_has_a_test() -> None:
-    declared = set(re.findall(r'"(E\d{3})"', inspect.getsource(conf)))
+    sources = inspect.getsource(conf) + inspect.getsource(conf.monitor)
+    declared = set(re.findall(r'"(E\d{3})"', sources))
     assert {error for error, _ in INVALID} == declared
 
 

@@ -6,30 +6,70 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 import threading
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter, OutputWrapper
 
 from healthguard.formats.text import style_of
-from healthguard.management import check, check_options, drain, drill, manifests, probes, requirements, undrain
+from healthguard.management import (
+    check,
+    check_options,
+    drain,
+    drill,
+    history,
+    manifests,
+    monitor,
+    monitor_options,
+    probes,
+    requirements,
+    undrain,
+)
 from healthguard.management.console import Console
+from healthguard.management.hidden_arguments import without_secrets
 from healthguard.runtime.streams import CLOSED, INTERRUPTED, discard_output, terminate
 
 _SUBCOMMANDS: dict[str, tuple[types.ModuleType, Callable[[dict[str, Any], Console], int]]] = {
     "check": (check_options, check.run),
     "drain": (drain, drain.run),
     "drill": (drill, drill.run),
+    "history": (history, history.run),
     "manifests": (manifests, manifests.run),
+    "monitor": (monitor_options, monitor.run),
     "probes": (probes, probes.run),
     "requirements": (requirements, requirements.run),
     "undrain": (undrain, undrain.run),
 }
 """The subcommands: the module with the texts and the arguments, and the function that returns the exit code."""
+
+
+_URL = re.compile(r"[^\s'\"]*://[^\s'\"]*")
+
+
+class _Parser(CommandParser):
+    """The parser of a subcommand. Its errors do not contain the URLs in the arguments, which may be secrets."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:  # type: ignore[override]
+        """Return the parsed arguments. Unknown ones are an error here, so that it is this parser that reports them."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Report an error.
+
+        Raises:
+            CommandError: the command was called from code.
+            SystemExit: it was called on the command line.
+        """
+        # It never returns, but its type does not say so.
+        raise super().error(_URL.sub("…", message))
 
 
 class _HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -45,7 +85,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the subcommands and their arguments."""
-        subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+        subcommands = parser.add_subparsers(
+            dest="subcommand", required=True, metavar="SUBCOMMAND", parser_class=_Parser
+        )
         for name, (module, _) in _SUBCOMMANDS.items():
             subcommand = subcommands.add_parser(
                 name,
@@ -59,6 +101,7 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command, and end the process with its exit code. Ctrl-C and a closed output leave no traceback."""
+        argv = without_secrets(argv)
         # A process of its own has no transaction of a test.
         self._may_be_inline = False
         self._open_streams()

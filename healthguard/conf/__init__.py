@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import functools
 import os
@@ -15,6 +14,8 @@ from django.conf import settings as django_settings
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
+from healthguard.conf.declaration_error import DeclarationError
+from healthguard.conf.monitor import MonitorSettings, monitor_errors
 from healthguard.providers import PROVIDERS
 from healthguard.secret_values import values
 from healthguard.secret_values.placeholders import Nature
@@ -23,7 +24,7 @@ from healthguard.service import Service, ServiceNode, Tree, declaration_errors, 
 from healthguard.status import Code, Fault, Problem
 
 SETTING = "HEALTHGUARD"
-KEYS = ("SERVICES", "DEADLINE", "DETAILS_TOKENS", "PUBLIC", "DRAIN_FILE", "INLINE", "MOUNT")
+KEYS = ("SERVICES", "DEADLINE", "DETAILS_TOKENS", "PUBLIC", "DRAIN_FILE", "INLINE", "MOUNT", "MONITOR")
 MIN_TOKEN_BYTES = 16
 
 OWN_SERVICE = "healthguard"
@@ -54,26 +55,6 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _DUMMY_ENGINE = "django.db.backends.dummy"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class DeclarationError:
-    """An error in the setting.
-
-    Args:
-        id: the id of the system check that reports it, like ``E001``.
-        message: the fact: the thing that is wrong, and its location.
-        hint: the remedy.
-    """
-
-    id: str
-    message: str
-    hint: str
-
-    @property
-    def is_warning(self) -> bool:
-        """True if it is only a warning, which does not make any answer unhealthy."""
-        return self.id.startswith("W")
 
 
 _Errors: TypeAlias = "Iterator[DeclarationError]"
@@ -123,6 +104,11 @@ class Settings:
     def inline(self) -> bool:
         """True if checks run on the caller's thread and on its database connections, as tests need it."""
         return self.declared.get("INLINE", False) is True
+
+    @property
+    def monitor(self) -> MonitorSettings:
+        """The options of the monitor."""
+        return MonitorSettings.of(self.declared.get("MONITOR"))
 
     def tree(self) -> Tree:
         """Return the declared services, or the default ones if none are declared."""
@@ -287,6 +273,8 @@ def _value_errors(declared: Mapping[str, Any]) -> _Errors:
             f"{SETTING}['MOUNT'] is not a path like '/api/health'.",
             "Set it to an absolute URL path other than '/', or remove it.",
         )
+    if declared.get("MONITOR") is not None:
+        yield from monitor_errors(declared["MONITOR"])
     if not isinstance(declared.get("INLINE", False), bool):
         yield DeclarationError(
             "E008", f"{SETTING}['INLINE'] is not True or False.", "Set it to True in tests only, or remove it."
