@@ -1,8 +1,9 @@
 """``make outage``: a replay of the four root causes of the outage against the running example project.
 
 Each cause is replayed as it happened: as a deployment into a broken environment. The responses of /api/health and
-/ready before, during and after it are printed, with the reported problems. The exit code is 1 if a response is not the
-expected one.
+/ready before, during and after it are printed, with the reported problems. A monitor watches the deployment, and its
+messages are printed as a local webhook receives them. The exit code is 1 if a response or a message is not the expected
+one.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from example_project.deployment import Server, healthy_environment, manage, provider_keys
 from example_project.ports import free_port
 from example_project.postgres import Postgres, postgres
 from example_project.provider_simulator import Simulator
+from example_project.watch import Alert, Watch
 
 PLATFORM = "rsolv_platform_prod"
 LANDING = "rsolv_landing_prod"
@@ -75,12 +80,18 @@ class Replay:
     Args:
         server: the server of the databases.
         environment: the healthy environment.
+        folder: an empty folder for the state of the monitor.
     """
 
-    def __init__(self, server: Postgres, environment: dict[str, str]) -> None:
+    def __init__(self, server: Postgres, environment: dict[str, str], folder: Path) -> None:
         self.server = server
         self.environment = environment
         self.failures = 0
+        # The monitor identifies an instance by its URL, so that of all deployments is the same.
+        self._port = free_port()
+        self._watch = Watch(
+            folder, "--url", f"http://127.0.0.1:{self._port}/api/health", "--state", str(folder / "monitor.json")
+        )
         self._running: Server | None = None
 
     def play(self, cause: Cause) -> None:
@@ -89,6 +100,7 @@ class Replay:
         if self._running is None:
             self._deploy(self.environment)
         self._report("before", _is_healthy)
+        self._report_alerts(0, _is_silent)
         broken = {**self.environment, **{name: value for name, value in cause.environment.items() if value is not None}}
         for name in [name for name, value in cause.environment.items() if value is None]:
             del broken[name]
@@ -98,12 +110,19 @@ class Replay:
             self.server.execute(cause.statement, PLATFORM)
         self._deploy(broken)
         self._report("during", lambda health: _reports(health, cause))
+        self._report_alerts(1, lambda alerts: alerts_about(alerts, cause))
         if cause.statement:
             self.stop()
             self.server.create(PLATFORM, template=SAVED)
             self.server.drop(SAVED)
         self._deploy(self.environment)
         self._report("after", _is_healthy)
+        self._report_alerts(0, lambda alerts: alerts_about_repair(alerts, cause))
+
+    def close(self) -> None:
+        """Stop the running server and the monitor."""
+        self.stop()
+        self._watch.stop()
 
     def stop(self) -> None:
         """Stop the running server, if there is one."""
@@ -113,7 +132,7 @@ class Replay:
 
     def _deploy(self, environment: dict[str, str]) -> None:
         self.stop()
-        self._running = Server(free_port(), environment, is_quiet=True)
+        self._running = Server(self._port, environment, is_quiet=True)
         self._running.wait_until_live()
 
     def _report(self, when: str, is_expected: Callable[[dict[str, Any]], bool]) -> None:
@@ -129,6 +148,19 @@ class Replay:
             print(f"          -> {check['hint']}  [{check['code']}, {check['fault']}]")
         if not has_passed:
             print("          !! This is not the expected response.")
+        sys.stdout.flush()
+
+    def _report_alerts(self, exit_code: int, is_expected: Callable[[tuple[Alert, ...]], bool]) -> None:
+        """Run one round of the monitor, and print its messages."""
+        done = self._watch.round(self.environment)
+        has_passed = is_expected(done.alerts) and done.exit_code == exit_code
+        self.failures += not has_passed
+        for alert in done.alerts:
+            print(f"          The monitor sends: {alert.title}")
+            print("\n".join(f"            | {line}".rstrip() for line in alert.body.splitlines()))
+        if not has_passed:
+            print(f"          !! This is not the expected message. The monitor ended with {done.exit_code}:")
+            print(textwrap.indent(done.output, " " * 12))
         sys.stdout.flush()
 
     def _vended(self, server: Server) -> str:
@@ -172,10 +204,25 @@ def _reports(health: dict[str, Any], cause: Cause) -> bool:
     return health["status"] == "unhealthy" and expected <= reported
 
 
+def _is_silent(alerts: tuple[Alert, ...]) -> bool:
+    return not alerts
+
+
+def alerts_about(alerts: tuple[Alert, ...], cause: Cause) -> bool:
+    """Return True if there is one message, which contains the codes of a cause."""
+    return len(alerts) == 1 and {(code, "config") for code in cause.codes.values()} <= alerts[0].problems
+
+
+def alerts_about_repair(alerts: tuple[Alert, ...], cause: Cause) -> bool:
+    """Return True if there is one message, according to which the services of a cause are healthy again."""
+    services = {service.replace(".", "/") for service in cause.codes}
+    return len(alerts) == 1 and services <= alerts[0].restored
+
+
 def main() -> int:
     """Replay all root causes and return the exit code."""
     simulator = Simulator()
-    with postgres() as server:
+    with postgres() as server, tempfile.TemporaryDirectory() as folder:
         existing = {row[0] for row in server.execute("SELECT datname FROM pg_database")} & {PLATFORM, LANDING, SAVED}
         if existing:
             sys.exit(
@@ -189,20 +236,20 @@ def main() -> int:
             print("Preparing the databases …", flush=True)
             manage(environment, "migrate", "--verbosity=0")
             environment["EXCHANGE_API_KEY"] = manage(environment, "seed_demo")
-            replay = Replay(server, environment)
+            replay = Replay(server, environment, Path(folder))
             server.create(LANDING, template=PLATFORM)
             try:
                 for cause in causes(server):
                     replay.play(cause)
             finally:
-                replay.stop()
+                replay.close()
         finally:
             for database in (PLATFORM, LANDING, SAVED):
                 server.drop(database)
             simulator.stop()
-    summary = "Every fault was detected and explained."
+    summary = "Every fault was detected, explained and sent to the webhook."
     if replay.failures:
-        summary = f"{replay.failures} responses were not as expected; see the lines with !! above."
+        summary = f"{replay.failures} responses or messages were not as expected; see the lines with !! above."
     print(f"\n{summary}")
     return 1 if replay.failures else 0
 

@@ -13,14 +13,16 @@ _INTRODUCTION = """\
 # What catches what
 
 Each root cause of the outage behind healthguard is put into the example project, and each stage in the life of a
-deployment is run on it. A cell contains the codes by which the stage recognizes the root cause. A cell is empty if
-healthguard has no command for this stage yet, or if the stage cannot find the root cause. The project without a fault
-passes at every stage.
+deployment is run on it. A cell contains the codes by which the stage recognizes the root cause. A cell is empty if the
+stage cannot find the root cause. The project without a fault passes at every stage.
 
 The stage *pull request* only reads manifests, so it finds no fault of a database.
 
 The stage *test* uses a test database, in which the same table or column is removed. It finds migrations that do not
 create what is declared. It does not query the deployed database.
+
+The stage *monitor* is one round of [the monitor](monitor.md). The codes are read from the message that it sends to a
+webhook.
 
 The table is written by `make matrix`, and the tests compare it with the results of real processes.
 """
@@ -43,5 +45,4 @@ def _commands() -> Iterator[str]:
     yield "| stage | what is run |"
     yield "|---|---|"
     for stage in STAGES:
-        if stage.command:
-            yield f"| {stage.title} | `{stage.command}` |"
+        yield f"| {stage.title} | `{stage.command}` |"

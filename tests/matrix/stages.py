@@ -19,6 +19,7 @@ import yaml
 
 from example_project.deployment import Server
 from example_project.ports import free_port
+from example_project.watch import Watch
 from tests.matrix.causes import Cause
 from tests.support.sites import PATIENCE, REPOSITORY
 
@@ -47,7 +48,7 @@ class Stage:
         title: the title of its column.
         command: what is run, as on the command line.
         found: the function that runs it, given the environment, the statement that breaks the database, and an empty
-            folder; None if it is a request, or has no command yet.
+            folder; None if it is a request.
         path: the path that is requested from a running deployment; None if it is a command.
         reads_database: False if it cannot find a fault of the database, because it only reads files.
     """
@@ -107,11 +108,32 @@ def _pre_deploy(environment: Environment, statement: str, folder: Path) -> Found
     return _checked(done, [*_codes(json.loads(done.stdout))])
 
 
+def _monitor(environment: Environment, statement: str, folder: Path) -> Found:
+    """Run one round of a monitor, and read the codes from the message that a local webhook receives."""
+    watch = Watch(folder)
+    try:
+        done = watch.round(_clean(environment))
+    finally:
+        watch.stop()
+    codes = {code for alert in done.alerts for code, _ in alert.problems}
+    assert done.exit_code == (1 if codes else 0), done.output
+    assert len(done.alerts) == (1 if codes else 0), done.alerts
+    return frozenset(codes)
+
+
 def _run(environment: Environment, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in environment.items() if not name.startswith("PYTEST_")}
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=clean, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=_clean(environment),
+        capture_output=True,
+        text=True,
+        check=False,
     )
+
+
+def _clean(environment: Environment) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("PYTEST_")}
 
 
 def _checked(done: subprocess.CompletedProcess[str], codes: list[str]) -> Found:
@@ -165,9 +187,9 @@ STAGES = (
     Stage("pre-deploy", "manage.py healthguard check", _pre_deploy),
     Stage("startup", "curl /api/health/startup", path="/api/health/startup"),
     Stage("run", "curl /api/health", path="/api/health"),
-    Stage("monitor", ""),
+    Stage("monitor", "manage.py healthguard monitor --once", _monitor),
 )
-"""The stages in the life of a deployment. What no command does yet is left empty."""
+"""The stages in the life of a deployment."""
 
 
 def blind_stages(cause: Cause) -> list[Stage]:
