@@ -94,7 +94,8 @@ def write_document(path: Path, document: object, before_step: Callable[[str], No
             os.fsync(file.fileno())
         before_step("replace")
         os.replace(new, path)
-    except OSError:
+    except BaseException:
+        # A signal too may end the monitor here.
         with contextlib.suppress(OSError):
             os.unlink(new)
         raise

@@ -178,6 +178,7 @@ def test_full_disk_does_not_end_it(project: Project, start: Start, receiver: Web
     (project.site.folder / "a-off").unlink()
     wait_until(lambda: len(receiver.messages) == 2, lambda: monitor.output)
     assert titles(receiver) == ["a is unhealthy", "a is healthy again"]
+    assert monitor.stop() == 0
     assert sorted(path.name for path in project.site.folder.glob("state*")) == ["state.json.lock"]
     assert monitor.stop() == 0
 
