@@ -130,7 +130,8 @@ def _placeholder(name: str, value: str) -> values.Flaw | None:
     nature = variable_names.nature_of(name, value)
     if nature is None:
         is_address = variable_names.names_a_connection(name) or "://" in value or "=" in value
-        return values.blank(value) or (values.address_flaw(value) if is_address else None)
+        blank = None if variable_names.is_format(name, value) else values.blank(value)
+        return blank or (values.address_flaw(value) if is_address else None)
     return values.placeholder(value, nature=nature) or values.mock(value, nature=nature)
 
 

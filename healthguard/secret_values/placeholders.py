@@ -61,9 +61,10 @@ _DEFAULT = Reason("is a well-known default password", is_minor=True)
 _MAX_CHARACTERS = 400
 """The maximum length of a text that is checked for words (characters)."""
 
-# A text enclosed in brackets like these is a template.
+# A text enclosed in brackets like these is a template. In braces, a UUID and random letters and digits are not.
 _TEMPLATE = re.compile(
-    r"<<?[\w\s.,:;'’\"!?/()&|=+@\#$%-]+>?> | \{\{.+\}\} | \{(?![\da-fA-F]{8}-)[\w\s.-]+\} | \{[$%\#][\w.:-]+\#?\}"
+    r"<<?[\w\s.,:;'’\"!?/()&|=+@\#$%-]+>?> | \{\{.+\}\} | \{[$%\#][\w.:-]+\#?\}"
+    r"| \{(?![\da-fA-F]{8}- | (?:[A-Za-z]*\d){3}[A-Za-z\d]*\})[\w\s.-]+\}"
     r"| \$\{.*\} | \$\([\w\s./:-]+\) | \$?\[\[.+\]\] | \$\[[\w\s.'\"()-]+\]"
     r"| ([%@])(?:[A-Z][A-Z0-9_]*|[a-z]+(?:_[a-z]+)+)\1 | %\(\w+\)s | %\{.+\} | \#\{.+\}\#? | <%.*%> | \{%.+%\}"
     r"| \(\([\w\s.:/-]+\)\)",
@@ -73,6 +74,7 @@ _TEMPLATE = re.compile(
 _BRACKETS = dict(zip("[({<«‹„“”'`「『【《〈（＜｛［", "])}>»›”””'`」』】》〉）＞｝］", strict=True))
 _SIGILS = "$%@#_~|!*=^:?.+§&-/\\"
 _EDGES = "".join({*_BRACKETS, *_BRACKETS.values(), *_SIGILS, '"', " ", "\t"})
+_LISTED = re.compile(r"[,:'\"]")  # in lists and mappings of JSON, YAML and Python, and in addresses of IPv6
 _INNER = re.compile(r"[\w\s.,:;'’!?/()&|=+@-]+")
 # $NAME, in the usual form of a variable name, because a password may begin with a dollar sign too.
 _VARIABLE = re.compile(
@@ -102,7 +104,6 @@ _PUBLISHED_CLAIMS = re.compile(r"eyJzdWIiOiIxMjM0NTY3ODkwI|c3VwYWJhc2UtZGVtby")
 _MOCKS = ("mock", "dummy", "fake", "placeholder", "changeme", "example", "sample", "redacted")
 _LONG_MOCKS = ("dummy", "placeholder", "changeme", "example", "mock-", "mockkey", "fakekey", "notarealkey")
 _MARKERS = frozenset({*_MOCKS, "replace", "your", "insert", "todo", "replaceme"})
-_SUGGESTIVE = _MARKERS | {"test"}
 _CHANGE_ME = re.compile(r"change[-_. ]me", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[-_.\s]+")
 _CHUNK = re.compile(r"[^\W_]+")
@@ -113,7 +114,7 @@ _DIGITS = "01234567890123456789"
 # Lengths and algorithms that people add to a word: 32 bytes, SHA256.
 _NUMBERS = frozenset("16 24 32 48 50 64 128 256 384 512 1024 2048 4096 25519".split())
 _LONGEST_WORD = 24
-_DATA = re.compile(r"[\[{]\s*\"|-----BEGIN ")
+_DATA = re.compile(r"[\[{]\s*[\"']|\{\s*[\w-]+\s*:\s|-----BEGIN ")
 _MAX_DIGITS = 4
 _LEAST_MIXED = 3
 _WITHIN = 3.0
@@ -206,6 +207,10 @@ def _bracketed(body: str, nature: Nature) -> Reason | None:
         return None
     if _NAME.fullmatch(core):
         return _UNFILLED
+    if body[0] in "[{" and _LISTED.search(body):
+        # The words of a list or a mapping may be data, unless they ask for a value.
+        result = _by_known_words(core, Nature.CHOSEN)
+        return None if result is None or result.is_minor else _UNFILLED
     result = _by_words(core, nature if body[0] in _SIGILS else Nature.RANDOM)
     return _UNFILLED if result is not None and not result.is_minor else result
 
@@ -387,7 +392,7 @@ def _parts(group: str) -> Iterator[str]:
 def suggests_a_placeholder(body: str) -> bool:
     """Return True if a part of ``body`` is, or begins with, a word that is typical of mocks."""
     tokens = _SEPARATOR.split(body.lower())
-    return any(token in _SUGGESTIVE or token.startswith(_MOCKS) for token in tokens)
+    return any(word in _MARKERS or word == "test" or word.startswith(_MOCKS) for word in tokens)
 
 
 def has_mock(body: str) -> bool:

@@ -24,6 +24,8 @@ _LABEL_NAME = re.compile(
 # Tokens in the vocabulary of a language model.
 _NOT_SECRET_TOKEN = re.compile(r"(^|_)(PAD|EOS|BOS|UNK|MASK|SEP|CLS|STOP|SPECIAL|START|END)_TOKEN$", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"(^|_)(AUTHORIZATION|HEADERS?)$", re.IGNORECASE)
+_FORMAT_NAME = re.compile(r"(^|_)(FORMAT|FMT|TEMPLATE|PATTERN|STYLE)S?$", re.IGNORECASE)
+_FIELD = re.compile(r"\{[a-z0-9_.]{1,40}\}")
 _HOST_NAME = re.compile(r"(HOST(NAME)?|SERVER|ENDPOINT)S?$", re.IGNORECASE)
 _SWITCH_NAME = re.compile(
     r"(^|_)(ALLOW|ENABLED?|DISABLED?|REQUIRED?|USE|SKIP|GENERATE|RANDOM|ROTATE|RESET|FORCE|VERIFY|VALIDATE)_",
@@ -63,6 +65,11 @@ def names_a_secret(variable: str) -> bool:
 def names_a_header(variable: str) -> bool:
     """Return True if a variable's name implies the value of an Authorization header, with its scheme."""
     return _HEADER_NAME.search(variable) is not None
+
+
+def is_format(variable: str, value: str) -> bool:
+    """Return True for a format of which the whole is one field, like ``LOG_FORMAT={message}``."""
+    return _FORMAT_NAME.search(variable) is not None and _FIELD.fullmatch(value.strip()) is not None
 
 
 def names_a_host(variable: str) -> bool:

@@ -247,6 +247,60 @@ def test_value_of_another_variable_is_healthy(check_variable: CheckVariable, nam
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        # Addresses of IPv6 in brackets.
+        ("CACHE_URL", "redis://[::1]:6379/0"),
+        ("CACHE_URL", "redis://[::1]"),
+        ("DATABASE_URL", "postgres://app:Tr0ub4dor@[fd00::a]/shop"),
+        ("DATABASE_URL", "host=[::1] dbname=shop"),
+        ("BIND_URL", "[::1]"),
+        ("BIND_URL", "[fe80::1%eth0]"),
+        ("BIND", "[2001:db8::1]:8000"),
+        # Lists and mappings in the forms of JSON, YAML and Python.
+        ("DB_CREDENTIALS", '{"user": "app", "retries": 1}'),
+        ("DB_CREDENTIALS", "{'user': 'app', 'retries': 1}"),
+        ("DB_CREDENTIALS", "{user: app, retries: 1}"),
+        ("NODE_URL", "[a.internal, b.internal]"),
+        ("NODE_URL", "['a.internal']"),
+        ("NODE_URL", "{a: b}"),
+        ("CACHE_KEY", "{user, locale}"),
+        ("DB_PASSWORD", "{kq7Zr2mVx7Lk4Tn9}"),
+        # Fields that the application fills in.
+        ("LOG_FORMAT", "{message}"),
+        ("SLUG_TEMPLATE", "{id}"),
+        ("NAME_PATTERN", "{0}"),
+    ],
+)
+def test_value_in_brackets_is_not_a_placeholder(check_variable: CheckVariable, name: str, value: str) -> None:
+    """Addresses, data and formats have brackets, too."""
+    assert check_variable(name, value).problem is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "{your-key}") for name in ("API_KEY", "DB_PASSWORD", "LOG_LEVEL", "CACHE_URL", "LOG_FORMAT")),
+        *((name, "{API_KEY}") for name in ("API_KEY", "DB_PASSWORD", "LOG_LEVEL", "CACHE_URL", "LOG_FORMAT")),
+        *((name, "{{ value }}") for name in ("API_KEY", "LOG_LEVEL", "CACHE_URL", "LOG_FORMAT")),
+        *((name, "<your-key>") for name in ("API_KEY", "LOG_LEVEL", "CACHE_URL")),
+        *((name, "${VAR}") for name in ("API_KEY", "LOG_LEVEL", "CACHE_URL", "LOG_FORMAT")),
+        ("AWS_REGION", "{region}"),
+        ("DB_PASSWORD", "[your password]"),
+        ("DB_PASSWORD", "{password: changeme}"),
+        ("DB_CREDENTIALS", "[your, key]"),
+        ("CACHE_URL", "redis://[your-host]:6379"),
+        ("API_KEY", "[a, b]"),
+    ],
+)
+def test_placeholder_in_brackets_is_found(check_variable: CheckVariable, name: str, value: str) -> None:
+    """Words in brackets that ask for a value, and templates, are placeholders in any variable."""
+    problem = check_variable(name, value).problem
+    assert problem is not None
+    assert problem.code in FOUND
+
+
+@pytest.mark.parametrize(
     ("name", "value", "hint"),
     [
         ("DB_PASSWORD", "/run/secrets/x", "DB_PASSWORD_FILE"),
