@@ -18,7 +18,12 @@ from urllib.parse import unquote
 from healthguard.secret_values import placeholders
 from healthguard.secret_values.placeholders import Nature, Reason
 from healthguard.secret_values.references import Reference, reference, reference_inside
-from healthguard.secret_values.variable_names import is_plain_name, names_a_header, names_a_host
+from healthguard.secret_values.variable_names import (
+    is_plain_name,
+    names_a_header,
+    names_a_host,
+    names_a_part_of_a_text,
+)
 
 
 class ValueFault(enum.StrEnum):
@@ -115,7 +120,7 @@ def corruption(
         is_secret: True if the value must be a secret. Any other value may be a path, or the name of a vault.
         is_address: True if the value is an address, which may contain a secret.
     """
-    surrounded = _surrounded(value)
+    surrounded = _surrounded(value, names)
     # Whitespace around a text for people is minor, so that any other flaw counts more.
     is_minor = surrounded is not None and not is_secret and not is_address and _is_prose(value, names)
     flaw = (
@@ -144,7 +149,7 @@ def _invisible(value: str, *, is_token: bool) -> Flaw | None:
     return None
 
 
-def _surrounded(value: str) -> Flaw | None:
+def _surrounded(value: str, names: Iterable[str]) -> Flaw | None:
     # A value with several lines, such as a certificate, may end with a line break, and so may JSON.
     stripped = value.strip()
     if value != stripped and "\n" not in stripped and not _JSON.fullmatch(stripped):
@@ -154,7 +159,8 @@ def _surrounded(value: str) -> Flaw | None:
                 "Create the Secret again with --from-literal, or encode the output of printf '%s'. The output of echo "
                 "and most files end with a line break.",
             )
-        return _corrupted("begins or ends with whitespace", "Remove the whitespace around the value.")
+        if not any(map(names_a_part_of_a_text, names)):
+            return _corrupted("begins or ends with whitespace", "Remove the whitespace around the value.")
     return None
 
 

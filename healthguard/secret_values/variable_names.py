@@ -26,6 +26,7 @@ _NOT_SECRET_TOKEN = re.compile(r"(^|_)(PAD|EOS|BOS|UNK|MASK|SEP|CLS|STOP|SPECIAL
 _HEADER_NAME = re.compile(r"(^|_)(AUTHORIZATION|HEADERS?)$", re.IGNORECASE)
 _FORMAT_NAME = re.compile(r"(^|_)(FORMAT|FMT|TEMPLATE|PATTERN|STYLE)S?$", re.IGNORECASE)
 _FIELD = re.compile(r"\{[a-z0-9_.]{1,40}\}")
+_PART_NAME = re.compile(r"(PREFIX|SUFFIX|SEPARATOR|DELIMITER)$", re.IGNORECASE)
 _HOST_NAME = re.compile(r"(HOST(NAME)?|SERVER|ENDPOINT)S?$", re.IGNORECASE)
 _SWITCH_NAME = re.compile(
     r"(^|_)(ALLOW|ENABLED?|DISABLED?|REQUIRED?|USE|SKIP|GENERATE|RANDOM|ROTATE|RESET|FORCE|VERIFY|VALIDATE)_",
@@ -70,6 +71,11 @@ def names_a_header(variable: str) -> bool:
 def is_format(variable: str, value: str) -> bool:
     """Return True for a format of which the whole is one field, like ``LOG_FORMAT={message}``."""
     return _FORMAT_NAME.search(variable) is not None and _FIELD.fullmatch(value.strip()) is not None
+
+
+def names_a_part_of_a_text(variable: str) -> bool:
+    """Return True if a variable's name implies a text that is put beside another one, with the blank between them."""
+    return _PART_NAME.search(variable) is not None
 
 
 def names_a_host(variable: str) -> bool:

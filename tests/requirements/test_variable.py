@@ -99,6 +99,13 @@ def test_whitespace_around_a_text_of_several_words_is_minor(name: str, value: st
     assert judgement.is_minor is is_minor
 
 
+@pytest.mark.parametrize("name", ["EMAIL_SUBJECT_PREFIX", "TITLE_SUFFIX", "LIST_SEPARATOR", "CSV_DELIMITER"])
+def test_blank_around_a_part_of_a_text_is_intended(name: str) -> None:
+    """Django's EMAIL_SUBJECT_PREFIX ends with a blank by default. A line break is damage in any variable."""
+    assert VariableRequirement((name,)).judge(name, "[Shop] ") is None
+    assert VariableRequirement((name,)).judge(name, "[Shop]\n") is not None
+
+
 def test_wrong_length_counts_more_than_whitespace_around_a_text() -> None:
     """A minor flaw does not hide that a value is too short."""
     found = VariableRequirement(("SHOP_BANNER",), min_bytes=99).problem("SHOP_BANNER", f"{SENTENCE}\n")
