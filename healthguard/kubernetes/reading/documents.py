@@ -17,9 +17,10 @@ _SEPARATOR = re.compile(r"^---([^\n]*)\n?", re.MULTILINE)
 """A line that begins with ``---``: staging/src/k8s.io/apimachinery/pkg/util/yaml/decoder.go in Kubernetes."""
 _JSON = re.compile(r"\s*\{(?!\{)")
 """The beginning of a JSON object. Two braces begin an action of a Go template."""
-_CONTENT = re.compile(r"^(?![ \t]*(?:#|$)).", re.MULTILINE)
+_CONTENT = re.compile(r"^(?![ \t\r]*(?:#|$)).", re.MULTILINE)
 """The beginning of the first line that is neither empty nor a comment."""
-_END = re.compile(r"\.\.\.[ \t]*(?:#.*)?\s*")
+_END = re.compile(r"^\.\.\.(?=\s|\Z)[ \t\r]*([^\n]*)", re.MULTILINE)
+"""The line that ends a document: https://yaml.org/spec/1.1/#id898785."""
 _HELM_SOURCE = re.compile(r"# Source: ([^\s:]*/(?:templates|crds)/.*)")
 """The comment in which Helm names the template of a rendered document."""
 _HEAD = 4096
@@ -49,6 +50,25 @@ class Document:
             if line and not line.startswith("#"):
                 break
         return ""
+
+    @property
+    def ignored_line(self) -> int | None:
+        """The line of the text after the end of the document; None if there is none.
+
+        Kubernetes ignores what follows ``...``, up to the next ``---``.
+        """
+        end = _find_end(self.text)
+        while end is not None and (not end[1] or end[1].startswith("#")):
+            content = _CONTENT.search(self.text, end.end())
+            if content is None:
+                return None
+            end = _END.match(self.text, content.start())
+            if end is None:
+                return self._line_at(content.start())
+        return None if end is None else self._line_at(end.start())
+
+    def _line_at(self, position: int) -> int:
+        return self.line + self.text.count("\n", 0, position)
 
     def compose(self, budget: Budget) -> list[Node]:
         """Return the values in the document: one, none if it is empty, or the values of a stream of JSON.
@@ -84,18 +104,25 @@ class Document:
             raise json_error from None
 
     def _compose_yaml(self, text: str, budget: Budget) -> list[Node]:
+        end = _find_end(text)
+        text = text if end is None else text[: end.start()]
         simple = compose_simple(text, self.line)
         if simple is not None:
             budget.spend(simple.count, self.line)
             return [simple.root]
-        node = None if _is_ended(text) else compose_yaml(text, self.line, budget)
+        node = compose_yaml(text, self.line, budget)
         return [] if node is None else [node]
 
 
-def _is_ended(text: str) -> bool:
-    """Return True if a document ends before it has begun. libyaml rejects it, but Kubernetes does not."""
-    content = _CONTENT.search(text)
-    return content is not None and _END.fullmatch(text, content.start()) is not None
+def _find_end(text: str) -> re.Match[str] | None:
+    """Return the line that ends a document; None if there is none.
+
+    A document that ends before it has begun is empty. Like Kubernetes, libyaml rejects it if a text follows.
+    """
+    end = _END.search(text) if "..." in text else None
+    if end is None or _CONTENT.search(text, 0, end.start()) is not None:
+        return end
+    return None if _CONTENT.search(text, end.end()) is not None else end
 
 
 def split_documents(text: str) -> Iterator[Document]:

@@ -31,7 +31,8 @@ class Inputs:
     Args:
         objects: the objects, in the order of the inputs.
         errors: what could not be read.
-        unread: what was left out although it may contain manifests, such as a Helm chart in a folder.
+        unread: what was left out although it may contain manifests, such as a Helm chart in a folder, or the text after
+            the end of a document.
         file_count: the number of files, standard input included, from which the objects come.
         rendered_count: the number of kustomizations that have been rendered.
     """
@@ -117,6 +118,7 @@ class _Reader:
     def _add(self, manifest: Manifest, strays: tuple[InputError, ...]) -> None:
         self._objects += manifest.objects
         self._errors += (*manifest.errors, *strays)
+        self._unread += manifest.ignored
         self._file_count += bool(manifest.objects)
 
     def _read_folder(self, path: str) -> None:

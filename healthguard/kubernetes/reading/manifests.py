@@ -14,6 +14,7 @@ from healthguard.kubernetes.reading.objects import KubernetesObject, namespace_o
 _KUSTOMIZE = "kustomize.config.k8s.io/"
 """The apiVersion of the files that configure kustomize. No cluster stores them."""
 
+_IGNORED = "The text after the end of a document (...) is ignored, also by kubectl."
 _MAX_STRAYS = 100
 _MAX_ERRORS = 100
 
@@ -26,11 +27,13 @@ class Manifest:
         objects: its objects.
         errors: the documents that could not be read. After 100 of them, the rest of the file is left out.
         strays: the first 100 documents that are not objects, as errors.
+        ignored: the first 100 texts after the end of a document, which Kubernetes ignores.
     """
 
     objects: tuple[KubernetesObject, ...]
     errors: tuple[InputError, ...]
     strays: tuple[InputError, ...]
+    ignored: tuple[InputError, ...]
 
 
 def parse_manifest(text: str, file: str, budget: Budget) -> Manifest:
@@ -44,6 +47,7 @@ def parse_manifest(text: str, file: str, budget: Budget) -> Manifest:
     objects: list[KubernetesObject] = []
     errors: list[InputError] = []
     strays: list[InputError] = []
+    ignored: list[InputError] = []
     for document in split_documents(text):
         try:
             for node in document.compose(budget):
@@ -52,6 +56,8 @@ def parse_manifest(text: str, file: str, budget: Budget) -> Manifest:
                         objects.append(each)
                     elif len(strays) < _MAX_STRAYS:
                         strays.append(each)
+            if len(ignored) < _MAX_STRAYS and (line := document.ignored_line) is not None:
+                ignored.append(InputError(file, line, _IGNORED, "Write --- instead of ... before the next document."))
         except InvalidDocumentError as error:
             errors.append(error.in_file(file))
             if budget.is_exceeded:
@@ -60,7 +66,7 @@ def parse_manifest(text: str, file: str, budget: Budget) -> Manifest:
                 message = f"{_MAX_ERRORS} documents are not valid, so the rest of the file was not read."
                 errors.append(InputError(file, document.line, message, "Check that the file contains manifests."))
                 break
-    return Manifest(tuple(objects), tuple(errors), tuple(strays))
+    return Manifest(tuple(objects), tuple(errors), tuple(strays), tuple(ignored))
 
 
 def _objects_in(root: Node, file: str, template: str) -> Iterator[KubernetesObject | InputError]:

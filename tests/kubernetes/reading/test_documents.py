@@ -42,6 +42,12 @@ SAME_AS_KUBECTL = {
     "quoted text": '"a\\tb\\u00e4\\\n    c"',
     "nothing": "",
     "document end": "1\n...\n",
+    "text after the end": "1\n...\nspec: 2\n",
+    "text beside the end": "1\n... spec\n",
+    "invalid text after the end": "1\n...\n[ 'x\n",
+    "end in a literal text": "|\n    a\n...\n    b\n",
+    "indented dots in a literal text": "|\n    a\n    ...\n    b\n",
+    "dots in a plain text": "a\n  ... b\n",
 }
 
 
@@ -246,7 +252,9 @@ def test_documents_may_be_yaml_and_json() -> None:
         ("a: 1\n~: s3cret\n", 2, "A key is null."),
         ("a: 1\n<<: s3cret\n", 2, "The value of <<"),
         ("a: 1\n--- {s3cret: 1}\n", 2, "Text follows `---`"),
-        ("a: 1\n...\nb: s3cret\n", 3, "not valid YAML"),
+        ("# comment\n...\nb: s3cret\n", 2, "not valid YAML"),
+        ("a: 1\n...b s3cret\n---\nb: 2\n", 2, "could not find expected ':'"),
+        ("a: 's3cret\n...\nb: 2'\n", 1, "not valid YAML"),
         ("a: 1\nb: s3cret\x01\n", 2, "a character that YAML does not allow"),
         ("%YAML 1.2\n---\na: 1\n", 2, "not valid YAML"),
         ('{\n"a": s3cret,,\n}\n', 2, "not valid JSON"),

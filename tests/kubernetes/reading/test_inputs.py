@@ -142,6 +142,23 @@ def test_invalid_document_does_not_hide_the_others(tmp_path: Path) -> None:
     assert (names(inputs), len(inputs.errors)) == (["a", "b"], 1)
 
 
+@pytest.mark.parametrize(
+    ("rest", "line"),
+    [
+        ("", None),
+        ("# a comment\n\n...\n", None),
+        (config_map("b"), 6),
+        ("\n# a comment\n...\n" + config_map("b"), 9),
+        ("not YAML: [", 6),
+    ],
+)
+def test_text_after_the_end_of_a_document_is_noted(rest: str, line: int | None) -> None:
+    """kubectl ignores it silently, which is hardly ever intended."""
+    inputs = read_paths("-", stdin=f"{config_map('a')}...\n{rest}\n---\n{config_map('c')}")
+    assert (names(inputs), inputs.errors) == (["a", "c"], ())
+    assert [note.line for note in inputs.unread] == ([] if line is None else [line])
+
+
 def test_lists_are_replaced_by_their_items() -> None:
     item = "{apiVersion: v1, kind: ConfigMap, metadata: {name: %s}}"
     inner = f"{{apiVersion: v1, kind: List, items: [{item % 'b'}, {item % 'c'}]}}"
