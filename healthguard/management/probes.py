@@ -24,7 +24,7 @@ examples:
   the probes of a web container, with the reasons as comments
     manage.py healthguard probes
   of a worker, which serves no HTTP
-    manage.py healthguard probes --container worker
+    manage.py healthguard probes --part worker
   the HEALTHCHECK of a Dockerfile
     manage.py healthguard probes --format docker --port 8080
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the number or name of the server's port (default: 8000)",
     )
     parser.add_argument(
-        "--container",
+        "--part",
         choices=[part.value for part in Part],
         default=Part.WEB.value,
         help="the part of the application (default: web)",
@@ -74,7 +74,7 @@ class Options:
     """The options of one call; see :func:`add_arguments` for their meaning."""
 
     port: int | str
-    container: str
+    part: str
     format: str
 
     @classmethod
@@ -97,7 +97,7 @@ def run(options: dict[str, Any], console: Console) -> int:
         UsageError: the declaration cannot be read, or healthguard is not mounted.
     """
     parsed = Options.of(options)
-    console.write(_RENDERERS[parsed.format](Part(parsed.container), _plan(parsed)))
+    console.write(_RENDERERS[parsed.format](Part(parsed.part), _plan(parsed)))
     return SUCCEEDED
 
 

@@ -31,7 +31,7 @@ def test_numbers_come_from_the_declaration(command: Command) -> None:
 
 def test_worker_does_not_wait_for_services_that_only_report(command: Command) -> None:
     """A worker that pings all workers would wait for itself."""
-    done = command.declare(SERVICES).run("probes", "--container", "worker", "--format", "json")
+    done = command.declare(SERVICES).run("probes", "--part", "worker", "--format", "json")
     assert done.json["container"]["startupProbe"]["exec"]["command"][-2:] == ["--exclude", "workers"]
 
 
@@ -55,7 +55,7 @@ def test_docker_line_contains_the_port(command: Command) -> None:
         ("--port", "65536"),
         ("--port", "HTTP"),
         ("--port", "a-name-that-is-too-long"),
-        ("--container", "cron"),
+        ("--part", "cron"),
         ("--format", "xml"),
         ("--format", "docker", "--port", "http"),
     ],
@@ -90,7 +90,7 @@ def test_mount_that_depends_on_the_request_ends_with_2(command: Command) -> None
 
 def test_command_runs_in_a_project(project: Project) -> None:
     """The printed text is all that the process writes."""
-    done = project.declare("{'ok': Passes()}").run("probes", "--container", "scheduler")
+    done = project.declare("{'ok': Passes()}").run("probes", "--part", "scheduler")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("# A scheduler.")
 
