@@ -43,8 +43,8 @@ _ABOUT_IGNORES = (IGNORE_INVALID, IGNORE_UNKNOWN_RULE, IGNORE_UNMATCHED)
 
 
 def load_rules() -> None:
-    """Import the modules of ``healthguard.kubernetes.rules``, which register their rules."""
-    for module in pkgutil.iter_modules(rules.__path__, f"{rules.__name__}."):
+    """Import the modules of ``healthguard.kubernetes.rules`` and its packages, which register their rules."""
+    for module in pkgutil.walk_packages(rules.__path__, f"{rules.__name__}."):
         importlib.import_module(module.name)
 
 

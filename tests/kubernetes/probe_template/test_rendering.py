@@ -11,7 +11,7 @@ import yaml
 from healthguard.kubernetes.probe_template.plan import Part, Plan
 from healthguard.kubernetes.probe_template.rendering import render_docker, render_json, render_yaml
 from healthguard.requirements.requirement import Requirements
-from tests.kubernetes.rules.probe_manifests import findings
+from tests.kubernetes.rules.probes.probe_manifests import findings
 
 PLAN = Plan("/api/health", 8000, 0.8, 5.0)
 PLANS = [

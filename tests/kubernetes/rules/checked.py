@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import pkgutil
 
-from healthguard.kubernetes import rules
+from healthguard.kubernetes.catalog import load_rules
 from healthguard.kubernetes.environment.resolution import resolve
 from healthguard.kubernetes.environment.sources import used_sources
 from healthguard.kubernetes.findings import Finding, Severity
@@ -18,8 +16,7 @@ from healthguard.requirements.requirement import Requirements
 from tests.kubernetes.environment.manifests import cluster_of
 from tests.kubernetes.rules.requirement_doubles import Need
 
-for _module in pkgutil.iter_modules(rules.__path__, f"{rules.__name__}."):
-    importlib.import_module(_module.name)
+load_rules()
 
 REQUIREMENTS = Requirements(
     (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode
-from healthguard.kubernetes.rules.probes import DEFAULTS, HANDLERS, PROBE_KINDS
+from healthguard.kubernetes.rules.probes.probe import DEFAULTS, HANDLERS, PROBE_KINDS
 from healthguard.kubernetes.workloads import Container
 
 GRACE = "terminationGracePeriodSeconds"

@@ -10,8 +10,8 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from healthguard.kubernetes.rules.probes_commands import ProbeCommand, program_name, without_prefixes
-from healthguard.kubernetes.rules.probes_shell import Chain, Command, Condition, Group, Pipeline, Script, Simple
+from healthguard.kubernetes.rules.probes.commands import ProbeCommand, program_name, without_prefixes
+from healthguard.kubernetes.rules.probes.shell import Chain, Command, Condition, Group, Pipeline, Script, Simple
 
 Codes = frozenset[bool]
 SUCCESS: Codes = frozenset({True})

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.nodes import Node
-from healthguard.kubernetes.rules.probes import Probe, probes_of
-from healthguard.kubernetes.rules.probes_commands import ProbeCommand, program_name
-from healthguard.kubernetes.rules.probes_exit_codes import can_fail
+from healthguard.kubernetes.rules.probes.commands import ProbeCommand, program_name
+from healthguard.kubernetes.rules.probes.exit_codes import can_fail
+from healthguard.kubernetes.rules.probes.probe import Probe, probes_of
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 
 _OPERATORS = frozenset({"||", "&&", "|", ";", ">", ">>", "2>&1", ">/dev/null", "2>/dev/null", "&>/dev/null"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kubernetes.rules.probe_manifests import LIFECYCLE, Case, fault_line, faults, manifest
+from tests.kubernetes.rules.probes.probe_manifests import LIFECYCLE, Case, fault_line, faults, manifest
 
 SOUND = manifest()
 

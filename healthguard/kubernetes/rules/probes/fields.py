@@ -12,9 +12,17 @@ from collections.abc import Iterator
 from healthguard.kubernetes.environment.deferred import is_deferred_node
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, Node, ScalarNode
-from healthguard.kubernetes.rules.probes import DEFAULTS, HANDLERS, PROBE_KINDS, Probe, ProbeKind, integer, probes_of
-from healthguard.kubernetes.rules.probes_names import GRACE, WrongName, misplaced_fields, misspelled_fields
-from healthguard.kubernetes.rules.probes_ports import is_port_name
+from healthguard.kubernetes.rules.probes.names import GRACE, WrongName, misplaced_fields, misspelled_fields
+from healthguard.kubernetes.rules.probes.ports import is_port_name
+from healthguard.kubernetes.rules.probes.probe import (
+    DEFAULTS,
+    HANDLERS,
+    PROBE_KINDS,
+    Probe,
+    ProbeKind,
+    integer,
+    probes_of,
+)
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 from healthguard.kubernetes.workloads import Container, Role, is_known
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.memo import memoized
-from healthguard.kubernetes.rules.probes import ProbeKind, probes_of, shown_path
-from healthguard.kubernetes.rules.probes_requests import (
+from healthguard.kubernetes.rules.probes.probe import ProbeKind, probes_of, shown_path
+from healthguard.kubernetes.rules.probes.requests import (
     PROBE_NAMES,
     ProbeRequest,
     has_known_mounts,
     request_of,
     subpath,
 )
-from healthguard.kubernetes.rules.probes_subjects import serves_http
+from healthguard.kubernetes.rules.probes.subjects import serves_http
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 
 _NAMES = {ProbeKind.STARTUP: "startup", ProbeKind.READINESS: "ready", ProbeKind.LIVENESS: "live"}

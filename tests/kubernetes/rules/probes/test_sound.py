@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healthguard.requirements.requirement import Requirements
-from tests.kubernetes.rules.probe_manifests import PROBE_RULES, REQUIREMENTS, faults
+from tests.kubernetes.rules.probes.probe_manifests import PROBE_RULES, REQUIREMENTS, faults
 
 DRAINING = Requirements((), mount_paths=("api/health", "internal/health"), deadline=2.0, drain_file="/tmp/drain")
 

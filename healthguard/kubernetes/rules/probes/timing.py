@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from healthguard.kubernetes.environment.variables import Environment
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.nodes import MapNode, Node
-from healthguard.kubernetes.rules.probes import integer, probes_of
-from healthguard.kubernetes.rules.probes_commands import ProbeCommand, program_name
-from healthguard.kubernetes.rules.probes_names import GRACE
-from healthguard.kubernetes.rules.probes_requests import ProbeRequest, has_known_mounts, request_of, subpath
-from healthguard.kubernetes.rules.probes_subjects import command_words, serves_http
+from healthguard.kubernetes.rules.probes.commands import ProbeCommand, program_name
+from healthguard.kubernetes.rules.probes.names import GRACE
+from healthguard.kubernetes.rules.probes.probe import integer, probes_of
+from healthguard.kubernetes.rules.probes.requests import ProbeRequest, has_known_mounts, request_of, subpath
+from healthguard.kubernetes.rules.probes.subjects import command_words, serves_http
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 from healthguard.kubernetes.workloads import Container
 

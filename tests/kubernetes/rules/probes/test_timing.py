@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from healthguard.requirements.requirement import Requirements
-from tests.kubernetes.rules.probe_manifests import REQUIREMENTS, fault_line, faults, findings, manifest
+from tests.kubernetes.rules.probes.probe_manifests import REQUIREMENTS, fault_line, faults, findings, manifest
 
 SLOW = dataclasses.replace(REQUIREMENTS, deadline=2.5)
 LONG = "timeoutSeconds: 5"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, ScalarNode
 from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject, is_same_namespace
-from healthguard.kubernetes.rules.probes import integer
+from healthguard.kubernetes.rules.probes.probe import integer
 from healthguard.kubernetes.rules.rule import ContainerSubject
 from healthguard.kubernetes.workloads import Container, Role, Workload
 

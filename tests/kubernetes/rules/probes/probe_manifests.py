@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 
-from healthguard.kubernetes import rules
+from healthguard.kubernetes.catalog import load_rules
 from healthguard.kubernetes.environment.variables import Environment, Presence, Variable
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.documents import compose
 from healthguard.kubernetes.reading.nodes import Node
 from healthguard.kubernetes.reading.objects import Cluster, KubernetesObject
+from healthguard.kubernetes.rules import probes
 from healthguard.kubernetes.rules.rule import CONTAINER_RULES, ContainerSubject, Rule
 from healthguard.kubernetes.workloads import workloads_of
 from healthguard.requirements.requirement import Requirements
@@ -27,11 +26,9 @@ READINESS = "readinessProbe: {httpGet: {path: /api/health/ready, port: http}}"
 LIVENESS = "livenessProbe: {httpGet: {path: /api/health/live, port: http}}"
 LIFECYCLE = "lifecycle: {preStop: {sleep: {seconds: 5}}}"
 
-for path in sorted(Path(rules.__path__[0]).glob("probes*.py")):
-    importlib.import_module(f"{rules.__name__}.{path.stem}")
-
+load_rules()
 PROBE_RULES: list[Rule[ContainerSubject]] = [
-    rule for rule in CONTAINER_RULES if rule.find.__module__.startswith(f"{rules.__name__}.probes")
+    rule for rule in CONTAINER_RULES if rule.find.__module__.startswith(f"{probes.__name__}.")
 ]
 
 

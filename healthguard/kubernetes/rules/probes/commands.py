@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Self
 
 from healthguard.kubernetes.reading.nodes import ListNode, MapNode, Node, ScalarNode
-from healthguard.kubernetes.rules.probes_shell import (
+from healthguard.kubernetes.rules.probes.shell import (
     Chain,
     Pipeline,
     Script,
@@ -16,7 +16,7 @@ from healthguard.kubernetes.rules.probes_shell import (
     parse,
     simple_commands,
 )
-from healthguard.kubernetes.rules.probes_shell_tokens import UnsupportedScriptError
+from healthguard.kubernetes.rules.probes.shell_tokens import UnsupportedScriptError
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _SCRIPT_OPTION = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from healthguard.kubernetes.rules.probes_shell import parse, simple_commands
-from healthguard.kubernetes.rules.probes_shell_tokens import UnsupportedScriptError
+from healthguard.kubernetes.rules.probes.shell import parse, simple_commands
+from healthguard.kubernetes.rules.probes.shell_tokens import UnsupportedScriptError
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
-from healthguard.kubernetes.rules.probes import ProbeKind, integer, probe_of
-from healthguard.kubernetes.rules.probes_names import has_misplaced_name
-from healthguard.kubernetes.rules.probes_requests import has_known_mounts, subpath
-from healthguard.kubernetes.rules.probes_subjects import ports_of, serves_http
+from healthguard.kubernetes.rules.probes.names import has_misplaced_name
+from healthguard.kubernetes.rules.probes.probe import ProbeKind, integer, probe_of
+from healthguard.kubernetes.rules.probes.requests import has_known_mounts, subpath
+from healthguard.kubernetes.rules.probes.subjects import ports_of, serves_http
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 from healthguard.kubernetes.workloads import Workload
 

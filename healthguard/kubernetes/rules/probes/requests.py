@@ -11,9 +11,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from healthguard.kubernetes.environment.deferred import is_deferred_node
 from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
-from healthguard.kubernetes.rules.probes import Probe, integer
-from healthguard.kubernetes.rules.probes_commands import ProbeCommand, program_name
-from healthguard.kubernetes.rules.probes_subjects import port_owners
+from healthguard.kubernetes.rules.probes.commands import ProbeCommand, program_name
+from healthguard.kubernetes.rules.probes.probe import Probe, integer
+from healthguard.kubernetes.rules.probes.subjects import port_owners
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - these are compared only
 PROBE_NAMES = ("live", "ready", "startup")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.kubernetes.rules.probe_manifests import fault_line, faults, findings, manifest
+from tests.kubernetes.rules.probes.probe_manifests import fault_line, faults, findings, manifest
 
 URL = "http://localhost:8000/api/health/live"
 

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from healthguard.kubernetes.rules.probes_shell_tokens import REDIRECTIONS, Token, UnsupportedScriptError, tokens_of
+from healthguard.kubernetes.rules.probes.shell_tokens import REDIRECTIONS, Token, UnsupportedScriptError, tokens_of
 
 _MAX_CHARACTERS = 20_000
 _MAX_DEPTH = 40

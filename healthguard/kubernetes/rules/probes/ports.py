@@ -9,9 +9,9 @@ from healthguard.kubernetes.environment.variables import Environment, Presence
 from healthguard.kubernetes.findings import Finding, Severity
 from healthguard.kubernetes.memo import memoized
 from healthguard.kubernetes.reading.nodes import MapNode, Node, ScalarNode
-from healthguard.kubernetes.rules.probes import Probe, integer, probes_of
-from healthguard.kubernetes.rules.probes_requests import LOOPBACK
-from healthguard.kubernetes.rules.probes_subjects import port_owners, ports_of, serves_http
+from healthguard.kubernetes.rules.probes.probe import Probe, integer, probes_of
+from healthguard.kubernetes.rules.probes.requests import LOOPBACK
+from healthguard.kubernetes.rules.probes.subjects import port_owners, ports_of, serves_http
 from healthguard.kubernetes.rules.rule import ContainerSubject, Rule, container_rule
 from healthguard.kubernetes.workloads import Container
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kubernetes.rules.probe_manifests import PORTS, faults, findings, manifest
+from tests.kubernetes.rules.probes.probe_manifests import PORTS, faults, findings, manifest
 
 SERVICE = """\
 ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healthguard.requirements.requirement import Requirements
-from tests.kubernetes.rules.probe_manifests import REQUIREMENTS, Case, fault_line, faults, findings, manifest
+from tests.kubernetes.rules.probes.probe_manifests import REQUIREMENTS, Case, fault_line, faults, findings, manifest
 
 
 def readiness(path: str, mark: str = "") -> str:

@@ -1,0 +1,1 @@
+"""Rules on probes, hooks and the shutdown of a container."""
