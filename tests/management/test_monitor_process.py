@@ -180,7 +180,6 @@ def test_full_disk_does_not_end_it(project: Project, start: Start, receiver: Web
     assert titles(receiver) == ["a is unhealthy", "a is healthy again"]
     assert monitor.stop() == 0
     assert sorted(path.name for path in project.site.folder.glob("state*")) == ["state.json.lock"]
-    assert monitor.stop() == 0
 
 
 def test_state_file_that_cannot_be_written_for_a_time_is_written_later(project: Project, start: Start) -> None:
