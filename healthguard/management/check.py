@@ -87,9 +87,7 @@ class Check:
 
     def exit_code(self, report: Report) -> int:
         """Return the exit code that the report requires."""
-        if any(
-            problem.code == Code.INVALID_DECLARATION for service in report.services() for problem in service.problems
-        ):
+        if has_invalid_declaration(report):
             return INVALID
         return FAILED if self._tolerance.rejects(report) else HEALTHY
 
@@ -151,6 +149,13 @@ class Check:
             for service in report.services()
             for result in service.checks
         )
+
+
+def has_invalid_declaration(report: Report) -> bool:
+    """Return True if a part of the declaration is invalid."""
+    return any(
+        problem.code == Code.INVALID_DECLARATION for service in report.services() for problem in service.problems
+    )
 
 
 def run(options: dict[str, Any], console: Console) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from healthguard.http.mount import mounts
-from healthguard.management.check import FAILED, HEALTHY
+from healthguard.management.check import FAILED, HEALTHY, has_invalid_declaration
 from healthguard.management.console import Console
 from healthguard.management.declaration import selected_services
 from healthguard.management.errors import INVALID, UsageError
@@ -231,11 +231,7 @@ class _Command:
 
         def look() -> Sighting:
             report = repeated.report(mounts().problem)
-            self._has_invalid_declaration = any(
-                problem.code == Code.INVALID_DECLARATION
-                for service in report.services()
-                for problem in service.problems
-            )
+            self._has_invalid_declaration = has_invalid_declaration(report)
             return Sighting.of(report)
 
         return look

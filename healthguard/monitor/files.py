@@ -56,7 +56,7 @@ def read_document(path: Path) -> object:
     """Return the content of a JSON file.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         DamagedError: it is not JSON, or is larger than any file of the monitor.
         OSError: it cannot be read.
     """

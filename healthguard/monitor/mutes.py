@@ -44,7 +44,7 @@ class MutesFile:
         self._path = state.with_name(f"{state.name}.mutes")
 
     def read(self) -> Mutes:
-        """Return the mutes; none if there is no file, or if it is damaged.
+        """Return the mutes; an empty value if the file is missing or damaged.
 
         Raises:
             OSError: it cannot be read.

@@ -97,18 +97,20 @@ class Message:
 
 def due_messages(messages: Iterable[Message], now: float) -> list[Message]:
     """Return the first message of each channel, if it is due. The others wait, so that the order is kept."""
-    first: dict[str, Message] = {}
-    for message in messages:
-        first.setdefault(message.channel, message)
-    return [message for message in first.values() if message.is_due(now)]
+    return [message for message in _first_of_channels(messages) if message.is_due(now)]
 
 
 def next_attempt(messages: Iterable[Message]) -> float:
     """Return the time of the next attempt (seconds since the epoch); infinity if all messages are delivered."""
+    return min((message.not_before for message in _first_of_channels(messages)), default=float("inf"))
+
+
+def _first_of_channels(messages: Iterable[Message]) -> Iterable[Message]:
+    """Return the first message of each channel."""
     first: dict[str, Message] = {}
     for message in messages:
         first.setdefault(message.channel, message)
-    return min((message.not_before for message in first.values()), default=float("inf"))
+    return first.values()
 
 
 def bounded(messages: Iterable[Message]) -> tuple[tuple[Message, ...], int]:

@@ -84,7 +84,7 @@ def read_state(path: Path) -> State:
     """Return the state in a file.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         StateError: it does not contain a state that this version can read.
         OSError: it cannot be read.
     """
