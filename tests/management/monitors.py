@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.management.conftest import Project
+from tests.management.conftest import Command, Done, Project
 from tests.support.sites import wait_until
 
 SWITCHED = """
@@ -142,3 +142,15 @@ def _is_alive(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def once(command: Command, *arguments: str, **environment: str) -> Done:
+    """Run one round. An instance without a URL is named "here"."""
+    name = () if "--url" in arguments else ("--name", "here")
+    return command.run("monitor", "--once", *name, *arguments, **environment)
+
+
+def changes(done: Done) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the changes that a monitor with ``--format json`` has written, by instance and service."""
+    lines = map(json.loads, done.out.splitlines())
+    return {(line["instance"], line["service"]): line for line in lines if line["event"] == "change"}

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 import ssl
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 import trustme
-from django.test import override_settings
 from pytest_httpserver import HTTPServer
 
 from example_project.webhook_receiver import WebhookReceiver
 from tests.management.conftest import Command, Done
-from tests.management.monitors import SilentServer
+from tests.management.monitors import SilentServer, changes, once
 
 MIXED = '{"good": Passes(), "bad": Fails(), "group": {"loose": Warns(), "fine": [Passes(), Passes()]}}'
 
@@ -38,22 +35,10 @@ def silent() -> Iterator[SilentServer]:
     server.close()
 
 
-def once(command: Command, *arguments: str, **environment: str) -> Done:
-    """Run one round. An instance without a URL is named "here"."""
-    name = () if "--url" in arguments else ("--name", "here")
-    return command.run("monitor", "--once", *name, *arguments, **environment)
-
-
 def once_at(command: Command, *arguments: str) -> Done:
     """Run one round with the URLs among the arguments."""
     urls = [part for url in arguments if url.startswith("http") for part in ("--url", url)]
     return command.run("monitor", "--once", *urls, *(item for item in arguments if not item.startswith("http")))
-
-
-def changes(done: Done) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the changes that a monitor with ``--format json`` has written, by instance and service."""
-    lines = map(json.loads, done.out.splitlines())
-    return {(line["instance"], line["service"]): line for line in lines if line["event"] == "change"}
 
 
 def test_twenty_instances_are_each_reported_right(
@@ -232,64 +217,6 @@ def test_message_that_is_lost_without_a_state_file_ends_with_1(
     done = once(command.declare('{"loose": Warns()}'), "--notify", receiver.url)
     assert done.code == 1
     assert "A message was not delivered, and is lost. Set --state to keep it." in done.err
-
-
-@pytest.mark.parametrize("name", ["bad", "/bad/"])
-def test_muted_service_is_not_reported_until_the_mute_ends(
-    command: Command, receiver: WebhookReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """The record has the change, and a later round reports that the service still fails."""
-    arguments = ("--notify", receiver.url, "--state", str(tmp_path / "state.json"))
-    command.declare('{"bad": Fails()}')
-    muted = once(command, *arguments, "--mute", name, "--until", "2h", "--format", "json")
-    assert muted.code == 0
-    assert changes(muted)["here", "bad"]["is_muted"]
-    assert receiver.messages == []
-    later = time.time() + 3 * 3600
-    monkeypatch.setattr("healthguard.monitor.monitor.time.time", lambda: later)
-    once(command, *arguments)
-    assert [message["title"] for message in receiver.messages] == ["healthguard: bad on here is unhealthy"]
-
-
-@pytest.mark.parametrize("name", ["group", "group/loose", "group.loose"])
-def test_group_can_be_muted(command: Command, receiver: WebhookReceiver, tmp_path: Path, name: str) -> None:
-    command.declare('{"group": {"loose": Warns()}}')
-    state = str(tmp_path / "state.json")
-    once(command, "--notify", receiver.url, "--state", state, "--mute", name, "--until", "2h")
-    assert receiver.messages == []
-
-
-@pytest.mark.parametrize(
-    ("now", "until", "end"),
-    [
-        ("2026-11-27T12:00:00+01:00", "18:00", "2026-11-27T18:00:00+01:00"),
-        ("2026-11-27T18:00:00+01:00", "18:00", "2026-11-28T18:00:00+01:00"),
-        ("2026-11-27T12:00:00+01:00", "2026-11-30T09:00", "2026-11-30T09:00:00+01:00"),
-        ("2026-11-27T12:00:00+01:00", "2026-11-30T09:00Z", "2026-11-30T10:00:00+01:00"),
-        ("2026-11-27T12:00:00+01:00", "1h30m", "2026-11-27T13:30:00+01:00"),
-        ("2027-03-27T12:00:00+01:00", "03:30", "2027-03-28T03:30:00+02:00"),
-    ],
-)
-def test_end_of_a_mute_is_in_the_zone_of_the_project(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: str, until: str, end: str
-) -> None:
-    started = datetime.datetime.fromisoformat(now).timestamp()
-    monkeypatch.setattr("healthguard.management.arguments.time.time", lambda: started)
-    state = tmp_path / "state.json"
-    with override_settings(TIME_ZONE="Europe/Berlin"):
-        once(command.declare('{"good": Passes()}'), "--state", str(state), "--mute", "good", "--until", until)
-    (stored,) = json.loads((tmp_path / "state.json.mutes").read_text()).values()
-    assert stored == datetime.datetime.fromisoformat(end).timestamp()
-
-
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"bad": "soon"}', '{"bad": Infinity}', '{"bad": NaN}', '{"bad": 1' + "0" * 400 + "}"]
-)
-def test_damaged_mutes_mute_nothing(command: Command, receiver: WebhookReceiver, tmp_path: Path, content: str) -> None:
-    (tmp_path / "state.json.mutes").write_text(content)
-    done = once(command.declare('{"bad": Fails()}'), "--notify", receiver.url, "--state", str(tmp_path / "state.json"))
-    assert done.code == 1
-    assert len(receiver.messages) == 1
 
 
 @pytest.mark.parametrize(
