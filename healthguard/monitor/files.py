@@ -23,7 +23,7 @@ class LockedError(Exception):
 
 
 class DamagedError(Exception):
-    """The content of a file is not JSON."""
+    """The content of a file is not JSON, or of another form."""
 
 
 class Lock:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from healthguard.monitor.durations import valid_time
-from healthguard.monitor.files import DamagedError, Lock, read_document, write_document
+from healthguard.monitor.files import DamagedError, Lock, read_document, set_aside, write_document
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,25 +43,25 @@ class MutesFile:
         self._path = state.with_name(f"{state.name}.mutes")
 
     def read(self) -> Mutes:
-        """Return the mutes; an empty value if the file is missing or damaged.
+        """Return the mutes; an empty value if the file is missing.
 
         Raises:
+            DamagedError: it does not contain mutes.
             OSError: it cannot be read.
         """
         try:
             document = read_document(self._path)
-        except (FileNotFoundError, DamagedError):
+        except FileNotFoundError:
             return Mutes()
         if not isinstance(document, dict):
-            return Mutes()
-        ends: dict[str, float] = {}
-        for name, end in document.items():
-            with contextlib.suppress(TypeError, ValueError, OverflowError):
-                ends[name] = valid_time(end)
-        return Mutes(ends)
+            raise DamagedError
+        try:
+            return Mutes({name: valid_time(end) for name, end in document.items()})
+        except (TypeError, ValueError, OverflowError):
+            raise DamagedError from None
 
-    def add(self, ends: Mapping[str, float], now: float) -> None:
-        """Store the ends of more mutes.
+    def add(self, ends: Mapping[str, float], now: float) -> str:
+        """Store the ends of more mutes. Return a note if the file was damaged, and therefore set aside.
 
         Raises:
             LockedError: another process changes them at this moment.
@@ -70,6 +69,15 @@ class MutesFile:
         """
         lock = Lock(self._path.with_name(f"{self._path.name}.lock"))
         try:
-            write_document(self._path, self.read().with_ends(ends, now).ends)
+            mutes, note = self._read_or_set_aside()
+            write_document(self._path, mutes.with_ends(ends, now).ends)
         finally:
             lock.release()
+        return note
+
+    def _read_or_set_aside(self) -> tuple[Mutes, str]:
+        try:
+            return self.read(), ""
+        except DamagedError:
+            aside = set_aside(self._path)
+            return Mutes(), f"The file of the mutes was damaged. It is now {aside.name}, and a new one begins."

@@ -72,6 +72,8 @@ class StateFile:
         """Return the mutes, and a note if they cannot be read. Then nothing is muted."""
         try:
             return self._mutes.read(), ""
+        except DamagedError:
+            return Mutes(), "The file of the mutes is damaged. Nothing is muted. Mute the services again with --mute."
         except OSError as error:
             return Mutes(), f"The file of the mutes could not be read: {error.strerror}. Nothing is muted."
 
