@@ -14,7 +14,7 @@ from healthguard.management import arguments
 from healthguard.management.console import Console
 from healthguard.management.errors import UsageError
 from healthguard.monitor.durations import iso_time, shown_time
-from healthguard.monitor.history import Change, last_changes
+from healthguard.monitor.history import Change, complete_since, last_changes
 from healthguard.monitor.state import State, StateError
 from healthguard.monitor.storage import read_state
 
@@ -62,17 +62,25 @@ def run(options: dict[str, Any], console: Console) -> int:
     changes = [change for change in state.changes if _is_selected(change, options["services"])]
     moment = options["at"]
     if moment is not None:
-        if state.checked_at is None or not changes or moment < changes[0].time:
-            console.write_note(f"Nothing is recorded for {shown_time(moment)}.")
-            changes = []
-        elif moment > state.checked_at:
-            console.write_note(f"The last round was at {shown_time(state.checked_at)}. The statuses are of this time.")
         changes = last_changes(changes, moment)
+        if note := _note(state, moment, is_empty=not changes):
+            console.write_note(note)
     if options["format"] == "json":
         console.write(_json(changes, state))
     else:
         console.write("".join(f"{line}\n" for line in _lines(changes, console.style, shows_muted=moment is None)))
     return 0
+
+
+def _note(state: State, moment: float, *, is_empty: bool) -> str:
+    """Return why the statuses at a moment (seconds since the epoch) may not be what was asked for; or an empty text."""
+    if is_empty or state.checked_at is None:
+        return f"Nothing is recorded for {shown_time(moment)}."
+    if moment > state.checked_at:
+        return f"The last round was at {shown_time(state.checked_at)}. The statuses are of this time."
+    if moment < (start := complete_since(state.changes)):
+        return f"The record is complete since {shown_time(start)}. Services may be missing here."
+    return ""
 
 
 def _state(path: str | None) -> State:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from healthguard.conf import OWN_SERVICE
-from healthguard.monitor.history import Change, newest
+from healthguard.monitor.history import Change, kept
 from healthguard.monitor.mutes import Mutes
 from healthguard.monitor.observation import Observation, Sighting
 from healthguard.monitor.policy import Policy
@@ -67,7 +67,7 @@ def advance(state: State, sightings: Mapping[str, Sighting], policy: Policy, mut
     next_state = dataclasses.replace(
         state,
         tracks=tuple(tracks.values()),
-        changes=newest([*state.changes, *changes]),
+        changes=kept([*state.changes, *changes]),
         checked_at=now,
     )
     return Advance(next_state, tuple(events), tuple(changes))

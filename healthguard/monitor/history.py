@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Self
 
 from healthguard.monitor.durations import valid_time
@@ -11,7 +12,7 @@ from healthguard.monitor.observation import Found
 from healthguard.status import Status
 
 MAX_CHANGES = 1000
-"""The number of changes that are kept."""
+"""The number of changes that are kept, besides the last change before them of each service."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,9 +60,19 @@ class Change:
         )
 
 
-def newest(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Return the newest changes, as many as are kept."""
-    return tuple(changes)[-MAX_CHANGES:]
+def kept(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the changes to keep, oldest first: the newest ones, and the last one before them of each service.
+
+    So the record has the status of each service at each moment since the oldest of the newest changes.
+    """
+    older, newest = changes[:-MAX_CHANGES], changes[-MAX_CHANGES:]
+    last = {id(change) for change in _last(older)}
+    return (*(change for change in older if id(change) in last), *newest)
+
+
+def complete_since(changes: Sequence[Change]) -> float:
+    """Return the time (seconds since the epoch) since which no change is missing in a record that is not empty."""
+    return changes[-MAX_CHANGES:][0].time
 
 
 def last_changes(changes: Iterable[Change], moment: float) -> list[Change]:
@@ -69,5 +80,9 @@ def last_changes(changes: Iterable[Change], moment: float) -> list[Change]:
 
     Their statuses are those of the services at this moment. Services that were no longer monitored are left out.
     """
-    last = {(change.instance, change.service): change for change in changes if change.time <= moment}
-    return [change for _, change in sorted(last.items()) if change.status is not None]
+    return _last(change for change in changes if change.time <= moment)
+
+
+def _last(changes: Iterable[Change]) -> list[Change]:
+    last = {(change.instance, change.service): change for change in changes}
+    return [change for _, change in sorted(last.items(), key=itemgetter(0)) if change.status is not None]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from healthguard.monitor.history import Change
+from healthguard.monitor.history import MAX_CHANGES, Change, kept
 from healthguard.monitor.observation import Found
 from healthguard.monitor.state import State
 from healthguard.monitor.storage import StateFile
@@ -101,6 +101,34 @@ def test_statuses_at_a_time(command: Command, state: Path, at: str, expected: di
     assert done.code == 0
     assert statuses(done) == expected
     assert done.err.startswith(note) if note else not done.err
+
+
+def test_service_that_seldom_changes_has_a_status(command: Command, tmp_path: Path) -> None:
+    """Its last change is older than the newest ones, and is kept. What has been removed before them is not."""
+    old = (
+        *CHANGES,
+        Change(NIGHT + 130, "pod", "database", Status.HEALTHY, Status.DEGRADED),
+        Change(NIGHT + 140, "pod", "cache", Status.UNKNOWN, Status.HEALTHY),
+    )
+    pairs = [(Status.HEALTHY, Status.UNHEALTHY), (Status.UNHEALTHY, Status.HEALTHY)] * (MAX_CHANGES // 2)
+    many = tuple(Change(NIGHT + 200 + number, "pod", "email", *pair) for number, pair in enumerate(pairs))
+    changes = kept(old + many)
+    assert changes == old[-2:] + many
+    assert kept(changes) == changes
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps(State(changes=changes, checked_at=NIGHT + 2000).to_json()))
+    for seconds, expected, note in (
+        (200, {"cache": "healthy", "database": "degraded", "email": "unhealthy"}, ""),
+        (201, {"cache": "healthy", "database": "degraded", "email": "healthy"}, ""),
+        (199, {"cache": "healthy", "database": "degraded"}, "The record is complete since 2026-11-27 03:03:20 UTC."),
+        (129, {}, "Nothing is recorded for 2026-11-27 03:02:09 UTC."),
+    ):
+        at = datetime.datetime.fromtimestamp(NIGHT + seconds, datetime.UTC).isoformat()
+        done = history(command, state, "--at", at, "--format", "json")
+        assert statuses(done) == expected
+        assert done.err.startswith(note) if note else not done.err
+    selected = history(command, state, "--at", "2026-11-27T03:03:19Z", "--format", "json", "email")
+    assert (statuses(selected), "Nothing is recorded" in selected.err) == ({}, True)
 
 
 def test_time_without_a_zone_is_one_of_the_project(command: Command, state: Path) -> None:
