@@ -98,7 +98,7 @@ def test_error_of_apprise_itself_shows_no_url(
 ) -> None:
     """A plugin prints its URL, logs it with wrong arguments, and raises an error that contains it."""
     (tmp_path / "apprise.py").write_text(RAISING_APPRISE)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     command.declare('{"bad": Fails()}')
     state = tmp_path / "state.json"
     done = command.run("monitor", "--once", "--notify", f"slack://{SECRET}", "--state", str(state), "-v", "3")
@@ -139,6 +139,26 @@ def test_error_shows_no_secret(
     done = command.run("monitor", "--once", "-v", "3", *arguments, **environment)
     assert done.code == 2
     assert secrets_in(done.out + done.err + str(capfd.readouterr()) + caplog.text) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--notify", f"slack://{SECRET}", "monitor"],
+        [f"--notify=slack://{SECRET}", "monitor"],
+        [f"slack://{SECRET}"],
+        ["--verbosity", f"slack://{SECRET}", "monitor"],
+        ["--settings", "a", f"slack://{SECRET}", "monitor"],
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(SECRET, "SECRET"),
+)
+def test_error_before_the_subcommand_shows_no_secret(
+    command: Command, capfd: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    done = command.run(*arguments)
+    assert done.code == 2
+    assert "usage: manage.py healthguard" in done.err
+    assert secrets_in(done.out + done.err + str(capfd.readouterr())) == []
 
 
 def test_traceback_shows_no_secret(project: Project) -> None:

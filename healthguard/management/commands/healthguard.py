@@ -52,7 +52,10 @@ _URL = re.compile(r"[^\s'\"]*://[^\s'\"]*")
 
 
 class _Parser(CommandParser):
-    """The parser of a subcommand. Its errors do not contain the URLs in the arguments, which may be secrets."""
+    """The parser of the command and of each subcommand.
+
+    Its errors do not contain the URLs in the arguments, which may be secrets.
+    """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:  # type: ignore[override]
         """Return the parsed arguments. Unknown ones are an error here, so that it is this parser that reports them."""
@@ -82,6 +85,12 @@ class Command(BaseCommand):
     help = "Check what the HEALTHGUARD setting declares."
     requires_system_checks = ()
     _may_be_inline = True
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser. Django offers no other way to choose its class."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.__class__ = _Parser
+        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the subcommands and their arguments."""
