@@ -7,6 +7,7 @@ import contextlib
 import functools
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ from healthguard.runtime import threads
 LIMIT = 30.0
 """The longest time that one delivery may take (seconds). The first one includes the start of a process."""
 _ENDED = "the process that sends messages ended"
+_Answers = dict[int, concurrent.futures.Future[str]]
+"""The answers that one process still owes, by the id of the request."""
 _LATE = "the receiver did not answer in time"
 
 
@@ -38,7 +41,7 @@ class Sender:
     def __init__(self, limit: float = LIMIT) -> None:
         self._limit = limit
         self._process: subprocess.Popen[str] | None = None
-        self._answers: dict[int, concurrent.futures.Future[str]] = {}
+        self._answers: _Answers = {}
         self._lock = threading.Lock()
         self._last_id = 0
 
@@ -110,36 +113,38 @@ class Sender:
         """
         if self._process is None or self._process.poll() is not None:
             self.close()
+            self._answers = {}
             process = subprocess.Popen(
                 [sys.executable, "-m", "healthguard.monitor.sending"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                # The folders of --pythonpath are only in the path of this process.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 text=True,
                 encoding="utf-8",
                 # Ctrl-C in a terminal ends the monitor, which ends this process.
                 start_new_session=True,
             )
             self._process = process
-            threads.start(functools.partial(self._read, process), "healthguard-sender")
+            threads.start(functools.partial(self._read, process, self._answers), "healthguard-sender")
         return self._process
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[str], answers: _Answers) -> None:
         """Pass the answers of a process on, until it ends."""
         try:
-            with _stream(process.stdout) as answers:
-                for line in answers:
+            with _stream(process.stdout) as lines:
+                for line in lines:
                     answer = json.loads(line)
-                    self._resolve(answer["id"], answer["reason"])
+                    self._resolve(answers, answer["id"], answer["reason"])
         except (ValueError, KeyError, OSError):
             process.kill()
-        if process is self._process or self._process is None:
-            for identifier in list(self._answers):
-                self._resolve(identifier, _ENDED)
+        for identifier in list(answers):
+            self._resolve(answers, identifier, _ENDED)
 
-    def _resolve(self, identifier: int, reason: str) -> None:
+    def _resolve(self, answers: _Answers, identifier: int, reason: str) -> None:
         with self._lock:
-            future = self._answers.pop(identifier, None)
+            future = answers.pop(identifier, None)
         if future is not None and not future.done():
             future.set_result(reason)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from example_project.webhook_receiver import WebhookReceiver
 from healthguard.monitor.channels import Channel
 from healthguard.monitor.outbox import Message, MessageKind
 from healthguard.monitor.sender import Sender
+from tests.support.sites import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,40 @@ def test_process_that_was_ended_is_started_again(receiver: WebhookReceiver) -> N
         assert sender.deliver([message()], {"1": receiver.url}) == [""]
     finally:
         sender.close()
+
+
+def test_process_that_ends_between_two_messages_fails_the_first_at_once(receiver: WebhookReceiver) -> None:
+    """The second is sent by a new process. Without an end of the first one's process, the delivery would not end."""
+    sender = Sender(limit=10_000)
+    silent = socket.create_server(("127.0.0.1", 0))
+    url = f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=1000"
+    try:
+        first = sender._write({"url": url, "title": "t", "body": "b", "kind": "failure"})
+        connection, _ = silent.accept()
+        process = sender._process
+        assert process is not None
+        process.kill()
+        process.wait()
+        second = sender._write({"url": receiver.url, "title": "t", "body": "b", "kind": "failure"})
+        assert first.result(PATIENCE) == "the process that sends messages ended"
+        assert second.result(PATIENCE) == ""
+        connection.close()
+    finally:
+        sender.close()
+        silent.close()
+
+
+def test_process_has_the_python_path_of_the_command(receiver: WebhookReceiver, tmp_path: Path) -> None:
+    """A healthguard that only --pythonpath names is found by the process too."""
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w').close()")
+    sys.path.insert(0, str(tmp_path))
+    sender = Sender()
+    try:
+        assert sender.deliver([message()], {"1": receiver.url}) == [""]
+    finally:
+        sender.close()
+        sys.path.remove(str(tmp_path))
+    assert (tmp_path / "imported").exists()
 
 
 def test_process_ends_with_the_monitor(receiver: WebhookReceiver) -> None:
