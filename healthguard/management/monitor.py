@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from healthguard.http.mount import mounts
+from healthguard.management.background_output import BackgroundOutput, write_at_once
 from healthguard.management.check import FAILED, HEALTHY, has_invalid_declaration
 from healthguard.management.console import Console
 from healthguard.management.declaration import selected_services
@@ -71,6 +73,7 @@ class _Command:
         self._sender = Sender()
         stack.callback(self._sender.close)
         self._routing = Routing.of(options.notify, options.notify_noncritical)
+        self._journal = self._new_journal()
         self._has_invalid_declaration = False
 
     def run(self) -> int:
@@ -100,7 +103,7 @@ class _Command:
             self._routing,
             storage,
             self._sender,
-            self._journal(),
+            self._journal,
             options.heartbeat,
             options.link,
         )
@@ -187,9 +190,11 @@ class _Command:
         if any(end <= now for end in self._options.mutes.values()):
             raise UsageError("--until is a time that has passed.")
         try:
-            MutesFile(path).add(self._options.mutes, now)
+            note = MutesFile(path).add(self._options.mutes, now)
         except LockedError:
             raise UsageError("Another process is changing the mutes. Run the command again.") from None
+        if note:
+            self._console.write_note(note)
 
     def _check_muted_names(self, path: Path) -> None:
         """Raise an error if a muted service is neither monitored nor declared.
@@ -250,35 +255,33 @@ class _Command:
 
         return look
 
-    def _journal(self) -> Journal:
-        write = _writer(self._console)
+    def _new_journal(self) -> Journal:
+        def report_dropped(count: int) -> None:
+            text = f"{count} lines were dropped, because nobody read the output."
+            journal.event(time.time(), "lines_dropped", text, count=count)
+
+        write: Callable[[str], None] = functools.partial(write_at_once, self._console.stdout)
+        if not self._options.once:
+            output = BackgroundOutput(self._console.stdout, report_dropped)
+            self._stack.callback(output.close)
+            write = output.write
+        journal: Journal = TextJournal(write, shows_rounds=self._console.style.verbosity > 1)
         if self._options.format == "json":
-            return JsonJournal(write)
-        return TextJournal(write, shows_rounds=self._console.style.verbosity > 1)
+            journal = JsonJournal(write)
+        return journal
 
     def _announce(self, instances: Instances) -> None:
         channels = self._routing.channels
         names = ", ".join(channel.name for channel in channels)
         text = f"The monitor has started: {', '.join(instances.names)}, every {self._options.interval:g} s."
         sent = f" Messages are sent over: {names}." if channels else " No messages are sent: set --notify."
-        self._journal().event(
+        self._journal.event(
             time.time(),
             "started",
             text + sent,
             instances=list(instances.names),
             channels=[channel.name for channel in channels],
         )
-
-
-def _writer(console: Console) -> Callable[[str], None]:
-    """Return a function that writes a line. The monitor goes on if its output is closed or full."""
-
-    def write(line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            console.stdout.write(line, ending="")
-            console.stdout.flush()
-
-    return write
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import pytest
 from example_project.webhook_receiver import WebhookReceiver
 from tests.management.conftest import Project
 from tests.management.monitors import RunningMonitor, SilentServer, switched
-from tests.support.sites import wait_until
+from tests.support.sites import PATIENCE, wait_until
 
 Start = Callable[..., RunningMonitor]
 FAST = ("--interval", "0.2", "--name", "here", "--format", "json")
@@ -153,6 +153,31 @@ def test_output_that_is_closed_does_not_end_it(project: Project, receiver: Webho
         monitor.terminate()
     ends = [(monitor.communicate()[1], monitor.returncode) for monitor in monitors]
     assert ends == [(b"", 0)] * 2
+
+
+def test_output_that_nobody_reads_does_not_delay_it(project: Project, receiver: WebhookReceiver) -> None:
+    """The output is a full pipe. It goes on, sends messages, and can be stopped."""
+    switched(project, "a")
+    (project.site.folder / "a-off").touch()
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write, b"\n")
+    os.set_blocking(write, True)
+    command = project.command("monitor", *FAST, "--notify", receiver.url)
+    monitor = subprocess.Popen(command, cwd=project.site.folder, env=project.site.env, stdout=write)
+    try:
+        wait_until(lambda: len(receiver.messages) == 1)
+        (project.site.folder / "a-off").unlink()
+        wait_until(lambda: len(receiver.messages) == 2)
+        monitor.terminate()
+        assert monitor.wait(PATIENCE) == 0
+    finally:
+        monitor.kill()
+        monitor.wait()
+        os.close(read)
+        os.close(write)
 
 
 def test_full_device_does_not_change_the_exit_code_of_one_round(project: Project) -> None:
