@@ -124,10 +124,9 @@ class HTTPEndpoint(_Endpoint):
         response = await self._respond(endpoint, self.headers, self.json, _statuses(self.expect_status))
         if self.expect:
             document = endpoint.document(response)
-            results = {
-                shown_name(path): mismatch(value_at(document, path), pattern) for path, pattern in self.expect.items()
-            }
-            if mismatches := {path: result for path, result in results.items() if result is not None}:
+            kinds = {path: mismatch(value_at(document, path), pattern) for path, pattern in self.expect.items()}
+            # Several paths may have the same shown form.
+            if mismatches := {shown_name(path): kind for path, kind in kinds.items() if kind is not None}:
                 raise endpoint.mismatch(mismatches)
         return endpoint.evidence
 

@@ -18,6 +18,17 @@ from tests.support.fixture_types import FindProblem, RunCheck
 pytestmark = pytest.mark.usefixtures("endpoint_urls")
 
 
+@pytest.mark.parametrize("failing", ["checks.cassandra:responseTime.0.status", "checks.redis:connections.0.status"])
+def test_each_expected_value_counts(problem: FindProblem, httpserver: HTTPServer, failing: str) -> None:
+    """Neither path is a plain name, so both have the same form in messages."""
+    names = ("cassandra:responseTime", "redis:connections")
+    checks = {name: [{"status": "fail" if name in failing else "pass"}] for name in names}
+    httpserver.expect_request("/h").respond_with_json({"checks": checks})
+    expect = {f"checks.{name}.0.status": "pass" for name in names}
+    found = problem(HTTPEndpoint(httpserver.url_for("/h"), expect=expect))
+    assert found.code == "endpoint_mismatch"
+
+
 def test_expected_response_is_healthy(result: RunCheck, endpoint_url: str) -> None:
     expect = {
         "status": "ok|fine",
