@@ -20,16 +20,23 @@ _Line: TypeAlias = tuple[int, str, tuple[object, ...]]
 
 _DROPPED = "%s log lines were dropped, because the log handlers are too slow."
 
-_logger = logging.getLogger("healthguard")
+
+def _logger() -> logging.Logger:
+    """Return the logger. It must not exist before ``django.setup()``.
+
+    A module like ``healthguard.wsgi`` is imported earlier. With ``disable_existing_loggers``, which is true by default,
+    ``LOGGING`` would disable a logger that exists by then.
+    """
+    return logging.getLogger("healthguard")
 
 
 def _write_line(line: _Line) -> None:
     level, message, arguments = line
-    _logger.log(level, message, *arguments)
+    _logger().log(level, message, *arguments)
 
 
 def _write_dropped(count: int) -> None:
-    _logger.warning(_DROPPED, count)
+    _logger().warning(_DROPPED, count)
 
 
 _queue: BackgroundQueue[_Line] = BackgroundQueue("healthguard-log", _write_line, _write_dropped)

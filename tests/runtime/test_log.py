@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,3 +137,31 @@ def test_forked_child_writes_its_own_lines(handler: Handler, tmp_path: Path) -> 
         os._exit(0)
     os.waitpid(child, 0)
     assert written.read_text() == "True ['of the child']"
+
+
+PROJECT = """
+import healthguard.wsgi
+import django
+from django.conf import settings
+
+settings.configure(
+    SECRET_KEY="x" * 60,
+    INSTALLED_APPS=["healthguard"],
+    LOGGING={
+        "version": 1,
+        "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+    },
+)
+django.setup()
+from healthguard.runtime import log
+
+log.write(log.WARNING, "The pod is unhealthy.")
+assert log.flush(60)
+"""
+
+
+def test_module_that_is_imported_before_the_setup_does_not_disable_the_log() -> None:
+    """In wsgi.py the import of the wrapper comes first, and LOGGING disables the loggers that exist by then."""
+    done = subprocess.run([sys.executable, "-c", PROJECT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "The pod is unhealthy.\n")
