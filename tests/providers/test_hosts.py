@@ -13,6 +13,7 @@ import pytest
 from example_project.deployment import openai_key
 from healthguard.checks import AIProviderKey
 from healthguard.providers import PROVIDERS, Provider, Verdict
+from healthguard.providers.hosts import provider_at
 from healthguard.status import Status
 from tests.support.fixture_types import RunCheck
 from tests.support.keys import key_of
@@ -270,3 +271,11 @@ def test_host_with_a_similar_name_is_not_verified_as_the_provider(
     outcome = result(AIProviderKey("openai"))
     assert outcome.status is Status.DEGRADED
     assert not [requested for requested in server.urls if requested.endswith("/key")]
+
+
+def test_host_that_is_too_long_for_dns_belongs_to_no_provider() -> None:
+    """The time for comparing a host grows faster than its length."""
+    longest = "a." * 118 + "api.anthropic.com"
+    assert len(longest) == 253
+    assert provider_at(f"https://{longest}") is not None
+    assert provider_at(f"https://a.{longest}") is None
