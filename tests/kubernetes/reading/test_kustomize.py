@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from healthguard.kubernetes.reading.errors import UnreadableInputError
+from healthguard.kubernetes.reading.kustomization.files import parse
+from healthguard.kubernetes.reading.kustomization.patches import Patch, Subject
 from healthguard.kubernetes.reading.kustomize import objects_of
+from healthguard.kubernetes.reading.nodes import MapNode
 from tests.kubernetes.reading.kustomization.folders import CONTAINER, DEPLOYMENT, entry, place, place_of, render, write
 
 pytestmark = pytest.mark.usefixtures("program")
@@ -305,3 +308,11 @@ def test_rendered_output_beyond_a_limit_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": "resources: [deep.yaml]\n", "deep.yaml": text})
     with pytest.raises(UnreadableInputError, match="The rendered folder is not valid: Lists and mappings are nested"):
         render(tmp_path)
+
+
+def test_selector_with_a_slow_pattern_selects_nothing() -> None:
+    """Python's own engine would compare it for hours. That of kustomize needs no more than a moment."""
+    (target,) = parse("name: (a+)+b")
+    assert isinstance(target, MapNode)
+    assert not Patch(target, target).is_applied_to(Subject("Deployment", ("a" * 40,), ""))
+    assert Patch(target, target).is_applied_to(Subject("Deployment", ("a" * 40 + "b",), ""))

@@ -13,6 +13,7 @@ from healthguard.kubernetes.reading.kustomization.paths import PathNames
 from healthguard.kubernetes.reading.nodes import LineInFile, ListNode, MapNode, Node, ScalarNode
 from healthguard.kubernetes.reading.objects import is_same_namespace
 from healthguard.kubernetes.reading.relocation import move_to_file
+from healthguard.secret_values.patterns import UnusablePatternError, fits, is_pattern
 
 _FIELDS = ("patchesStrategicMerge", "patches", "patchesJson6902")
 _SELECTORS = ("labelSelector", "annotationSelector")
@@ -123,7 +124,9 @@ def _is_match(pattern: str | None, text: str) -> bool:
     """Return True if a regular expression of a selector matches a whole text, as kustomize compares them."""
     if not pattern:
         return True
-    try:
-        return re.fullmatch(pattern, text) is not None
-    except re.error:
+    if not is_pattern(pattern):
         return pattern == text
+    try:
+        return fits(pattern, text)
+    except UnusablePatternError:
+        return False
