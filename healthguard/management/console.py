@@ -45,17 +45,13 @@ class Console:
             raise UsageError(f"The report cannot be written to standard output: {error.strerror}.") from None
 
     def write_note(self, text: str) -> None:
-        """Write a note to standard error."""
-        self.stderr.write(text)
+        """Write a note to standard error. Never raises."""
+        _write_at_once(self.stderr, text, sys.stderr)
 
     def announce(self, text: str) -> None:
         """Write a line about a success at once, unless only problems are shown. Never raises."""
         if self.style.verbosity > 0:
             _write_at_once(self.stdout, text, sys.stdout)
-
-    def announce_error(self, text: str) -> None:
-        """Write a line about a failure at once, before the command continues. Never raises."""
-        _write_at_once(self.stderr, text, sys.stderr)
 
     def progress(self) -> Progress:
         """Return the display of the progress."""

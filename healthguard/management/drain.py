@@ -58,7 +58,7 @@ def run(options: dict[str, Any], console: Console) -> int:
         create_drain_file(declared_drain_file())
     except (DrainFileError, UsageError) as error:
         failure = error
-        console.announce_error(str(error))
+        console.write_note(str(error))
     else:
         sleeping = f" Sleeping for {seconds:g} s." if seconds else ""
         console.announce(f"The pod is draining: DRAIN_FILE exists.{sleeping}")

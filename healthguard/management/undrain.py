@@ -40,7 +40,7 @@ def run(options: dict[str, Any], console: Console) -> int:
     try:
         is_removed = remove_drain_file(declared_drain_file())
     except DrainFileError as error:
-        console.announce_error(str(error))
+        console.write_note(str(error))
         return FAILED
     if is_removed:
         console.announce("The pod is no longer draining: DRAIN_FILE was removed.")

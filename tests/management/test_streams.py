@@ -51,6 +51,13 @@ def test_full_device_is_reported(project: Project) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_note_that_cannot_be_written_does_not_change_the_exit_code(project: Project) -> None:
+    project.declare('{"good": Passes()}')
+    noted = shell(project, "$CHECK --allow migration_pending")
+    assert (noted.returncode, noted.stderr != "") == (0, True)
+    assert shell(project, "$CHECK --allow migration_pending 2> /dev/full").returncode == 0
+
+
 def test_character_that_the_output_cannot_encode_is_escaped(project: Project) -> None:
     services = '{"bad": Fails(message="Überlauf")}'
     done = shell(project.declare(services), "$CHECK", PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
