@@ -16,6 +16,7 @@ from healthguard.management import arguments
 from healthguard.management.errors import UsageError
 from healthguard.monitor.heartbeat import Heartbeat, HeartbeatStyle
 from healthguard.monitor.policy import Policy
+from healthguard.secret_values.showable import shown_name
 
 FORMATS = ("text", "json")
 
@@ -266,7 +267,7 @@ def _of_variable(name: str, option: str) -> list[str]:
     urls = os.environ.get(name, "").split()
     if not urls:
         state = "empty" if name in os.environ else "missing"
-        raise UsageError(f"The environment variable {name} of {option} is {state}. Set it to a URL.")
+        raise UsageError(f"The environment variable {shown_name(name)} of {option} is {state}. Set it to a URL.")
     return urls
 
 

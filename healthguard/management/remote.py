@@ -11,6 +11,7 @@ from healthguard.conf import OWN_SERVICE
 from healthguard.formats.received import NotAReportError, report_in
 from healthguard.http_client import EndpointResponse, Target, TransportError, call_blocking
 from healthguard.management.errors import UsageError
+from healthguard.secret_values.showable import shown_name
 from healthguard.service.selection import Selection, UnknownNameError
 from healthguard.status import CheckResult, Code, Fault, GroupReport, Problem, Report, ServiceReport, Status
 
@@ -69,7 +70,8 @@ class Remote:
             )
         token = os.environ.get(token_variable, "").strip()
         if not token.isascii() or not token.isprintable():
-            raise UsageError(f"The token in {token_variable} contains characters that a header cannot have.")
+            shown = shown_name(token_variable)
+            raise UsageError(f"The token in {shown} contains characters that a header cannot have.")
         return cls(target, token, token_variable, None if ca_file is None else _certificates(ca_file))
 
     def report(self, limit: float) -> Report:
@@ -121,7 +123,7 @@ class Remote:
         if response.status in _REDIRECTS:
             hint = "healthguard never redirects. Use the URL at which it answers, with https and the right host."
         elif response.status == _UNAUTHORIZED:
-            hint = f"Set {self.token_variable} to one of the tokens in DETAILS_TOKENS."
+            hint = f"Set {shown_name(self.token_variable)} to one of the tokens in DETAILS_TOKENS."
         elif response.status == _NOT_FOUND:
             hint = "Check the path of the URL, and the name of the service in it."
         else:

@@ -162,6 +162,17 @@ def test_token_with_control_characters_is_not_shown(answered: Command, httpserve
     assert TOKEN not in done.err + done.out
 
 
+@pytest.mark.parametrize("option", ["--token-env", "--token", "--tok"])
+def test_token_in_place_of_its_variable_is_not_shown(answered: Command, httpserver: HTTPServer, option: str) -> None:
+    """It has the form of the name of a variable."""
+    token = "a8Kd92_kfjQ0pLmZx7Yt3Vb6Nc1RwSe4Uo5IiHgDfTz"
+    httpserver.expect_request("/api/health").respond_with_data("", 401)
+    done = answered.check("--url", httpserver.url_for("/api/health"), option, token)
+    assert done.code == (1 if option == "--token-env" else 2)
+    assert token not in done.err + done.out
+    assert token not in answered.run("monitor", "--once", "--notify", token).err
+
+
 def test_certificate_of_a_private_authority_is_trusted_if_it_is_named(answered: Command, tmp_path: Path) -> None:
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

@@ -33,6 +33,7 @@ from healthguard.management import (
 from healthguard.management.console import Console
 from healthguard.management.hidden_arguments import without_secrets
 from healthguard.runtime.streams import CLOSED, INTERRUPTED, discard_output, terminate
+from healthguard.secret_values.showable import is_showable
 
 _SUBCOMMANDS: dict[str, tuple[types.ModuleType, Callable[[dict[str, Any], Console], int]]] = {
     "check": (check_options, check.run),
@@ -48,20 +49,20 @@ _SUBCOMMANDS: dict[str, tuple[types.ModuleType, Callable[[dict[str, Any], Consol
 """The subcommands: the module with the texts and the arguments, and the function that returns the exit code."""
 
 
-_URL = re.compile(r"[^\s'\"]*://[^\s'\"]*")
+_WORD = re.compile(r"[^\s'\"]+")
 
 
 class _Parser(CommandParser):
     """The parser of the command and of each subcommand.
 
-    Its errors do not contain the URLs in the arguments, which may be secrets.
+    Its errors do not contain URLs and unknown values in the arguments, which may be secrets.
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:  # type: ignore[override]
         """Return the parsed arguments. Unknown ones are an error here, so that it is this parser that reports them."""
         parsed, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            self.error(f"unrecognized arguments: {' '.join(map(_shown_argument, unknown))}")
         return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
@@ -72,7 +73,13 @@ class _Parser(CommandParser):
             SystemExit: it was called on the command line.
         """
         # It never returns, but its type does not say so.
-        raise super().error(_URL.sub("…", message))
+        raise super().error(_WORD.sub(lambda word: "…" if "://" in word[0] else word[0], message))
+
+
+def _shown_argument(argument: str) -> str:
+    """Return the name of an unknown option, or an unknown value if it is a plain name."""
+    name = argument.partition("=")[0]
+    return name if is_showable(name.lstrip("-")) else "…"
 
 
 class _HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -104,6 +111,8 @@ class Command(BaseCommand):
                 description=module.DESCRIPTION,
                 epilog=module.EPILOG,
                 formatter_class=_HelpFormatter,
+                # Otherwise "--token SECRET" would be read as "--token-env SECRET".
+                allow_abbrev=False,
             )
             module.add_arguments(subcommand)
             self._add_common_arguments(subcommand)
