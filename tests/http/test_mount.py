@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import types
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.core.checks import WARNING, run_checks
-from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import include, path, re_path
 from django.utils.translation import gettext_lazy
@@ -21,53 +19,7 @@ from healthguard.middleware import HealthGuardMiddleware
 from healthguard.runtime import log
 from healthguard.views import health
 from tests.support import adaptors, strange_checks
-
-MakeURLconf = Callable[..., str]
-"""``urlconf(*patterns, **attributes)`` makes a URLconf and returns its name."""
-Serve = Callable[..., adaptors.Send]
-"""``served(urlconf, **settings)`` serves a URLconf and returns a function that sends requests."""
-OURS = include("healthguard.urls")
-
-
-def page(request: HttpRequest, **captured: object) -> HttpResponse:
-    """Return a page of the project."""
-    return HttpResponse("a page of the project")
-
-
-@pytest.fixture
-def urlconf() -> Iterator[MakeURLconf]:
-    """Make a URLconf that contains patterns, and return its name."""
-    names: list[str] = []
-
-    def make(*patterns: object, **attributes: object) -> str:
-        module = types.ModuleType(f"urlconf_{len(names)}")
-        module.urlpatterns = list(patterns)  # type: ignore[attr-defined]
-        vars(module).update(attributes)
-        sys.modules[module.__name__] = module
-        names.append(module.__name__)
-        return module.__name__
-
-    yield make
-    for name in names:
-        del sys.modules[name]
-
-
-@pytest.fixture(params=adaptors.NAMES)
-def served(request: pytest.FixtureRequest) -> Iterator[Serve]:
-    """Serve a URLconf with each adaptor, and return a function that sends requests."""
-    enabled: list[override_settings] = []
-
-    def serve(root: str, **settings: Any) -> adaptors.Send:
-        services = {"fine": strange_checks.Fine, "care": strange_checks.Fine}
-        declared = {"SERVICES": services, "INLINE": True, **settings.pop("HEALTHGUARD", {})}
-        override, send = adaptors.adaptor(request.param, ROOT_URLCONF=root, HEALTHGUARD=declared, **settings)
-        override.enable()
-        enabled.append(override)
-        return send
-
-    yield serve
-    for override in reversed(enabled):
-        override.disable()
+from tests.support.mounts import OURS, MakeURLconf, Serve, page
 
 
 def _nested(*patterns: Any) -> Any:
@@ -163,36 +115,6 @@ def test_nothing_is_answered_without_a_mount(served: Serve, urlconf: MakeURLconf
     assert send("/api/health").body == send("/api/health/live").body == b"a page of the project"
 
 
-PROJECT_VIEWS_FIRST: dict[str, tuple[list[Any], str]] = {
-    "the home page": ([path("", page), path("", OURS)], "/"),
-    "a page at the root": ([path("ready", page), path("", OURS)], "/ready"),
-    "a page beside a captured argument": ([path("admin/health", page), path("<slug:t>/health", OURS)], "/admin/health"),
-    "a page after a mount with a slash": (
-        [path("api/health/", OURS), path("api/health/report", page)],
-        "/api/health/report",
-    ),
-    "a page at the same place": ([path("api/health", page), path("api/health", OURS)], "/api/health"),
-}
-
-
-@pytest.mark.parametrize("name", PROJECT_VIEWS_FIRST)
-def test_view_that_django_prefers_is_not_hidden(served: Serve, urlconf: MakeURLconf, name: str) -> None:
-    """Django takes the first pattern that matches, and so does every adaptor."""
-    patterns, requested = PROJECT_VIEWS_FIRST[name]
-    assert served(urlconf(*patterns))(requested).body == b"a page of the project"
-
-
-def test_page_for_any_path_does_not_hide_the_mount(urlconf: MakeURLconf) -> None:
-    """A single-page application that is listed first must not answer the probes instead of healthguard."""
-    override, send = adaptors.adaptor(
-        "middleware",
-        ROOT_URLCONF=urlconf(path("<path:anything>", page), path("api/health", OURS)),
-        HEALTHGUARD={"SERVICES": {"fine": strange_checks.Fine}, "INLINE": True},
-    )
-    with override:
-        assert send("/api/health/ready").is_json
-
-
 @pytest.mark.parametrize("name", ["request", "rest", "self", "captured", "arguments"])
 def test_outer_pattern_may_capture_any_name(served: Serve, urlconf: MakeURLconf, name: str) -> None:
     """A name that a pattern of the project captures does not collide with a parameter of the view."""
@@ -225,18 +147,6 @@ def test_urlconf_that_raises_system_exit_does_not_break_the_answers() -> None:
             assert send("/api/health").status == 503
     finally:
         del sys.modules[module.__name__]
-
-
-def test_view_below_the_mount_is_not_hidden(served: Serve, urlconf: MakeURLconf) -> None:
-    """A view of the project that the URLconf lists before the include is not hidden by it."""
-    send = served(
-        urlconf(
-            path("api/health/dashboard", page), path("api/health/report/<int:number>", page), path("api/health", OURS)
-        )
-    )
-    assert send("/api/health/dashboard").body == send("/api/health/report/5").body == b"a page of the project"
-    assert send("/api/health/report/x").is_json
-    assert send("/api/health").json["status"] == "healthy"
 
 
 LANGUAGES = {
