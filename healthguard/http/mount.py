@@ -12,25 +12,21 @@ import contextlib
 import dataclasses
 import functools
 import re
-import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 from django.middleware.locale import LocaleMiddleware
 from django.urls import URLPattern, URLResolver, get_resolver
-from django.urls.resolvers import LocalePrefixPattern
 from django.utils import translation
-from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from healthguard.conf import settings
-from healthguard.http.handler import PROBE_PATHS
+from healthguard.http.urlconf import Chain, has_trailing_slash, is_known_path, is_localized, prefix_of, walk
 from healthguard.http.view import CAPTURED, health
-from healthguard.probes import get_state
 from healthguard.runtime import log
 from healthguard.status import Code, Fault, Problem
 
@@ -39,11 +35,6 @@ DEFAULT_PREFIX = "/api/health"
 
 RETRY_SECONDS = 5.0
 """The time after which a URLconf that could not be imported is imported again (seconds)."""
-
-_Chain: TypeAlias = tuple[Any, ...]
-"""The URL patterns that lead to a view, outermost first."""
-
-_STATIC_REGEX = re.compile(r"\^((?:[\w/ -]|\\[./-])*)(\$|\\Z)?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,14 +55,14 @@ class Mount:
     """
 
     prefix: str
-    chain: _Chain = ()
+    chain: Chain = ()
     is_static: bool = True
     is_view: bool = False
     has_trailing_slash: bool = False
     is_localized: bool = False
     literal: str = ""
     project_paths: frozenset[str] = frozenset()
-    project_chains: tuple[tuple[str, _Chain], ...] = ()
+    project_chains: tuple[tuple[str, Chain], ...] = ()
 
     def rest_of(self, path: str) -> str | None:
         """Return the part of ``path`` below this mount; None if the path does not lead to it."""
@@ -128,11 +119,6 @@ class Mounts:
             )
             return None
 
-    @property
-    def has_trailing_slash(self) -> bool:
-        """True if at least one mount has a trailing slash."""
-        return any(mount.has_trailing_slash for mount in self.mounts)
-
 
 _mounts: Mounts | None = None
 
@@ -162,43 +148,26 @@ def _find_mounts() -> Mounts:
 
 
 def _mounts_in(patterns: Iterable[Any]) -> Iterator[Mount]:
-    project_chains: list[_Chain] = []
-    for chain, is_mount, is_view in _walk(patterns):
-        if is_mount:
-            yield _mount(chain, project_chains, is_view=is_view)
+    project_chains: list[Chain] = []
+    for chain, entry in walk(patterns):
+        if isinstance(entry, URLResolver) or entry.callback is health:
+            yield _mount(chain, project_chains, is_view=isinstance(entry, URLPattern))
         else:
             project_chains.append(chain)
 
 
-def _walk(patterns: Iterable[Any], chain: _Chain = ()) -> Iterator[tuple[_Chain, bool, bool]]:
-    """Yield the chain of each view or mount.
-
-    Each comes with two booleans: True if healthguard is mounted there, and True if only its view is mounted there.
-    """
-    for pattern in patterns:
-        extended = (*chain, pattern.pattern)
-        if isinstance(pattern, URLPattern):
-            is_view = pattern.callback is health
-            yield extended, is_view, is_view
-        elif isinstance(pattern, URLResolver):
-            if pattern.url_patterns is getattr(sys.modules.get("healthguard.urls"), "urlpatterns", None):
-                yield extended, True, False
-            else:
-                yield from _walk(pattern.url_patterns, extended)
-
-
-def _mount(chain: _Chain, project_chains: Iterable[_Chain], *, is_view: bool) -> Mount:
-    full_prefix, is_static = _prefix(chain)
+def _mount(chain: Chain, project_chains: Iterable[Chain], *, is_view: bool) -> Mount:
+    full_prefix, is_static = prefix_of(chain)
     prefix = full_prefix.rstrip("/")
-    project_views = [(*_prefix(project_chain), project_chain) for project_chain in project_chains]
+    project_views = [(*prefix_of(project_chain), project_chain) for project_chain in project_chains]
     return Mount(
         prefix=prefix,
         chain=chain,
         is_static=is_static,
         is_view=is_view,
         # A mount at the root consists only of the slash.
-        has_trailing_slash=not is_view and f"/{''.join(map(str, chain))}".rstrip("$").endswith("/"),
-        is_localized=any(map(_is_localized, chain)),
+        has_trailing_slash=not is_view and has_trailing_slash(chain),
+        is_localized=any(map(is_localized, chain)),
         literal=max(map(_literal, chain), key=len),
         project_paths=frozenset(view_prefix for view_prefix, is_complete, _ in project_views if is_complete),
         project_chains=tuple(
@@ -211,45 +180,12 @@ def _mount(chain: _Chain, project_chains: Iterable[_Chain], *, is_view: bool) ->
 
 def _literal(pattern: Any) -> str:
     """Return a text that all paths of a pattern contain; empty if that is not certain."""
-    if _is_localized(pattern) or "_route" not in vars(pattern):
+    if is_localized(pattern) or "_route" not in vars(pattern):
         return ""
     return max(re.split(r"<[^>]*>", str(pattern)), key=len).strip("/")
 
 
-def _prefix(chain: _Chain) -> tuple[str, bool]:
-    """Return the text that all paths of a chain start with, and True if it is the complete path."""
-    prefix = "/"
-    for pattern in chain:
-        static, is_complete = _static_part(pattern)
-        prefix += static
-        if not is_complete:
-            return prefix, False
-    return prefix, True
-
-
-def _static_part(pattern: Any) -> tuple[str, bool]:
-    """Return the text that all paths of a pattern start with, and True if it is the complete path."""
-    if _is_localized(pattern):
-        return "", False
-    if "_route" in vars(pattern):
-        static, placeholder, _ = str(pattern).partition("<")
-        return static, not placeholder
-    regex = str(pattern)
-    match = _STATIC_REGEX.match(regex)
-    if match is None or "|" in regex:
-        # It may match in the middle of a path, or in several ways.
-        return "", False
-    static, is_complete = match[1].replace("\\", ""), match.end() == len(regex)
-    # The last character is optional if a quantifier follows it.
-    return static if is_complete else static[:-1], is_complete
-
-
-def _is_localized(pattern: Any) -> bool:
-    texts = (vars(pattern).get(name) for name in ("_route", "_regex"))
-    return isinstance(pattern, LocalePrefixPattern) or any(isinstance(text, Promise) for text in texts)
-
-
-def _match(chain: _Chain, path: str) -> str | None:
+def _match(chain: Chain, path: str) -> str | None:
     """Return the part of ``path`` that remains after Django's resolver has matched a chain; None if it does not match.
 
     If the last pattern is one of healthguard.urls, return the part that it captures.
@@ -289,18 +225,6 @@ def _is_locale_middleware(path: str) -> bool:
     except ImportError:
         return False
     return isinstance(imported, type) and issubclass(imported, LocaleMiddleware)
-
-
-def is_known_path(subpath: str) -> bool:
-    """Return True if the part of a path below a mount names a probe, or a declared service or group."""
-    path = subpath.strip("/")
-    if path in PROBE_PATHS:
-        return True
-    try:
-        return get_state().tree.at(path.split("/")) is not None
-    except Exception:
-        # A setting that raises when it is read does not declare any service.
-        return False
 
 
 def _problem(error: BaseException) -> Problem:

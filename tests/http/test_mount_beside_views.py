@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.urls import path
+from django.urls import include, path, re_path
 
 from tests.support import adaptors, strange_checks
 from tests.support.mounts import OURS, PAGE, MakeURLconf, Serve, page
@@ -50,3 +50,98 @@ def test_view_below_the_mount_is_not_hidden(served: Serve, urlconf: MakeURLconf)
     assert send("/api/health/dashboard").body == send("/api/health/report/5").body == PAGE
     assert send("/api/health/report/x").is_json
     assert send("/api/health").json["status"] == "healthy"
+
+
+@pytest.mark.parametrize("requested", ["/api/healthcare", "/api/healthlive"])
+@pytest.mark.parametrize("other", ["status/", ""])
+def test_second_mount_does_not_answer_paths_like_that_of_the_first(
+    served: Serve, urlconf: MakeURLconf, requested: str, other: str
+) -> None:
+    """Each mount decides by its own slash: healthcare is not the service care below another mount's slash."""
+    beside = path(requested.removeprefix("/"), page)
+    send = served(urlconf(path("api/health", OURS), path(other, OURS), beside))
+    assert send(requested).body == PAGE
+    assert send(f"/{other}care").json == send("/api/health/care").json == {"status": "healthy"}
+
+
+def test_shared_list_with_and_without_a_slash_does_not_hide_views(served: Serve, urlconf: MakeURLconf) -> None:
+    """If one include is reached with and without a slash, the URL patterns take it as without."""
+    common = [path("", OURS)]
+    send = served(urlconf(path("a/health", include(common)), path("b/health/", include([*common]))))
+    assert send("/a/health/care").json == {"status": "healthy"}
+    assert send("/b/health/").json["status"] == "healthy"
+    assert not send("/a/healthcare").is_json
+
+
+def test_broken_include_after_a_mount_does_not_break_the_answers(urlconf: MakeURLconf) -> None:
+    """Django finds an include without patterns only when it comes to it."""
+    empty = path("x/", include("tests.http"))
+    override, send = adaptors.adaptor(
+        "urls",
+        ROOT_URLCONF=urlconf(path("health/", OURS), empty),
+        HEALTHGUARD={"SERVICES": {"fine": strange_checks.Fine}, "INLINE": True},
+    )
+    with override:
+        assert send("/health/live").is_json
+        assert send("/health/fine").is_json
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("name", ["module", "tuple"])
+def test_mount_in_a_urlconf_per_host_is_answered(served: Serve, urlconf: MakeURLconf, name: str, slash: str) -> None:
+    """The URL patterns answer in a URLconf that a middleware chooses, although ROOT_URLCONF has no mount."""
+    patterns = (path(f"health{slash}", OURS), path("health/dashboard", page))
+    chosen = urlconf(*patterns) if name == "module" else patterns
+    send = served(urlconf(path("", page)), **_per_host(chosen))
+    for rest in ("/", "/live", "/care", "/care/", "/ready"):
+        reply = send(f"/health{rest}")
+        assert (reply.status, reply.is_json) == (200, True), (rest, reply)
+    reply = send("/health/nope")
+    assert (reply.status, reply.is_json) == (404, True)
+
+
+def test_view_of_a_urlconf_per_host_is_served_below_a_mount_with_a_slash(served: Serve, urlconf: MakeURLconf) -> None:
+    """Unknown names below such a mount are left to the URLconf of the request, also if ROOT_URLCONF has the mount."""
+    mount = path("health/", OURS)
+    chosen = urlconf(path("inner/", include([mount])), path("inner/health/dashboard", page))
+    send = served(urlconf(mount), **_per_host(chosen))
+    assert send("/inner/health/care").is_json
+    assert send("/inner/health/dashboard").body == PAGE
+    assert send("/inner/health/nope").is_json
+
+
+BELOW_A_SLASH: dict[str, list[Any]] = {
+    "listed first": [path("health/dashboard", page), path("health/", OURS)],
+    "listed last": [path("health/", OURS), path("health/dashboard", page)],
+    "below another include": [path("health/", OURS), path("health/", include([path("<slug:name>", page)]))],
+    "in the same include": [path("health/", include([path("", OURS), path("dashboard", page)]))],
+    "for any path": [path("health/", OURS), re_path("", page)],
+}
+
+
+@pytest.mark.parametrize("name", BELOW_A_SLASH)
+def test_view_below_a_mount_with_a_slash_is_not_hidden(served: Serve, urlconf: MakeURLconf, name: str) -> None:
+    """The JSON answer for an unknown name is sent only if no view of the project has the path."""
+    send = served(urlconf(*BELOW_A_SLASH[name]))
+    assert send("/health/dashboard").body == PAGE
+    assert send("/health/care").is_json
+
+
+def test_redirect_to_a_view_below_a_mount_with_a_slash_is_kept(served: Serve, urlconf: MakeURLconf) -> None:
+    """Django adds the slash that the path of a project's view needs."""
+    send = served(urlconf(path("health/", OURS), path("health/dashboard/", page)))
+    reply = send("/health/dashboard")
+    assert (reply.status, reply.headers["location"]) == (301, "/health/dashboard/")
+    assert send("/health/dashboard/").body == PAGE
+
+
+def test_names_at_the_root_are_left_to_the_project(served: Serve, urlconf: MakeURLconf) -> None:
+    """A mount at the root does not answer for the whole site."""
+    send = served(urlconf(path("", OURS)))
+    assert not send("/nope").is_json
+    assert not send("/a/b").is_json
+
+
+def _per_host(urlconf: object) -> dict[str, Any]:
+    """Return the settings of a project whose middleware chooses ``urlconf``."""
+    return {"AFTER": ["tests.support.mounts.choose_urlconf"], "URLCONF_OF_HOST": urlconf}
