@@ -1,9 +1,17 @@
 """The paths at which the project has mounted healthguard. Adaptors that answer before URL resolution need them.
 
-They are found by a walk through the URLconf. healthguard may be mounted several times, in namespaces, and below
-captured arguments and language prefixes. A request is answered if Django would resolve it to healthguard's view. There
-is one exception: a pattern that is listed first and captures any path, like that of a single-page application, does not
-hide a mount.
+They are found by a walk through ROOT_URLCONF. healthguard may be mounted several times, in namespaces, and below
+captured arguments and language prefixes. A request is answered if Django would resolve it to healthguard's view, with
+these exceptions:
+
+- A pattern that is listed first and captures any path, like that of a single-page application, does not hide a mount.
+- Neither does a pattern beside the mount that has a converter of the project. It may query the database, so it is not
+  called for a health request.
+- The URLconf that a later middleware chooses for a request is not known. Its views at the same paths are hidden.
+- A mount with a trailing slash is answered without it too, unless the project has a view there.
+- The path of the setting ``MOUNT`` is always answered.
+
+Unknown names below a mount with a trailing slash are left to Django: see :class:`healthguard.http.urlconf.NamePattern`.
 """
 
 from __future__ import annotations
@@ -20,7 +28,8 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 from django.middleware.locale import LocaleMiddleware
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, converters, get_resolver
+from django.urls.resolvers import LocalePrefixPattern
 from django.utils import translation
 from django.utils.module_loading import import_string
 
@@ -36,6 +45,31 @@ DEFAULT_PREFIX = "/api/health"
 RETRY_SECONDS = 5.0
 """The time after which a URLconf that could not be imported is imported again (seconds)."""
 
+_ANY_PATH = "any/path/of/the/project"
+"""A path that only a pattern for any path matches."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProjectViews:
+    """Views of the project that Django may prefer to a mount.
+
+    Args:
+        paths: the static paths.
+        chains: the prefixes and patterns of the views whose paths are not static.
+        is_localized: True if one of them depends on the language.
+    """
+
+    paths: frozenset[str] = frozenset()
+    chains: tuple[tuple[str, Chain], ...] = ()
+    is_localized: bool = False
+
+    def has_view_at(self, path: str) -> bool:
+        """Return True if ``path`` leads to one of the views."""
+        if path in self.paths:
+            return True
+        with _language_of(path) if self.is_localized else contextlib.nullcontext():
+            return any(path.startswith(prefix) and _match(chain, path) is not None for prefix, chain in self.chains)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mount:
@@ -50,8 +84,9 @@ class Mount:
             patterns.
         is_localized: True if its path depends on the language.
         literal: a text that all of its paths contain.
-        project_paths: the static paths of the project's views that the URLconf lists first.
-        project_chains: the prefixes and patterns of such views below ``prefix`` whose paths are not static.
+        earlier_views: the views of the project that the URLconf lists first.
+        all_views: all views of the project. Django prefers each of them at a path where only the trailing slash of the
+            mount is missing.
     """
 
     prefix: str
@@ -61,8 +96,8 @@ class Mount:
     has_trailing_slash: bool = False
     is_localized: bool = False
     literal: str = ""
-    project_paths: frozenset[str] = frozenset()
-    project_chains: tuple[tuple[str, Chain], ...] = ()
+    earlier_views: ProjectViews = ProjectViews()
+    all_views: ProjectViews = ProjectViews()
 
     def rest_of(self, path: str) -> str | None:
         """Return the part of ``path`` below this mount; None if the path does not lead to it."""
@@ -75,13 +110,14 @@ class Mount:
             return None
         if self.has_trailing_slash and not is_known_path(subpath):
             return None
-        return None if self._is_project_view(path) else subpath
+        is_slash_missing = self.has_trailing_slash and not path.endswith("/") and not subpath
+        views = self.all_views if is_slash_missing else self.earlier_views
+        return None if views.has_view_at(path) else subpath
 
-    def _is_project_view(self, path: str) -> bool:
-        """Return True if ``path`` leads to a view of the project that the URLconf lists before this mount."""
-        return path in self.project_paths or any(
-            path.startswith(prefix) and _match(chain, path) is not None for prefix, chain in self.project_chains
-        )
+    def is_hidden(self) -> bool:
+        """Return True if the project has a view at the path of this mount that Django prefers."""
+        path = f"{self.prefix}/" if self.has_trailing_slash else self.prefix
+        return self.is_static and path != "/" and self.earlier_views.has_view_at(path)
 
     def _dynamic_subpath(self, path: str) -> str | None:
         with _language_of(path) if self.is_localized else contextlib.nullcontext():
@@ -109,6 +145,8 @@ class Mounts:
 
     def rest_of(self, path: str) -> str | None:
         """Return the part of ``path`` below a mount; None if the path does not lead to any mount."""
+        # A server sends an empty path if the request ends with the script name. Django resolves it like a slash.
+        path = path or "/"
         try:
             subpaths = (mount.rest_of(path) for mount in self.mounts)
             return next((subpath for subpath in subpaths if subpath is not None), None)
@@ -148,34 +186,83 @@ def _find_mounts() -> Mounts:
 
 
 def _mounts_in(patterns: Iterable[Any]) -> Iterator[Mount]:
-    project_chains: list[Chain] = []
-    for chain, entry in walk(patterns):
-        if isinstance(entry, URLResolver) or entry.callback is health:
-            yield _mount(chain, project_chains, is_view=isinstance(entry, URLPattern))
+    entries = list(walk(patterns))
+    all_chains = [chain for chain, entry in entries if not _is_ours(entry)]
+    earlier_chains: list[Chain] = []
+    for chain, entry in entries:
+        if _is_ours(entry):
+            yield _mount(chain, earlier_chains, all_chains, is_view=isinstance(entry, URLPattern))
         else:
-            project_chains.append(chain)
+            earlier_chains.append(chain)
 
 
-def _mount(chain: Chain, project_chains: Iterable[Chain], *, is_view: bool) -> Mount:
+def _is_ours(entry: URLPattern | URLResolver) -> bool:
+    return isinstance(entry, URLResolver) or entry.callback is health
+
+
+def _mount(chain: Chain, earlier: Iterable[Chain], every: Iterable[Chain], *, is_view: bool) -> Mount:
     full_prefix, is_static = prefix_of(chain)
-    prefix = full_prefix.rstrip("/")
-    project_views = [(*prefix_of(project_chain), project_chain) for project_chain in project_chains]
+    # A mount at the root consists only of the slash.
+    is_slashed = not is_view and has_trailing_slash(chain)
     return Mount(
-        prefix=prefix,
+        prefix=full_prefix.rstrip("/"),
         chain=chain,
         is_static=is_static,
         is_view=is_view,
-        # A mount at the root consists only of the slash.
-        has_trailing_slash=not is_view and has_trailing_slash(chain),
+        has_trailing_slash=is_slashed,
         is_localized=any(map(is_localized, chain)),
         literal=max(map(_literal, chain), key=len),
-        project_paths=frozenset(view_prefix for view_prefix, is_complete, _ in project_views if is_complete),
-        project_chains=tuple(
-            (view_prefix, project_chain)
-            for view_prefix, is_complete, project_chain in project_views
-            if not is_complete and view_prefix.startswith(prefix) and len(view_prefix) > len(full_prefix)
-        ),
+        earlier_views=_project_views(earlier, full_prefix),
+        all_views=_project_views(every, full_prefix) if is_slashed else ProjectViews(),
     )
+
+
+def _project_views(chains: Iterable[Chain], mount_prefix: str) -> ProjectViews:
+    """Return the views that may have a path of the mount at ``mount_prefix``."""
+    views = [(*prefix_of(chain), chain) for chain in chains]
+    dynamic = tuple(
+        (prefix, chain)
+        for prefix, is_complete, chain in views
+        if not (is_complete and _is_anchored(chain)) and _may_hide(prefix, chain, mount_prefix)
+    )
+    return ProjectViews(
+        paths=frozenset(prefix for prefix, is_complete, _ in views if is_complete),
+        chains=dynamic,
+        is_localized=any(is_localized(pattern) for _, chain in dynamic for pattern in chain),
+    )
+
+
+def _is_anchored(chain: Chain) -> bool:
+    """Return True if a view answers only its complete path. A regular expression may leave the end open."""
+    return "_route" in vars(chain[-1]) or str(chain[-1]).endswith(("$", r"\Z"))
+
+
+def _may_hide(prefix: str, chain: Chain, mount_prefix: str) -> bool:
+    """Return True if a view whose paths start with ``prefix`` may have a path of a mount."""
+    if prefix.startswith(mount_prefix) and len(prefix) > len(mount_prefix):
+        return True
+    return mount_prefix.startswith(prefix) and not _captures_any_path(chain) and not any(map(_has_own_converter, chain))
+
+
+def _captures_any_path(chain: Chain) -> bool:
+    return any(_is_matched_by_regex(chain, path) for path in (_ANY_PATH, f"{_ANY_PATH}/"))
+
+
+def _is_matched_by_regex(chain: Chain, path: str) -> bool:
+    """Return True if a chain matches a path, without its converters and its language prefix."""
+    for pattern in chain:
+        if isinstance(pattern, LocalePrefixPattern):
+            continue
+        match = pattern.regex.search(path)
+        if match is None:
+            return False
+        path = path[match.end() :]
+    return True
+
+
+def _has_own_converter(pattern: Any) -> bool:
+    """Return True if a pattern has a converter of the project."""
+    return any(type(converter).__module__ != converters.__name__ for converter in pattern.converters.values())
 
 
 def _literal(pattern: Any) -> str:

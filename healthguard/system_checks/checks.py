@@ -54,10 +54,19 @@ def check_distribution(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
 
 
 def check_mount(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Warn if the URLconf does not include healthguard, because then no health request is answered."""
+    """Warn if the URLconf does not include healthguard, or lists another view of its path first."""
     current_mounts = mounts()
     if current_mounts.mounts:
-        return []
+        return [
+            checks.Warning(
+                f"Requests for {mount.prefix} are not answered by healthguard, because ROOT_URLCONF lists another "
+                "pattern that matches this path first.",
+                hint="List the include of healthguard.urls before that pattern.",
+                id="healthguard.W003",
+            )
+            for mount in current_mounts.mounts
+            if mount.is_hidden()
+        ]
     return [
         checks.Warning(
             "ROOT_URLCONF does not include healthguard.urls, so neither the middleware nor the WSGI and ASGI wrappers "

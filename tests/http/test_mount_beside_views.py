@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.urls import include, path, re_path
+from django.conf.urls.i18n import i18n_patterns
+from django.core.checks import run_checks
+from django.test import override_settings
+from django.urls import include, path, re_path, register_converter
+from django.urls.converters import StringConverter, get_converters
 
 from tests.support import adaptors, strange_checks
 from tests.support.mounts import OURS, PAGE, MakeURLconf, Serve, page
@@ -19,6 +23,15 @@ PROJECT_VIEWS_FIRST: dict[str, tuple[list[Any], str]] = {
         "/api/health/report",
     ),
     "a page at the same place": ([path("api/health", page), path("api/health", OURS)], "/api/health"),
+    "a page at a captured place": ([path("api/<slug:x>", page), path("api/health", OURS)], "/api/health"),
+    "a page below a captured argument": ([path("<slug:t>/health", page), path("api/health", OURS)], "/api/health"),
+    "a page by an open regular expression": ([re_path("^api/", page), path("api/health", OURS)], "/api/health/live"),
+    "a page of the default language": (
+        [*i18n_patterns(path("<slug:t>/health", page), prefix_default_language=False), path("api/health", OURS)],
+        "/api/health",
+    ),
+    "a page instead of a missing slash": ([path("health/", OURS), path("health", page)], "/health"),
+    "a captured page instead of a missing slash": ([path("health/", OURS), path("<slug:x>", page)], "/health"),
 }
 
 
@@ -27,6 +40,33 @@ def test_view_that_django_prefers_is_not_hidden(served: Serve, urlconf: MakeURLc
     """Django takes the first pattern that matches, and so does every adaptor."""
     patterns, requested = PROJECT_VIEWS_FIRST[name]
     assert served(urlconf(*patterns))(requested).body == PAGE
+
+
+@pytest.mark.parametrize("route", ["health/", "<slug:tenant>/health/"])
+def test_page_listed_last_does_not_hide_the_mount(served: Serve, urlconf: MakeURLconf, route: str) -> None:
+    """Django prefers the mount, because it is listed first."""
+    send = served(urlconf(path(route, OURS), path(route, page)))
+    assert send(f"/{route.replace('<slug:tenant>', 'x')}").is_json
+
+
+HIDING: dict[str, tuple[list[Any], list[str]]] = {
+    "by a captured place": ([path("api/<slug:x>", page), path("api/health", OURS)], ["/api/health"]),
+    "with a slash": ([path("<slug:x>/", page), path("health/", OURS)], ["/health"]),
+    "at the same place": ([path("api/health", page), path("api/health", OURS)], ["/api/health"]),
+    "one of two": ([path("a/<slug:x>", page), path("a/health", OURS), path("b/health", OURS)], ["/a/health"]),
+    "not by a page listed last": ([path("api/health", OURS), path("api/<slug:x>", page)], []),
+    "not at the root": ([path("", page), path("", OURS)], []),
+    "not by a page for any path": ([path("<path:x>", page), path("api/health", OURS)], []),
+}
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_system_check_warns_about_a_hidden_mount(urlconf: MakeURLconf, name: str) -> None:
+    """A view of the project that Django prefers is reported, because no adaptor answers at its path."""
+    patterns, hidden = HIDING[name]
+    with override_settings(ROOT_URLCONF=urlconf(*patterns)):
+        messages = [message.msg for message in run_checks() if message.id == "healthguard.W003"]
+    assert [message.split()[2] for message in messages] == hidden
 
 
 def test_page_for_any_path_does_not_hide_the_mount(urlconf: MakeURLconf) -> None:
@@ -140,6 +180,42 @@ def test_names_at_the_root_are_left_to_the_project(served: Serve, urlconf: MakeU
     send = served(urlconf(path("", OURS)))
     assert not send("/nope").is_json
     assert not send("/a/b").is_json
+
+
+@pytest.mark.parametrize("name", ["urls", "middleware", "wsgi wrapper"])
+def test_empty_path_is_that_of_the_root(urlconf: MakeURLconf, name: str) -> None:
+    """A server sends an empty PATH_INFO if the request ends with the script name."""
+    patterns = {"home first": [path("", page), path("", OURS)], "mount first": [path("", OURS), path("", page)]}
+    bodies = {}
+    for order, listed in patterns.items():
+        override, send = adaptors.adaptor(
+            name, ROOT_URLCONF=urlconf(*listed), HEALTHGUARD={"SERVICES": {"fine": strange_checks.Fine}, "INLINE": True}
+        )
+        with override:
+            bodies[order] = send("", SCRIPT_NAME="/app").body
+    assert bodies["home first"] == PAGE
+    assert bodies["mount first"].startswith(b"{")
+
+
+def test_converter_of_the_project_is_not_called_for_a_probe(urlconf: MakeURLconf) -> None:
+    """A converter may query the database, on which /live must not depend."""
+    called: list[str] = []
+
+    class Queries(StringConverter):
+        def to_python(self, value: str) -> str:
+            called.append(value)
+            return value
+
+    if "queries" not in get_converters():
+        register_converter(Queries, "queries")
+    override, send = adaptors.adaptor(
+        "middleware",
+        ROOT_URLCONF=urlconf(path("<queries:tenant>/", include([path("health/live", page)])), path("api/health", OURS)),
+        HEALTHGUARD={"SERVICES": {"fine": strange_checks.Fine}, "INLINE": True},
+    )
+    with override:
+        assert send("/api/health/live").is_json
+    assert called == []
 
 
 def _per_host(urlconf: object) -> dict[str, Any]:
