@@ -143,7 +143,7 @@ def test_full_message(command: Command, receiver: WebhookReceiver) -> None:
         (["locl"], "Did you mean 'local'?"),
         (["--notfy", "slack://hunter2"], "unrecognized arguments: --notfy"),
         (["--heartbeat-style", "https://hunter2/"], "invalid choice: '…'"),
-        (["--notfy=slack://hunter2"], "unrecognized arguments: …"),
+        (["--notfy=slack://hunter2"], "unrecognized arguments: --notfy"),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
 )
