@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import shutil
 import threading
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,6 +47,51 @@ class Unreadable:
         raise self.error
 
 
+# Descriptors that the program has closed
+
+CLOSED = -1
+"""A descriptor that is not open, and whose number no other thread can get."""
+
+
+def close_folder(worker: Worker) -> None:
+    """Let every call that uses the folder of the worker's store fail with EBADF."""
+    worker.store._folder._descriptor = CLOSED
+
+
+def close_presence(worker: Worker) -> None:
+    """Remove the folder, and let the end of the worker's presence fail with EBADF."""
+    process = worker.store._presence
+    _, _, arguments, _ = process.end.detach() or pytest.fail("the presence has ended")
+    os.close(arguments[1])
+    process.end = weakref.finalize(process, presence._close, process.token, CLOSED)
+    shutil.rmtree(worker.folder)
+    worker.folder.mkdir()
+
+
+@pytest.mark.parametrize("close", [close_folder, close_presence])
+def test_store_whose_descriptors_are_closed_raises_into_no_run(
+    tmp_path: Path, new_check: NewCheck, close: Callable[[Worker], None]
+) -> None:
+    worker = worker_of(tmp_path, new_check(), ttl=0)
+    close(worker)
+    for _ in range(2):
+        worker.start_one().done.result(WAIT_SECONDS)
+        assert problems_of(worker) == []
+
+
+def test_reason_for_which_results_are_not_shared_is_logged_once(
+    tmp_path: Path, new_check: NewCheck, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.forget()
+    worker = worker_of(tmp_path, new_check(), ttl=0)
+    close_folder(worker)
+    with caplog.at_level(logging.WARNING, "healthguard"):
+        for _ in range(3):
+            worker.start_one().done.result(WAIT_SECONDS)
+        assert log.flush(LONG_TIMEOUT)
+    assert [line for line in caplog.messages if "cannot share" in line] == [knowledge._NOT_SHARED % "OSError: EBADF"]
+
+
 # Outcomes that cannot be read
 
 
@@ -75,7 +124,7 @@ def test_folder_that_cannot_be_read_is_not_read_for_each_request(
     first.finish()
     with caplog.at_level(logging.WARNING, "healthguard"):
         versions = {worker.runner.snapshot(worker.paths).version for _ in range(10)} | {worker.runner.version}
-        wait_for(lambda: "cannot share the results of their checks (OSError)" in caplog.text)
+        wait_for(lambda: "cannot share the results of their checks (OSError: EMFILE)" in caplog.text)
         assert log.flush(LONG_TIMEOUT)
     assert (names.calls, len(versions)) == (1, 1)
     assert caplog.text.count("cannot share the results") == 1

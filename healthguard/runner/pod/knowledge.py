@@ -5,7 +5,9 @@ If they cannot share anything, or a file cannot be written, each process runs al
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -55,7 +57,7 @@ class StatusChange:
 
 
 class PodKnowledge:
-    """The store of the pod, if there is one.
+    """The store of the pod, if there is one. No method raises an error of the store.
 
     Args:
         keys: the names of the services in the store, by path.
@@ -116,19 +118,17 @@ class PodKnowledge:
             outcomes = list(store.outcomes(changed))
         except Exception as error:
             self._unread = mark, time.monotonic() + _READ_AGAIN_SECONDS
-            _tell(error)
+            _log_fault(error)
             return None
         self._service_marks = marks
         return outcomes
 
     def take(self, key: str, known: Position, requested: float, timeout: float) -> Claim | Outcome | None:
         """Claim the next run of a service; see :meth:`PodStore.take`. Return None if it cannot be shared."""
-        store = self._usable_store()
-        try:
+        with _faults_logged():
+            store = self._usable_store()
             return None if store is None else store.take(key, known, requested, timeout)
-        except Exception as error:
-            _tell(error)
-            return None
+        return None
 
     def is_own(self, claim: Claim) -> bool:
         """Return True if this process has made the claim."""
@@ -138,15 +138,19 @@ class PodKnowledge:
         """Return True if the run of a claim has not ended, and its process is running and in time (seconds).
 
         A process may be running although it has published another outcome than the one that is waited for, or none.
+        If this cannot be found out, return False, so that this process runs the service itself.
         """
         if self._store is None or key is None or claim is None:
             return False
-        return self._store.is_held(claim, timeout) and self._store.is_open(key, claim)
+        with _faults_logged():
+            return self._store.is_held(claim, timeout) and self._store.is_open(key, claim)
+        return False
 
     def give_up(self, key: str, claim: Claim) -> None:
         """End a claim without a run."""
-        if self._store is not None:
-            self._store.give_up(key, claim)
+        with _faults_logged():
+            if self._store is not None:
+                self._store.give_up(key, claim)
 
     def publish(self, key: str, outcome: Outcome) -> bool:
         """Store an outcome for the other processes; return True if it, or a newer one, is stored."""
@@ -158,7 +162,7 @@ class PodKnowledge:
             log.once(log.WARNING, _TOO_LARGE, self._name_of(key))
             return False
         except Exception as error:
-            _tell(error)
+            _log_fault(error)
             return False
         return True
 
@@ -211,9 +215,20 @@ def open_store(name: str, key: bytes, server: tuple[int, int] | None) -> PodStor
             return PodStore(folder, key)
         except OSError as raised:
             error = raised
-    _tell(error)
+    _log_fault(error)
     return None
 
 
-def _tell(error: Exception) -> None:
-    log.once(log.WARNING, _NOT_SHARED, type(error).__name__)
+@contextlib.contextmanager
+def _faults_logged() -> Iterator[None]:
+    """Suppress an error of the store, and log it once. Nothing that the store raises may reach an answer."""
+    try:
+        yield
+    except Exception as error:
+        _log_fault(error)
+
+
+def _log_fault(error: Exception) -> None:
+    number = error.errno if isinstance(error, OSError) else None
+    name = "" if number is None else f": {errno.errorcode.get(number, number)}"
+    log.once(log.WARNING, _NOT_SHARED, f"{type(error).__name__}{name}")
