@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from asgiref.sync import sync_to_async
 
@@ -178,12 +179,18 @@ def warm_up() -> None:
     Call it in a server's hook that runs in a new worker before it accepts requests, like gunicorn's
     ``post_worker_init``. Then the worker's first answer is not ``unknown``. Services of which another worker of the
     server has a fresh result are not run again.
+
+    Nothing is run if checks run inline, because their results are not kept. Errors are logged and not raised, because a
+    server ends a worker whose startup fails.
     """
-    current = get_state()
-    paths = [service.path for service in current.tree.services()]
-    runs = current.runner.start_due(paths, settings.deadline)
-    if runs:
-        concurrent.futures.wait([run.done for run in runs], max(run.service.timeout for run in runs))
+    with _failures_logged():
+        if settings.inline:
+            return
+        current = get_state()
+        paths = [service.path for service in current.tree.services()]
+        runs = current.runner.start_due(paths, settings.deadline)
+        if runs:
+            concurrent.futures.wait([run.done for run in runs], max(run.service.timeout for run in runs))
 
 
 async def warm_up_async() -> None:
@@ -192,7 +199,7 @@ async def warm_up_async() -> None:
     Nothing is run if checks run inline, because their results are not kept. Errors are logged and not raised, because a
     server ends if its startup fails.
     """
-    try:
+    with _failures_logged():
         if settings.inline:
             return
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -205,8 +212,6 @@ async def warm_up_async() -> None:
         finally:
             # Releases the loop, as in wait_async().
             waiting.cancel()
-    except (Exception, SystemExit) as error:
-        _log_failed_warm_up(error)
 
 
 def _run_until_deadline(done: concurrent.futures.Future[None]) -> None:
@@ -219,6 +224,15 @@ def _run_until_deadline(done: concurrent.futures.Future[None]) -> None:
         _log_failed_warm_up(error)
     finally:
         done.set_result(None)
+
+
+@contextlib.contextmanager
+def _failures_logged() -> Iterator[None]:
+    """Log an error of a warm-up instead of raising it. Ctrl-C and a cancellation still end the startup."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        _log_failed_warm_up(error)
 
 
 def _log_failed_warm_up(error: BaseException) -> None:
