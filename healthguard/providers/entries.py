@@ -10,7 +10,7 @@ from typing import Any
 from django.core import signing
 
 from healthguard.providers.verdict import CONCLUSIVE, Verdict
-from healthguard.providers.verification import Verification
+from healthguard.providers.verification import MAX_RETRY_AFTER, Verification
 
 MAX_ENTRY_CHARACTERS = 8192
 """The maximum length of an entry (characters)."""
@@ -75,9 +75,13 @@ def _parse_fields(fields: Any, ttl: float) -> tuple[Verification, float | None] 
             has_last_verified_at = last_verified_at is None or (
                 _is_number(last_verified_at) and 0 < last_verified_at <= time.time() + _CLOCK_SKEW
             )
-            if not (
-                has_texts and has_status and has_last_verified_at and _is_number(written_at) and _is_number(entry_ttl)
-            ):
+            # Versions before the message named the pause have not stored its beginning.
+            retry_after, answered_at = fields.get("retry_after"), fields.get("answered_at")
+            has_pause = (retry_after is None or (_is_number(retry_after) and 0 <= retry_after <= MAX_RETRY_AFTER)) and (
+                answered_at is None or (_is_number(answered_at) and 0 < answered_at <= time.time() + _CLOCK_SKEW)
+            )
+            has_times = has_last_verified_at and has_pause and _is_number(written_at) and _is_number(entry_ttl)
+            if not (has_texts and has_status and has_times):
                 return None
             # A pause that the provider requested (Retry-After) may be longer than the ttl.
             max_age = min(entry_ttl, ttl) if Verdict(verdict) in CONCLUSIVE else entry_ttl
@@ -85,7 +89,8 @@ def _parse_fields(fields: Any, ttl: float) -> tuple[Verification, float | None] 
             if not -_CLOCK_SKEW <= time.time() - written_at <= max_age + _CLOCK_SKEW:
                 return None
             is_empty = fields.get("is_empty") is True
-            return Verification(Verdict(verdict), reason, host, status, is_empty=is_empty), last_verified_at
+            verification = Verification(Verdict(verdict), reason, host, status, retry_after, is_empty, answered_at)
+            return verification, last_verified_at
     return None
 
 

@@ -192,7 +192,7 @@ def verdict_problem(
     evidence = {**key.evidence, **verification_evidence(verification)}
     last = ""
     if "{last}" in text.message and last_verified_at is not None:
-        at = datetime.datetime.fromtimestamp(last_verified_at, datetime.UTC)
+        at = _utc(last_verified_at)
         evidence["last_verified_at"] = at.isoformat(timespec="seconds")
         last = f" It was last verified at {at:%Y-%m-%d %H:%M} UTC."
     parameters = {
@@ -207,7 +207,7 @@ def verdict_problem(
     }
     return text.exception(
         text.code,
-        text.message.format(**parameters),
+        text.message.format(**parameters) + _pause_text(verification),
         fault=text.fault,
         hint=text.hint.format(**parameters),
         evidence=evidence,
@@ -216,4 +216,29 @@ def verdict_problem(
 
 def verification_evidence(verification: Verification) -> dict[str, Evidence]:
     """Return the facts about a verification that may be shown."""
-    return {"verdict": str(verification.verdict), "asked": verification.host, "answer": verification.reason}
+    facts: dict[str, Evidence] = {
+        "verdict": str(verification.verdict),
+        "asked": verification.host,
+        "answer": verification.reason,
+    }
+    if verification.pause is not None:
+        # Even a request for fresh results gets this verification again.
+        answered_at, paused_until = map(_utc, verification.pause)
+        facts["answered_at"] = answered_at.isoformat(timespec="seconds")
+        facts["paused_until"] = paused_until.isoformat(timespec="seconds")
+    return facts
+
+
+def _pause_text(verification: Verification) -> str:
+    """Return a sentence about the pause that the provider requested; an empty text if there is none."""
+    if verification.pause is None:
+        return ""
+    answered_at, paused_until = map(_utc, verification.pause)
+    return (
+        f" The response is from {answered_at:%Y-%m-%d %H:%M:%S} UTC. Because of its Retry-After header, the next "
+        f"request is sent after {paused_until:%Y-%m-%d %H:%M:%S} UTC."
+    )
+
+
+def _utc(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

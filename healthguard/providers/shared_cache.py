@@ -164,7 +164,7 @@ async def _store(shared: _SharedCache, verification_id: str, verification: Verif
     entry_name, claim_name = _names(verification_id)
     ttl = policy.ttl_for(verification, policy.fleet_ttl)
     # Redis and Memcached support only whole seconds.
-    seconds = math.ceil(max(ttl - verification_age(verification_id), verification.retry_after or 0.0))
+    seconds = math.ceil(max(ttl - verification_age(verification_id), verification.pause_left))
     entry = write_entry(verification_id, verification, last_verified_at(verification_id), seconds)
     # Both expire by the cache's clock. The entry is stored first, so that it does not outlive the claim.
     await _call_cache(shared.alias, lambda: shared.cache.set(entry_name, entry, timeout=seconds))

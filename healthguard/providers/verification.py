@@ -31,6 +31,7 @@ class Verification:
         http_status: the status of the response; None if there was none.
         retry_after: the time for which the provider requested no further requests (seconds); None if it did not.
         is_empty: True if the success fields of the response are lists and all of them are empty.
+        answered_at: the time of the response, if the provider requested a pause (``time.time()`` seconds).
     """
 
     verdict: Verdict
@@ -39,6 +40,19 @@ class Verification:
     http_status: int | None = None
     retry_after: float | None = None
     is_empty: bool = False
+    answered_at: float | None = None
+
+    @property
+    def pause(self) -> tuple[float, float] | None:
+        """The times of the response and of the next request (``time.time()`` seconds), if there is a pause between."""
+        if not self.retry_after or self.answered_at is None:
+            return None
+        return self.answered_at, self.answered_at + self.retry_after
+
+    @property
+    def pause_left(self) -> float:
+        """The rest of the pause (seconds)."""
+        return 0.0 if self.pause is None else min(max(self.pause[1] - time.time(), 0.0), MAX_RETRY_AFTER)
 
 
 async def verify(key: RoutedKey, *, limit: float, repeats: bool = True) -> Verification:
@@ -92,7 +106,9 @@ def _verification_from(response: EndpointResponse, key: RoutedKey, target: Targe
         return Verification(Verdict.UNKNOWN, reason, host, response.status), True
     retry_after = _seconds(response.headers.get("retry-after")) if response.status in (429, 503) else None
     is_empty = verdict is Verdict.VALID and has_empty_list(provider, response.content)
-    return Verification(verdict, f"HTTP {response.status}", host, response.status, retry_after, is_empty), is_explicit
+    answered_at = None if retry_after is None else time.time()
+    reason = f"HTTP {response.status}"
+    return Verification(verdict, reason, host, response.status, retry_after, is_empty, answered_at), is_explicit
 
 
 def _seconds(retry_after: str | None) -> float | None:

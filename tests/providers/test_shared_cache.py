@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core import signing
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -18,6 +19,7 @@ from werkzeug import Response
 
 from healthguard.checks import AIProviderKey
 from healthguard.providers import Verdict
+from healthguard.providers.entries import _salt, read_entry
 from healthguard.providers.routed_key import RoutedKey
 from healthguard.providers.verdict_cache import _cache
 from healthguard.providers.verification import Verification
@@ -81,6 +83,39 @@ def test_fleet_sends_no_request_before_retry_after(claude_server: HTTPServer) ->
         assert problem_of(run_in_another_process(check)).code == "provider_rate_limited"
         time.sleep(0.4)
     assert len(claude_server.log) == 1
+
+
+def pause_in(entry: object) -> tuple[Verification, float]:
+    """Return the verification in an entry, and the time for which the entry is valid (seconds)."""
+    name = verification_id()
+    stored = read_entry(name, entry, 3600)
+    assert stored is not None
+    return stored[0], signing.loads(str(entry), salt=_salt(name))["hold"]
+
+
+def test_fresh_request_does_not_extend_the_pause_of_the_fleet(
+    claude_server: HTTPServer, fleet_cache: BaseCache
+) -> None:
+    claude_server.expect_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": "1000"})
+    check = AIProviderKey(CLAUDE, share="fleet", ttl=1)
+    entries = []
+    for _ in range(2):
+        with max_cache_age(0):
+            assert problem_of(run_cached(check)).code == "provider_rate_limited"
+        entries.append(pause_in(fleet_cache.get(f"healthguard:key:{verification_id()}")))
+        time.sleep(1.1)
+    (first, first_seconds), (second, second_seconds) = entries
+    assert first == second
+    assert second_seconds < first_seconds <= 1000
+
+
+@pytest.mark.usefixtures("fleet_cache")
+def test_another_process_names_the_same_pause(claude_server: HTTPServer) -> None:
+    claude_server.expect_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": "1000"})
+    check = AIProviderKey(CLAUDE, share="fleet", ttl=1)
+    first, second = (problem_of(run_in_another_process(check)) for _ in range(2))
+    assert "paused_until" in first.evidence
+    assert (second, len(claude_server.log)) == (first, 1)
 
 
 @pytest.mark.usefixtures("fleet_cache")

@@ -199,6 +199,33 @@ def test_no_request_is_sent_before_retry_after(result: RunCheck, claude_server: 
     assert len(claude_server.log) == 2
 
 
+@pytest.mark.parametrize(("status", "code"), [(429, "provider_rate_limited"), (503, "provider_down")])
+def test_problem_names_the_pause_for_which_no_request_is_sent(
+    result: RunCheck, claude_server: HTTPServer, status: int, code: str
+) -> None:
+    """Fresh results are requested, but this one is of an earlier response."""
+    claude_server.expect_ordered_request("/v1/models").respond_with_data("{}", status, {"Retry-After": "3600"})
+    began = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    first = problem_of(result(AIProviderKey(CLAUDE)))
+    ended = datetime.datetime.now(datetime.UTC)
+    time.sleep(1.1)
+    second = problem_of(result(AIProviderKey(CLAUDE)))
+    assert (len(claude_server.log), second.code, second) == (1, code, first)
+    answered = datetime.datetime.fromisoformat(str(second.evidence["answered_at"]))
+    assert began <= answered <= ended
+    paused_until = datetime.datetime.fromisoformat(str(second.evidence["paused_until"]))
+    assert paused_until - answered == datetime.timedelta(hours=1)
+    assert f"The response is from {answered:%Y-%m-%d %H:%M:%S} UTC" in second.message
+    assert f"the next request is sent after {paused_until:%Y-%m-%d %H:%M:%S} UTC" in second.message
+
+
+def test_problem_without_a_pause_names_none(result: RunCheck, claude_server: HTTPServer) -> None:
+    claude_server.expect_request("/v1/models").respond_with_data("{}", 429)
+    found = problem_of(result(AIProviderKey(CLAUDE)))
+    assert found.evidence.keys().isdisjoint({"answered_at", "paused_until"})
+    assert "next request" not in found.message
+
+
 @pytest.mark.parametrize("wait", ["nonsense", "-5", "nan", "Fri, 31 Nov 2026", ""])
 def test_invalid_retry_after_is_ignored(result: RunCheck, claude_server: HTTPServer, wait: str) -> None:
     claude_server.expect_ordered_request("/v1/models").respond_with_data("{}", 429, {"Retry-After": wait})
