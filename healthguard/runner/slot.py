@@ -135,12 +135,25 @@ class Slot:
     def requested_report(self, since: float) -> ServiceReport | None:
         """Return a pending report for a request whose results must come from runs that began after ``since``.
 
-        Return None if there are such results. A timeout that has expired since is one too.
+        Return None if there are such results. A timeout counts as one if it has expired since, or if its run still
+        hangs in this process, because it is then still true.
         """
-        outcome = self.outcome
-        if outcome is not None and (outcome.started >= since or not outcome.is_final):
+        if self.outcome is not None and self._answers(self.outcome, since):
             return None
         return _report(self.service, all_unknown(self.service, REQUESTED), None)
+
+    def _answers(self, outcome: Outcome, since: float) -> bool:
+        if outcome.started >= since:
+            return True
+        return not outcome.is_final and (outcome.finished >= since or self._is_hanging(outcome))
+
+    def _is_hanging(self, late: Outcome) -> bool:
+        """Return True if the run whose timeout is the outcome ``late`` is still in flight in this process."""
+        run = self.run
+        if run is None or run.is_finished or run.is_remote:
+            return False
+        # A run that another process has taken over began at another time.
+        return run.started == late.started
 
     def is_stale(self, now: float) -> bool:
         """Return True if the newest outcome may no longer be served."""
