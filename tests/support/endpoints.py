@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +18,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from django.test import override_settings
 from django.urls import path
 from pytest_httpserver import HTTPServer
-
-from tests.support.strange_checks import HANG
 
 THINGS = {
     "status": "ok",
@@ -67,8 +64,12 @@ def boom(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("s3cret-in-the-answer")
 
 
+slow_may_end = threading.Event()
+"""The gate of the view ``slow``."""
+
+
 def slow(request: HttpRequest) -> HttpResponse:
-    time.sleep(HANG)
+    assert slow_may_end.wait(600)
     return JsonResponse({})
 
 

@@ -212,7 +212,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 processes: list[psutil.Process | subprocess.Popen[bytes]] = [self.process]
                 processes[:0] = psutil.Process(self.process.pid).children(recursive=True)
