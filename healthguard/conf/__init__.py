@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,17 +14,16 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils.module_loading import import_string
 
 from healthguard.conf.declaration_error import DeclarationError
+from healthguard.conf.emptiness import is_blank
 from healthguard.conf.monitor import MonitorSettings, monitor_errors
+from healthguard.conf.tokens import token_errors, usable_tokens
 from healthguard.providers import PROVIDERS
-from healthguard.secret_values import values
-from healthguard.secret_values.placeholders import Nature
 from healthguard.secret_values.showable import is_showable, shown
 from healthguard.service import Service, ServiceNode, Tree, declaration_errors, resolve_service
 from healthguard.status import Code, Fault, Problem
 
 SETTING = "HEALTHGUARD"
 KEYS = ("SERVICES", "DEADLINE", "DETAILS_TOKENS", "PUBLIC", "DRAIN_FILE", "INLINE", "MOUNT", "MONITOR")
-MIN_TOKEN_BYTES = 16
 
 OWN_SERVICE = "healthguard"
 """The service that appears only if the declaration itself, or the URLconf, is broken."""
@@ -40,20 +38,6 @@ RESERVED = frozenset(
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _LONG_NAME = 20
-_MAX_WORDS = 200
-_LISTS = (list, tuple, set, frozenset)
-# References of shells, Helm, Python, vaults and similar, and the name of a variable instead of its value.
-_REFERENCE = re.compile(
-    r"\$[({][A-Za-z_]{3}|\{\{\s*[\w.]{3}|%\([A-Za-z_]{3}|#\{[A-Za-z_]{3}|^[<(\[][a-z]+[-_ ][a-z]|^(op|vault|secret|ref\+\w+)://"
-    r"|^vault:|^ENC\[|^_*[A-Z][A-Z0-9]*(_+[A-Z0-9]+)+_*$"
-)
-# Only words of a placeholder. At least one of them must be typical of placeholders.
-_WORDS = re.compile(
-    r"(?=.*(change|replace|insert|your|please|secret|password|undefined))"
-    r"((please|change|replace|insert|put|this|your|my|me|it|now|here|in|a|the|of|at|least|super|very|secret|tokens?|key"
-    r"|password|undefined|random|characters|bytes|(?<=[-_. ])\d{1,2}(?=[-_. ]))[-_. ]*)+",
-    re.IGNORECASE,
-)
 _DUMMY_ENGINE = "django.db.backends.dummy"
 
 
@@ -65,9 +49,9 @@ class Settings:
 
     @property
     def declared(self) -> Mapping[str, Any]:
-        """The raw setting; empty if it is missing or is not a mapping."""
+        """The keys of the raw setting that have a value; empty if it is missing or is not a mapping."""
         value = getattr(django_settings, SETTING, None)
-        return value if isinstance(value, Mapping) else {}
+        return _with_values(value) if isinstance(value, Mapping) else {}
 
     @property
     def deadline(self) -> float:
@@ -78,10 +62,7 @@ class Settings:
     @property
     def details_tokens(self) -> tuple[str, ...]:
         """The bearer tokens that give access to the details. Invalid tokens are left out."""
-        value = self.declared.get("DETAILS_TOKENS", ())
-        if not isinstance(value, _LISTS):
-            return ()
-        return tuple(token for token in value if not _is_blank(token) and _token_flaw(token) is None)
+        return usable_tokens(self.declared.get("DETAILS_TOKENS", ()))
 
     @property
     def shows_services(self) -> bool:
@@ -207,7 +188,8 @@ def _with_valid_policy(service: Service) -> Service:
 
 def errors() -> list[DeclarationError]:
     """Return all errors of the declaration. This constructs the checks."""
-    return [*_structural_errors(), *_check_errors(settings.tree())]
+    monitor = settings.declared.get("MONITOR", {})
+    return [*_structural_errors(), *monitor_errors(monitor), *_check_errors(settings.tree())]
 
 
 def _structural_errors() -> list[DeclarationError]:
@@ -218,14 +200,15 @@ def _structural_errors() -> list[DeclarationError]:
         return [
             DeclarationError("E001", f"{SETTING} is not a dict.", f"Declare it as {SETTING} = {{'SERVICES': {{…}}}}.")
         ]
-    general_errors = [*_key_errors(declared), *_value_errors(declared)]
+    general_errors = [*_key_errors(declared), *_empty_value_warnings(declared), *_value_errors(_with_values(declared))]
     return [*general_errors, *_service_errors(declared["SERVICES"])] if "SERVICES" in declared else general_errors
 
 
 def global_problem() -> Problem | None:
     """Return the problem of the declaration as a whole; None if it has none.
 
-    The problem of a single check is not included, because its service reports it.
+    The problem of a single check is not included, because its service reports it. Neither are the errors of MONITOR,
+    because only the monitor reads it.
     """
     structural_errors = [error for error in _structural_errors() if not error.is_warning]
     if not structural_errors:
@@ -251,6 +234,31 @@ def _key_errors(declared: Mapping[str, Any]) -> _Errors:
             )
 
 
+def _with_values(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys without those whose value is empty, because a variable is not set. They count as missing.
+
+    Empty services are not left out, because they would be replaced with the default ones.
+    """
+    return {key: value for key, value in declared.items() if key == "SERVICES" or not is_blank(value)}
+
+
+def _empty_value_warnings(declared: Mapping[str, Any]) -> _Errors:
+    """Yield a warning for each empty value whose loss would be noticed only when it is needed."""
+    if "DETAILS_TOKENS" in declared and is_blank(declared["DETAILS_TOKENS"]):
+        yield DeclarationError(
+            "W002",
+            f"{SETTING}['DETAILS_TOKENS'] is empty, and gives no access to details.",
+            "Set it to a list of bearer tokens, or remove it.",
+        )
+    # None is the documented form for a place without draining.
+    if isinstance(declared.get("DRAIN_FILE"), str) and is_blank(declared["DRAIN_FILE"]):
+        yield DeclarationError(
+            "W006",
+            f"{SETTING}['DRAIN_FILE'] is empty, so nothing takes a pod out of rotation before it stops.",
+            "Set the environment variable that the path comes from, or remove it.",
+        )
+
+
 def _value_errors(declared: Mapping[str, Any]) -> _Errors:
     if "DEADLINE" in declared and not _is_seconds(declared["DEADLINE"]):
         yield DeclarationError(
@@ -258,49 +266,25 @@ def _value_errors(declared: Mapping[str, Any]) -> _Errors:
             f"{SETTING}['DEADLINE'] is not a positive number.",
             "Set it to a number of seconds below the timeout of the probe, like 0.8.",
         )
-    yield from _token_errors(declared.get("DETAILS_TOKENS", ()))
+    yield from token_errors(declared.get("DETAILS_TOKENS", ()))
     if declared.get("PUBLIC", "services") not in ("services", "status"):
         yield DeclarationError(
             "E006", f"{SETTING}['PUBLIC'] is neither 'services' nor 'status'.", "Set it to one of these two values."
         )
-    if declared.get("DRAIN_FILE") is not None and not _is_path(declared["DRAIN_FILE"]):
+    if "DRAIN_FILE" in declared and not _is_path(declared["DRAIN_FILE"]):
         yield DeclarationError(
             "E007", f"{SETTING}['DRAIN_FILE'] is not a path.", "Set it to the path of a file, or remove it."
         )
-    if declared.get("MOUNT") is not None and not _is_url_path(declared["MOUNT"]):
+    if "MOUNT" in declared and not _is_url_path(declared["MOUNT"]):
         yield DeclarationError(
             "E015",
             f"{SETTING}['MOUNT'] is not a path like '/api/health'.",
             "Set it to an absolute URL path other than '/', or remove it.",
         )
-    if declared.get("MONITOR") is not None:
-        yield from monitor_errors(declared["MONITOR"])
     if not isinstance(declared.get("INLINE", False), bool):
         yield DeclarationError(
             "E008", f"{SETTING}['INLINE'] is not True or False.", "Set it to True in tests only, or remove it."
         )
-
-
-def _token_errors(tokens: object) -> _Errors:
-    if not isinstance(tokens, _LISTS):
-        yield DeclarationError(
-            "E004", f"{SETTING}['DETAILS_TOKENS'] is not a list.", "Set it to a list of bearer tokens."
-        )
-        return
-    if any(map(_is_blank, tokens)):
-        yield DeclarationError(
-            "W002",
-            f"{SETTING}['DETAILS_TOKENS'] contains an empty token. It is ignored, and gives no access to details.",
-            "Set the environment variable that the token comes from, if details must be visible in this environment.",
-        )
-    for position, flaw in enumerate(None if _is_blank(token) else _token_flaw(token) for token in tokens):
-        if flaw is not None:
-            yield DeclarationError(
-                "E005",
-                f"{SETTING}['DETAILS_TOKENS'][{position}] {flaw}. It is ignored, and gives no access to details.",
-                "Generate a token with: python -c 'import secrets; print(secrets.token_urlsafe(32))', and check the "
-                "Secret that it is mounted from.",
-            )
 
 
 def _service_errors(services: object, path: tuple[str, ...] = ()) -> _Errors:
@@ -354,28 +338,6 @@ def _is_name(name: object) -> bool:
 
 def _is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
-def _is_blank(token: object) -> bool:
-    """Return True if a token is missing: its variable is not set, or its Secret contains only white space."""
-    return token is None or (isinstance(token, str) and not token.strip())
-
-
-def _token_flaw(token: object) -> str | None:
-    """Return the reason why a token is invalid, as the predicate of a sentence about it; None if it is valid."""
-    return _text_flaw(token) if isinstance(token, str) else "is not a string"
-
-
-@functools.lru_cache(maxsize=64)
-def _text_flaw(token: str) -> str | None:
-    flaw = values.corruption(token, is_token=True) or values.placeholder(token, nature=Nature.LABEL)
-    if flaw is not None:
-        return flaw.what
-    if _REFERENCE.search(token):
-        return "contains a reference that was not resolved"
-    if len(token) <= _MAX_WORDS and _WORDS.fullmatch(token):
-        return "consists only of placeholder words"
-    return f"has fewer than {MIN_TOKEN_BYTES} bytes" if len(token) < MIN_TOKEN_BYTES else None
 
 
 def _is_url_path(value: object) -> TypeGuard[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Self
 
 from healthguard.conf.declaration_error import DeclarationError
+from healthguard.conf.emptiness import is_blank
 
 KEYS = ("NOTIFY", "NOTIFY_NONCRITICAL", "STATE")
 _LISTS = (list, tuple)
@@ -31,7 +32,7 @@ class MonitorSettings:
 
     @classmethod
     def of(cls, declared: object) -> Self:
-        """Return the options. An invalid value counts as missing, and None as an empty URL.
+        """Return the options. An invalid or empty value counts as missing, and None in a list as an empty URL.
 
         The errors are those of :func:`monitor_errors`.
         """
@@ -56,15 +57,21 @@ def monitor_errors(declared: object) -> Iterator[DeclarationError]:
             yield _error(f"{_ENTRY} has an unknown key.", f"{question}Use only these keys: {', '.join(KEYS)}.")
     for key in ("NOTIFY", "NOTIFY_NONCRITICAL"):
         value = declared.get(key, ())
-        if not isinstance(value, _LISTS) or not all(isinstance(url, str | None) for url in value):
+        if is_blank(value):
+            yield DeclarationError(
+                "W005",
+                f"{_ENTRY}[{key!r}] is empty, as if it were not declared.",
+                "Set it to a list of URLs of Apprise, or remove it.",
+            )
+        elif not isinstance(value, _LISTS) or not all(isinstance(url, str | None) for url in value):
             yield _error(f"{_ENTRY}[{key!r}] is not a list of URLs.", "Set it to a list of URLs of Apprise.")
-        elif not all(url is not None and url.strip() for url in value):
+        elif any(map(is_blank, value)):
             yield DeclarationError(
                 "W005",
                 f"{_ENTRY}[{key!r}] contains an empty URL. The monitor does not start with it.",
                 "Set the environment variable that the URL comes from, where the monitor runs.",
             )
-    if declared.get("STATE") is not None and not _is_path(declared["STATE"]):
+    if not is_blank(declared.get("STATE")) and not _is_path(declared["STATE"]):
         yield _error(f"{_ENTRY}['STATE'] is not a path.", "Set it to the path of a file, or remove it.")
 
 
@@ -77,4 +84,4 @@ def _urls(value: object) -> tuple[str, ...]:
 
 
 def _is_path(value: object) -> bool:
-    return isinstance(value, str | os.PathLike) and bool(os.fspath(value)) and "\0" not in str(os.fspath(value))
+    return isinstance(value, str | os.PathLike) and not is_blank(os.fspath(value)) and "\0" not in str(os.fspath(value))

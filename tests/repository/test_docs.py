@@ -19,6 +19,7 @@ from django.core import mail
 
 import healthguard.checks
 import healthguard.conf.monitor
+import healthguard.conf.tokens
 from healthguard import Service, __version__, conf
 from healthguard.database.schema import FindingKind
 from healthguard.http.handler import Request, respond
@@ -77,7 +78,7 @@ def test_every_reserved_name_is_documented(name: str) -> None:
 def test_every_system_check_is_documented() -> None:
     from healthguard.system_checks import checks as system_checks
 
-    source = "".join(map(inspect.getsource, (conf, healthguard.conf.monitor, system_checks)))
+    source = "".join(map(inspect.getsource, (conf, healthguard.conf.monitor, healthguard.conf.tokens, system_checks)))
     ids = set(re.findall(r'"(?:healthguard\.)?([EW]\d{3})"', source))
     assert ids == set(re.findall(r"healthguard\.([EW]\d{3})", DOCS["settings.md"]))
 
