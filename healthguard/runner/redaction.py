@@ -8,15 +8,17 @@ masked here.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections import UserString
+from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from urllib.parse import unquote
 
 from django.conf import settings
 from django.utils.functional import Promise
 
-from healthguard.secret_values.showable import is_showable
+from healthguard.secret_values.showable import consists_of_words, is_showable
 from healthguard.secret_values.variable_names import may_name_a_secret
 
 MASK = "********"
@@ -39,16 +41,27 @@ _NAMES_PASSWORD = re.compile(
 _SCHEME = re.compile(r"\b(bearer|basic|token)\s{1,9}[^\s,;\"']+", re.IGNORECASE)
 _OPTION = re.compile(r"(--?[\w-]{1,40})(\s{1,9})([^\s-]\S*)")
 _SPACE = re.compile(r"(\s+)")
+# The long parts of a text, with and without slashes: the lines of a private key, and the segments of a URL. A part may
+# follow the escaped line break in the repr of a text.
+_PARTS = [
+    re.compile(rf"(?:(?<=\\[nrt])|(?<!\\))[{characters}]{{{_LONG_SECRET_LENGTH},}}")
+    for characters in (r"\w+/=.~-", r"\w+.~-")
+]
+_PART_SEPARATORS = re.compile(r"[+/=~]+")
 
 
 def redact(text: str) -> str:
     """Return ``text`` with its secrets masked, cut to 500 characters.
 
-    Secrets are the values of settings and environment variables whose names indicate a secret, and all passwords in
-    URLs, connection strings, headers and JSON.
+    Secrets are the values of settings and environment variables whose names indicate a secret, their long random parts,
+    and all passwords in URLs, connection strings, headers and JSON.
     """
-    for secret in sorted(set(_secrets()), key=len, reverse=True):
-        text = _without(secret, text)
+    secrets = set(_secrets())
+    for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
+        text = _without(form, text)
+    parts = {part for secret in secrets for part in _parts(secret)}
+    for pattern in _PARTS:
+        text = pattern.sub(lambda match: MASK if match[0] in parts else match[0], text)
     if len(text) > _MAX_TEXT:
         # The last word is removed, because it may be a part of a secret.
         text = text[:_MAX_TEXT].rpartition(" ")[0]
@@ -63,6 +76,24 @@ def _without(secret: str, text: str) -> str:
     if len(secret) >= _LONG_SECRET_LENGTH or secret not in text:
         return text.replace(secret, MASK)
     return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield a secret as it is, and as it appears in the repr of a text or of bytes and in JSON."""
+    yield secret
+    yield repr(secret)[1:-1]
+    yield ascii(secret)[1:-1]
+    yield repr(secret.encode("utf-8", "surrogatepass"))[2:-1]
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Yield the long parts of a secret that may appear without the rest, if they do not consist of words."""
+    for pattern in _PARTS:
+        for part in pattern.findall(secret[:_MAX_VALUE]):
+            if not all(consists_of_words(word) for word in _PART_SEPARATORS.split(part) if word):
+                yield part
 
 
 def _masked(pair: re.Match[str]) -> str:
@@ -109,19 +140,21 @@ def _within(value: object, *, is_secret: bool, depth: int = 0) -> Iterator[str]:
                 # The key of a mapping can be a secret too, as in a mapping from API keys to customers.
                 yield from _within_text(_text(name), is_secret=True)
             yield from _within(inner, is_secret=is_secret or may_name_a_secret(str(name)), depth=depth + 1)
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif text := _text(value):
+        yield from _within_text(text, is_secret=is_secret and text.lower() not in _PLAIN_VALUES)
+        if text.lstrip().startswith(("{", "[")):
+            with contextlib.suppress(ValueError, RecursionError):
+                yield from _within(json.loads(text), is_secret=is_secret, depth=depth + 1)
+    elif isinstance(value, Sequence | Set | ValuesView) and not isinstance(value, range):
         for inner in value:
             yield from _within(inner, is_secret=is_secret, depth=depth + 1)
-    else:
-        text = _text(value)
-        yield from _within_text(text, is_secret=is_secret and text.lower() not in _PLAIN_VALUES)
 
 
 def _text(value: object) -> str:
     if isinstance(value, bytes | bytearray):
         return value.decode("utf-8", "backslashreplace")
     # Numbers are not masked, because they occur in many texts that have nothing to do with a secret.
-    return str(value) if isinstance(value, str | Promise) else ""
+    return str(value) if isinstance(value, str | UserString | Promise) else ""
 
 
 def _within_text(value: str, *, is_secret: bool) -> Iterator[str]:

@@ -56,14 +56,17 @@ def shown_name(text: str) -> str:
 
 def is_showable(text: str) -> bool:
     """Return True if ``text`` consists of words, and is not the value of a variable that may contain a secret."""
+    return consists_of_words(text) and text not in _secrets_of_environment()
+
+
+def consists_of_words(text: str) -> bool:
+    """Return True if ``text`` consists of words, so that it is not random."""
     if not text or len(text) > _MAX_CHARACTERS or _UUID.search(text):
         return False
     if not all(character.isalnum() or character in _PUNCTUATION for character in text):
         return False
     parts = [part for part in _SEPARATORS.split(text) if part]
-    if not all(map(_is_word, parts)) or sum(map(_is_mixed, parts)) > _MAX_MIXED:
-        return False
-    return text not in _secrets_of_environment()
+    return all(map(_is_word, parts)) and sum(map(_is_mixed, parts)) <= _MAX_MIXED
 
 
 def nearest(name: str, candidates: Collection[str]) -> str | None:

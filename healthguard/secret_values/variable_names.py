@@ -34,8 +34,12 @@ _SWITCH_NAME = re.compile(
 )
 _SWITCH_VALUES = frozenset({"0", "1", "true", "false", "yes", "no", "on", "off"})
 _URL_NAME = re.compile(r"(URL|URI|DSN|CONNECTION_?STRING)$", re.IGNORECASE)
-# Django's SafeExceptionReporterFilter.hidden_settings with a few additions.
-_MAY_BE_SECRET = re.compile("API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|HTTP_COOKIE|SALT|CREDENTIAL|PWD", re.IGNORECASE)
+# Django's SafeExceptionReporterFilter.hidden_settings with a few additions. NOTIFY has the channels of the monitor.
+_MAY_BE_SECRET = re.compile(
+    "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|HTTP_COOKIE|SALT|CREDENTIAL|PWD|WEBHOOK(?!S?_?PATH)"
+    "|(?-i:^NOTIFY(_NONCRITICAL)?$)",
+    re.IGNORECASE,
+)
 _NOT_SECRET = re.compile(
     r"^(OLD)?PWD$|_(PREFIX|MODEL|BACKENDS?|VERSION|HEADER|NAME|AGE|DOMAIN|ALGORITHM|VALIDATORS|HASHERS|TIMEOUT"
     r"|CLASS(ES)?|ENABLED|MODE|HOST|PORT|REGION)$|^AUTHOR|KEYBOARD|MONKEY",
