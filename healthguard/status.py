@@ -77,6 +77,7 @@ class Code(enum.StrEnum):
     ENDPOINT_HEADER = "endpoint_header"
     ENDPOINT_MISMATCH = "endpoint_mismatch"
     ENDPOINT_NOT_JSON = "endpoint_not_json"
+    ENDPOINT_SECRET = "endpoint_secret"
     ENDPOINT_STATUS = "endpoint_status"
     ENDPOINT_TIMEOUT = "endpoint_timeout"
     ENDPOINT_UNREACHABLE = "endpoint_unreachable"

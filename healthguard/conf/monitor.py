@@ -10,6 +10,8 @@ from typing import Self
 
 from healthguard.conf.declaration_error import DeclarationError
 from healthguard.conf.emptiness import is_blank
+from healthguard.secret_values.embedded import url_flaw
+from healthguard.secret_values.values import ValueFault
 
 KEYS = ("NOTIFY", "NOTIFY_NONCRITICAL", "STATE")
 _LISTS = (list, tuple)
@@ -56,23 +58,30 @@ def monitor_errors(declared: object) -> Iterator[DeclarationError]:
             question = f"Did you mean {near[0]!r}? " if near else ""
             yield _error(f"{_ENTRY} has an unknown key.", f"{question}Use only these keys: {', '.join(KEYS)}.")
     for key in ("NOTIFY", "NOTIFY_NONCRITICAL"):
-        value = declared.get(key, ())
-        if is_blank(value):
-            yield DeclarationError(
-                "W005",
-                f"{_ENTRY}[{key!r}] is empty, as if it were not declared.",
-                "Set it to a list of URLs of Apprise, or remove it.",
-            )
-        elif not isinstance(value, _LISTS) or not all(isinstance(url, str | None) for url in value):
-            yield _error(f"{_ENTRY}[{key!r}] is not a list of URLs.", "Set it to a list of URLs of Apprise.")
-        elif any(map(is_blank, value)):
-            yield DeclarationError(
-                "W005",
-                f"{_ENTRY}[{key!r}] contains an empty URL. The monitor does not start with it.",
-                "Set the environment variable that the URL comes from, where the monitor runs.",
-            )
+        yield from _channel_errors(f"{_ENTRY}[{key!r}]", declared.get(key, ()))
     if not is_blank(declared.get("STATE")) and not _is_path(declared["STATE"]):
         yield _error(f"{_ENTRY}['STATE'] is not a path.", "Set it to the path of a file, or remove it.")
+
+
+def _channel_errors(entry: str, urls: object) -> Iterator[DeclarationError]:
+    if is_blank(urls):
+        hint = "Set it to a list of URLs of Apprise, or remove it."
+        yield DeclarationError("W005", f"{entry} is empty, as if it were not declared.", hint)
+        return
+    if not isinstance(urls, _LISTS) or not all(isinstance(url, str | None) for url in urls):
+        yield _error(f"{entry} is not a list of URLs.", "Set it to a list of URLs of Apprise.")
+        return
+    if any(map(is_blank, urls)):
+        yield DeclarationError(
+            "W005",
+            f"{entry} contains an empty URL. The monitor does not start with it.",
+            "Set the environment variable that the URL comes from, where the monitor runs.",
+        )
+    for position, url in enumerate(urls):
+        flaw = None if is_blank(url) else url_flaw(url, is_secret=True)
+        if flaw is not None:
+            message = f"{entry}[{position}] {flaw.what}. The monitor does not start with it."
+            yield DeclarationError("W005" if flaw.kind is ValueFault.EMPTY else "E016", message, flaw.remedy)
 
 
 def _error(message: str, hint: str) -> DeclarationError:

@@ -19,7 +19,7 @@ from healthguard.http_client.target import Target
 from healthguard.runtime.callables import resolve_value
 from healthguard.runtime.deadline import wait_limit
 from healthguard.runtime.lists import truncated_list
-from healthguard.secret_values import values, variable_names
+from healthguard.secret_values import embedded, values, variable_names
 from healthguard.secret_values.showable import shown_name
 from healthguard.status import Code, Evidence, Fault
 
@@ -27,6 +27,7 @@ Headers: TypeAlias = "Mapping[str, str | Callable[[], str | Awaitable[str]]]"
 """Header values by name. A callable is called for each request and may query a database."""
 
 _MAX_SPELLED_OUT = 3
+_REJECTED = 400
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _HEADER_VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?)?")
 _SCHEME = re.compile(r"^(basic|bearer|token)( |$)", re.IGNORECASE)
@@ -45,6 +46,7 @@ class EndpointCall:
 
     def __init__(self, method: str, url: str, seconds: float) -> None:
         self._target = Target.of(url)
+        self._url = str(url)
         self._seconds = seconds
         self._method = method
         self.name = f"{method} {self._target.shown}"
@@ -59,8 +61,12 @@ class EndpointCall:
         """Send the request and return the response, which has one of ``statuses``.
 
         Raises:
-            Unhealthy: a header has no usable value, no response arrives, or its status is not one of ``statuses``.
+            Unhealthy: a header or a secret has no usable value, no response arrives, or its status is not one of
+                ``statuses``.
         """
+        # A request that must be rejected may have any password.
+        if any(status < _REJECTED for status in statuses):
+            self._refuse_flawed_secrets(body)
         content = None if body is None else json.dumps(body).encode()
         header_values = {name: await self._header(name, value) for name, value in (headers or {}).items()}
         try:
@@ -134,6 +140,22 @@ class EndpointCall:
         if (flaw := _secret_flaw(name, text)) is not None:
             raise self._header_problem(name, flaw)
         return text
+
+    def _refuse_flawed_secrets(self, body: object) -> None:
+        """Raise an error if a secret in the URL or in the body is unusable: the endpoint may ignore it.
+
+        Raises:
+            Unhealthy: one is.
+        """
+        for part, flaw in (("url", embedded.url_flaw(self._url)), ("json", embedded.json_flaw(body))):
+            if flaw is not None:
+                raise Unhealthy(
+                    Code.ENDPOINT_SECRET,
+                    f"The declared {part} for {self.name} {flaw.what}.",
+                    fault=Fault.CONFIG,
+                    hint=f"Check where the declaration takes the value from. {flaw.remedy}",
+                    evidence=self.evidence,
+                )
 
     def _header_problem(self, name: str, description: str) -> Unhealthy:
         return Unhealthy(

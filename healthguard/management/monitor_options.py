@@ -16,6 +16,7 @@ from healthguard.management import arguments
 from healthguard.management.errors import UsageError
 from healthguard.monitor.heartbeat import Heartbeat, HeartbeatStyle
 from healthguard.monitor.policy import Policy
+from healthguard.secret_values.embedded import url_flaw
 from healthguard.secret_values.showable import shown_name
 
 FORMATS = ("text", "json")
@@ -251,7 +252,20 @@ def _state_path(value: str) -> Path:
 
 def _urls(values: list[str], option: str) -> tuple[str, ...]:
     """Return the URLs in the values of an option, each a URL or the name of a variable."""
-    return tuple(url for value in values for url in ([value] if "://" in value else _of_variable(value, option)))
+    urls = tuple(url for value in values for url in ([value] if "://" in value else _of_variable(value, option)))
+    for url in urls:
+        _refuse_flawed(url, f"A URL of {option}")
+    return urls
+
+
+def _refuse_flawed(url: str, subject: str) -> None:
+    """Raise an error if a URL contains an unusable secret. The first message would otherwise be lost.
+
+    Raises:
+        UsageError: it does.
+    """
+    if (flaw := url_flaw(url, is_secret=True)) is not None:
+        raise UsageError(f"{subject} {flaw.what}. {flaw.remedy}")
 
 
 def _of_variable(name: str, option: str) -> list[str]:
@@ -276,6 +290,8 @@ def _declared(urls: tuple[str, ...], key: str) -> tuple[str, ...]:
         raise UsageError(
             f"HEALTHGUARD['MONITOR'][{key!r}] contains an empty URL. Set the environment variable that it comes from."
         )
+    for position, url in enumerate(urls):
+        _refuse_flawed(url, f"HEALTHGUARD['MONITOR'][{key!r}][{position}]")
     return urls
 
 
@@ -283,6 +299,7 @@ def _heartbeat(value: str | None, style: str) -> Heartbeat | None:
     if value is None:
         return None
     url = value if "://" in value else _of_variable(value, "--heartbeat")[0]
+    _refuse_flawed(url, "The URL of --heartbeat")
     try:
         return Heartbeat(url, HeartbeatStyle(style))
     except ValueError:

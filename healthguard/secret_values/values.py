@@ -67,6 +67,12 @@ _INVISIBLE = {
     "\u00a0": "a no-break space",
     "\u00ad": "a soft hyphen",
 }
+_UNRESOLVED_NAME = Flaw(
+    ValueFault.CORRUPTED,
+    "contains an unresolved reference, like $(NAME)",
+    "Declare the referenced variable earlier in env, or in envFrom. Kubernetes does not resolve $(NAME) if NAME is not "
+    "set before it.",
+)
 # Only capitals, as in names of variables, because Django's own secret keys sometimes contain "$(".
 _UNRESOLVED = re.compile(r"\$\([A-Z][A-Z0-9_]+\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -98,6 +104,7 @@ _CHANGE_ME = re.compile(
 _ADDRESS_PLACEHOLDER = re.compile(r"[^\w\s]|_|x{4}|your", re.IGNORECASE)
 _PLAIN_PAIRS = frozenset({"user", "username", "uid", "host", "server", "dbname", "database"})
 _REAL_VALUE_REMEDY = "Replace it with the real value."
+MASKED = Flaw(ValueFault.PLACEHOLDER, "is a mask or filler", _REAL_VALUE_REMEDY)
 _RANDOM_VALUE_REMEDY = "Set a random password, both here and in the service that verifies it."
 
 
@@ -209,16 +216,20 @@ def _copied_along(value: str, names: Iterable[str]) -> Flaw | None:
 
 def _unresolved(value: str, names: Sequence[str], *, is_secret: bool, is_address: bool) -> Flaw | None:
     if _UNRESOLVED.search(value):
-        return _corrupted(
-            "contains an unresolved reference, like $(NAME)",
-            "Declare the referenced variable earlier in env, or in envFrom. Kubernetes does not resolve $(NAME) if "
-            "NAME is not set before it.",
-        )
+        return _UNRESOLVED_NAME
     name = names[0] if names else ""
-    unresolved = reference(value, name=name, is_secret=is_secret, is_address=is_address)
-    if unresolved is None and (is_secret or is_address) and not placeholders.is_template(value.strip()):
-        unresolved = reference_inside(value)
-    return _reference_flaw(unresolved, name) if unresolved is not None else None
+    found = reference(value, name=name, is_secret=is_secret, is_address=is_address)
+    if found is None and (is_secret or is_address) and not placeholders.is_template(value.strip()):
+        found = reference_inside(value)
+    return _reference_flaw(found, name) if found is not None else None
+
+
+def unresolved(text: str) -> Flaw | None:
+    """Return the flaw of a text of any purpose that contains a reference, like $(NAME) or ${NAME}; else None."""
+    if _UNRESOLVED.search(text):
+        return _UNRESOLVED_NAME
+    found = reference_inside(text)
+    return _reference_flaw(found, "") if found is not None else None
 
 
 def _reference_flaw(unresolved: Reference, name: str) -> Flaw:

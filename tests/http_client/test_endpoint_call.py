@@ -88,6 +88,35 @@ def test_header_without_a_usable_value_is_reported(
     assert "s3cr" not in repr(found)
 
 
+@pytest.mark.parametrize("password", ["$(MONITOR_PASSWORD)", "changeme", "", "s3cr3t%0A"])
+def test_unusable_password_in_the_url_is_not_sent(
+    problem: FindProblem, endpoint_server: HTTPServer, password: str
+) -> None:
+    """An endpoint that ignores the password would respond as expected."""
+    url = endpoint_server.url_for("/things").replace("://", f"://monitor:{password}@")
+    found = problem(HTTPEndpoint(url))
+    assert (found.code, found.fault) == ("endpoint_secret", Fault.CONFIG)
+    assert "contains a password that" in found.message
+    assert "s3cr3t" not in repr(found)
+    assert endpoint_server.log == []
+
+
+def test_unusable_token_in_the_query_is_reported(problem: FindProblem) -> None:
+    assert problem(HTTPEndpoint("/things?token=$(TOKEN)")).code == "endpoint_secret"
+
+
+def test_unusable_key_in_the_body_is_reported(problem: FindProblem) -> None:
+    found = problem(HTTPEndpoint("/echo", "POST", json={"auth": [{"api_key": "$(API_KEY)"}]}))
+    assert found.code == "endpoint_secret"
+    assert "The declared json for POST /echo contains a value of api_key that" in found.message
+
+
+def test_wrong_password_that_must_be_rejected_is_sent(problem: FindProblem) -> None:
+    """The endpoint accepts it, which the check reports."""
+    check = HTTPEndpoint("/echo", "POST", json={"password": ""}, expect_status=[401, 403])
+    assert problem(check).code == "endpoint_status"
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_async", [False, True])
 def test_header_function_may_query_the_database(result: RunCheck, is_async: bool) -> None:

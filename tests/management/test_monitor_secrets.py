@@ -141,6 +141,36 @@ def test_error_shows_no_secret(
     assert secrets_in(done.out + done.err + str(capfd.readouterr()) + caplog.text) == []
 
 
+@pytest.mark.parametrize("option", ["--notify", "--notify-noncritical", "--heartbeat"])
+@pytest.mark.parametrize(
+    "password",
+    ["$(SMTP_PASSWORD)", "changeme", "", f"{SECRET}%0A"],
+    ids=["reference", "placeholder", "empty", "line break"],
+)
+@pytest.mark.parametrize("is_variable", [False, True])
+def test_unusable_password_in_a_url_ends_with_2(
+    command: Command, option: str, password: str, is_variable: bool
+) -> None:
+    """The first message would otherwise be lost, during an outage."""
+    url = f"http://ops:{password}@127.0.0.1:1/"
+    done = command.declare('{"good": Passes()}').run(
+        "monitor", "--once", option, "CHANNEL" if is_variable else url, CHANNEL=url
+    )
+    assert done.code == 2
+    assert f"of {option} contains a password that" in done.err
+    assert secrets_in(done.out + done.err) == []
+
+
+@pytest.mark.parametrize("key", ["NOTIFY", "NOTIFY_NONCRITICAL"])
+@pytest.mark.parametrize("password", ["$(SMTP_PASSWORD)", ""])
+def test_unusable_password_in_a_declared_url_ends_with_2(command: Command, key: str, password: str) -> None:
+    done = command.declare('{"good": Passes()}', MONITOR={key: [f"mailto://ops:{password}@example.com"]}).run(
+        "monitor", "--once"
+    )
+    assert done.code == 2
+    assert f"HEALTHGUARD['MONITOR']['{key}'][0] contains a" in done.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -23,6 +23,16 @@ INVALID = [
     {"NOTIFY": "slack://hunter2/"},
     {"NOTIFY": [5]},
     {"NOTIFY_NONCRITICAL": {"slack://hunter2/": 1}},
+    *(
+        {key: ["json://a.example/", url]}
+        for key in ("NOTIFY", "NOTIFY_NONCRITICAL")
+        for url in (
+            "mailto://hunter2:$(SMTP_PASSWORD)@example.com",
+            "mailto://hunter2:changeme@example.com",
+            "json://hunter2/?token=<your-token>",
+            "$(SLACK_URL)",
+        )
+    ),
     {"STATE": 5},
     {"STATE": "a\0b"},
 ]
@@ -71,4 +81,12 @@ def test_channels_without_a_value_are_a_warning(key: str, value: str | None) -> 
         (message,) = own_messages()
         assert (message.id, message.level) == ("healthguard.W005", WARNING)
         assert settings.monitor.notify == settings.monitor.notify_noncritical == ()
+        assert statuses() == {(200, "healthy")}
+
+
+def test_url_with_an_empty_password_is_a_warning() -> None:
+    """The variable of the password may be missing where no monitor runs."""
+    with override_settings(HEALTHGUARD={"SERVICES": FINE, "MONITOR": {"NOTIFY": ["mailto://ops:@example.com"]}}):
+        (message,) = own_messages()
+        assert (message.id, message.level) == ("healthguard.W005", WARNING)
         assert statuses() == {(200, "healthy")}
