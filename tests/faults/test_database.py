@@ -8,15 +8,28 @@ from collections.abc import Iterator
 
 import psycopg
 
+from example_project.postgres import Postgres
 from tests.faults.cluster import DATABASE, PASSWORD, USER, Cluster
 from tests.faults.fixture_types import Dependencies, RunFault
 from tests.faults.pods import Fleet
 from tests.support.links import Link
-from tests.support.sites import wait_until
+from tests.support.sites import Site, wait_until
+from tests.support.slow_statements import RUNNING, most_at_once
 
 SECTION = "database"
 ALL = ("pooled", "rows")
 """The other services that use the same database."""
+
+WITH_PSYCOPG2 = """
+import sys
+# Django prefers the newer one.
+sys.modules["psycopg"] = None
+import dj_database_url
+DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+HEALTHGUARD = {
+    "SERVICES": {"sleeps": Service("tests.support.slow_statements.Sleeps", ttl=0.3, timeout=1)}, "DEADLINE": 0.1
+}
+"""
 
 
 @contextlib.contextmanager
@@ -184,3 +197,10 @@ def test_no_connection_is_left_behind(healthy_fleet: Fleet, dependencies: Depend
         pod.watch(2)
     left = f"SELECT * FROM pg_stat_activity WHERE datname = '{DATABASE}' AND state_change < now() - interval '3 s'"
     wait_until(lambda: not dependencies.cluster.execute(left), lambda: dependencies.cluster.execute(left))
+
+
+def test_statements_do_not_pile_up_on_the_server_with_psycopg2(site: Site, postgres: Postgres, database: str) -> None:
+    """psycopg2 cannot cancel a statement without blocking the process, but the server ends it."""
+    site.environment["DATABASE_URL"] = postgres.url_of(database)
+    server = site.write(WITH_PSYCOPG2, adaptor="middleware").serve()
+    assert most_at_once(lambda: postgres.execute(RUNNING.format(database=database)), server.get) <= 2

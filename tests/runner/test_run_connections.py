@@ -139,6 +139,7 @@ def test_aborts_in_a_row_are_delayed_longer_each_time_up_to_a_limit(declare: Dec
 def test_a_query_that_waits_for_a_lock_is_cancelled_on_the_server(
     declare: Declare, connect: Connect, postgres: Postgres, database: str
 ) -> None:
+    """This is needed for statements without a limit of the server, for example behind PgBouncer."""
     alias = connect(postgres.url_of(database))
     postgres.execute("CREATE TABLE locked (x integer)", database)
 
@@ -148,6 +149,7 @@ def test_a_query_that_waits_for_a_lock_is_cancelled_on_the_server(
         def run(self) -> None:
             self.runs += 1
             with connections[alias].cursor() as cursor:
+                cursor.execute("SET statement_timeout = 0")
                 cursor.execute("SELECT * FROM locked")
 
     reads = ReadsLockedTable()
