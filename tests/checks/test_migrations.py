@@ -27,6 +27,7 @@ from healthguard.status import Fault, Status
 from tests.support.fixture_types import Connect, FindProblem, RunCheck
 from tests.support.migration_files import File, Key, expected_by_django, installed_migrations, record
 from tests.support.results import problem_of
+from tests.support.roles import reader_of
 from tests.support.sql import execute
 
 
@@ -149,14 +150,9 @@ def test_missing_right_to_read_the_history_is_reported(
 ) -> None:
     alias = connect(postgres.url_of(database))
     call_command("migrate", database=alias, verbosity=0, stdout=StringIO())
-    postgres.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'r'", database)
-    try:
-        reader = connect(postgres.url_as("reader", database, "r"), "reader")
-        found = problem(AppliedMigrations(reader))
-        assert (found.code, found.fault) == ("database_permission", Fault.CONFIG)
-    finally:
-        connections["reader"].close()
-        postgres.execute("DROP ROLE reader", database)
+    with reader_of(postgres, database) as url:
+        found = problem(AppliedMigrations(connect(url, "reader")))
+    assert (found.code, found.fault) == ("database_permission", Fault.CONFIG)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from healthguard.status import Fault, Status
 from tests.support.fixture_types import Connect, FindProblem, RunCheck
 from tests.support.machine_services import POSTGRESQL
 from tests.support.results import problem_of
+from tests.support.roles import READER, reader_of
 from tests.support.sql import execute
 
 
@@ -200,18 +201,14 @@ def test_role_without_rights_is_reported_as_unable_to_read_each_table(
     problem: FindProblem, connect: Connect, postgres: Postgres, migrated_database: str, alias: str
 ) -> None:
     """The catalog lists every table, while information_schema would show none of them to such a role."""
-    postgres.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'r'", migrated_database)
-    try:
-        found = problem(ModelSchema(connect(postgres.url_as("reader", migrated_database, "r"), "reader")))
+    with reader_of(postgres, migrated_database) as url:
+        found = problem(ModelSchema(connect(url, "reader")))
         assert found.code == "table_unreadable"
         assert [key for key in found.evidence if not key.endswith("_more")] == ["alias", "table_unreadable"]
         assert "GRANT" in found.hint.upper()
-        postgres.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", migrated_database)
+        postgres.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}", migrated_database)
         connections["reader"].close()
         assert ModelSchema("reader").run()["tables"] == 12
-    finally:
-        connections["reader"].close()
-        postgres.execute("DROP OWNED BY reader; DROP ROLE reader", migrated_database)
 
 
 def test_apps_and_exclude_limit_the_check(result: RunCheck, problem: FindProblem, alias: str) -> None:

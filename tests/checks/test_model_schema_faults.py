@@ -18,6 +18,7 @@ from healthguard.database.schema import FindingKind
 from healthguard.status import CheckResult, Status
 from tests.support.fixture_types import Connect, RunCheck
 from tests.support.machine_services import mariadb_database
+from tests.support.roles import OTHER_ROLE, READER
 from tests.support.schema_changes import Change
 from tests.support.schema_changes.mariadb import MARIADB
 from tests.support.schema_changes.postgresql import POSTGRESQL
@@ -82,10 +83,10 @@ def change_id(change: Change) -> str:
 
 @pytest.fixture(scope="module")
 def postgresql(postgres: Postgres, connect_for_module: Connect, extension: str) -> Iterator[str]:
-    """The alias of a migrated database with the role ``reader``, which may read everything."""
+    """The alias of a migrated database with the role ``READER``, which may read everything."""
     url = postgres.create(DATABASE)
     postgres.execute(
-        "DROP ROLE IF EXISTS reader; CREATE ROLE reader; CREATE SCHEMA audit; "
+        f"DROP ROLE IF EXISTS {READER}; CREATE ROLE {READER}; CREATE SCHEMA audit; "
         f"CREATE EXTENSION {extension};"
         "CREATE DOMAIN email_address AS varchar(254)",
         DATABASE,
@@ -93,24 +94,28 @@ def postgresql(postgres: Postgres, connect_for_module: Connect, extension: str) 
     alias = connect_for_module(url, "pg")
     migrate(alias)
     postgres.execute(
-        "GRANT USAGE ON SCHEMA public, audit TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA public, audit TO reader;"
-        "GRANT CREATE ON SCHEMA public TO reader; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader",
+        f"GRANT USAGE ON SCHEMA public, audit TO {READER};"
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public, audit TO {READER};"
+        f"GRANT CREATE ON SCHEMA public TO {READER}; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {READER}",
         DATABASE,
     )
     yield alias
     connections[alias].close()
     postgres.drop(DATABASE)
-    postgres.execute("DROP ROLE reader")
+    postgres.execute(f"DROP ROLE {READER}")
 
 
 @pytest.mark.parametrize("change", POSTGRESQL, ids=change_id)
 def test_change_on_postgresql_is_reported(result: RunCheck, postgresql: str, extension: str, change: Change) -> None:
     check = ModelSchema(postgresql)
     assert result(check).problem is None
+    statements = change.sql
+    for name, value in {"extension": extension, "reader": READER, "other_role": OTHER_ROLE}.items():
+        statements = statements.replace(f"{{{name}}}", value)
     with transaction.atomic(using=postgresql):
         with connections[postgresql].cursor() as cursor:
-            cursor.execute(change.sql.replace("{extension}", extension))
-            cursor.execute("SET LOCAL ROLE reader")
+            cursor.execute(statements)
+            cursor.execute(f"SET LOCAL ROLE {READER}")
         assert_only_finding(result(check), change)
         assert_only_finding(result(ModelSchema(postgresql)), change)
         transaction.set_rollback(True, using=postgresql)

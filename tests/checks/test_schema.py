@@ -17,6 +17,7 @@ from healthguard.runtime.deadline import deadline_after
 from healthguard.status import Fault, Status
 from tests.support.fixture_types import Connect, FindProblem, RunCheck
 from tests.support.required_schema import TABLES, create_tables
+from tests.support.roles import READER, reader_of
 
 
 @pytest.fixture
@@ -90,23 +91,21 @@ def test_names_of_tables_are_compared_literally(
 def test_missing_right_to_read_is_reported(
     problem: FindProblem, result: RunCheck, connect: Connect, postgres: Postgres, database: str, alias: str
 ) -> None:
-    postgres.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'r'", database)
-    try:
-        postgres.execute("GRANT SELECT ON customers TO reader; GRANT SELECT (id) ON api_keys TO reader", database)
-        reader = connect(postgres.url_as("reader", database, "r"), "reader")
+    with reader_of(postgres, database) as url:
+        postgres.execute(f"GRANT SELECT ON customers TO {READER}; GRANT SELECT (id) ON api_keys TO {READER}", database)
+        reader = connect(url, "reader")
         found = problem(RequiredTables(TABLES, reader))
         assert (found.code, found.fault) == ("table_unreadable", Fault.CONFIG)
         evidence: Mapping[str, Any] = found.evidence
         assert sorted(evidence["table_unreadable"]) == ["analytics_events", "fun_with_flags_toggles"]
         assert "GRANT" in found.hint.upper()
         assert result(RequiredColumns("customers", ["id"], reader)).status is Status.HEALTHY
-        postgres.execute("REVOKE SELECT ON customers FROM reader; GRANT SELECT (id) ON customers TO reader", database)
+        postgres.execute(
+            f"REVOKE SELECT ON customers FROM {READER}; GRANT SELECT (id) ON customers TO {READER}", database
+        )
         found = problem(RequiredColumns("customers", ["id", "metadata"], reader))
         assert found.code == "column_unreadable"
         assert found.evidence["column_unreadable"] == ["customers.metadata"]
-    finally:
-        connections["reader"].close()
-        postgres.execute("DROP OWNED BY reader; DROP ROLE reader", database)
 
 
 def test_long_lists_are_cut_and_counted(problem: FindProblem, alias: str) -> None:

@@ -1,4 +1,7 @@
-"""The changes to a schema on PostgreSQL. The role ``reader`` reads the changed schema."""
+"""The changes to a schema on PostgreSQL.
+
+The role ``{reader}`` reads the changed schema. ``{other_role}`` is a role that a change creates.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from healthguard.database.schema import FindingKind
 from tests.support.schema_changes import ANYWHERE, UPDATABLE_VIEW, Change
 
 WRITES = (
-    "GRANT INSERT ON ALL TABLES IN SCHEMA public, audit TO reader;"
-    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, audit TO reader"
+    "GRANT INSERT ON ALL TABLES IN SCHEMA public, audit TO {reader};"
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, audit TO {reader}"
 )
 """The rights to write that most changes of rights start with."""
 POSTGRESQL = [
@@ -21,11 +24,11 @@ POSTGRESQL = [
     Change('DROP TABLE "with.dot"', FindingKind.TABLE_MISSING, "with.dot"),
     Change("ALTER TABLE shop_vip RENAME TO gone; CREATE SEQUENCE shop_vip", FindingKind.TABLE_MISSING, "shop_vip"),
     # Rights to read.
-    Change("REVOKE SELECT ON shop_vip FROM reader", FindingKind.TABLE_UNREADABLE, "shop_vip"),
-    Change("REVOKE USAGE ON SCHEMA audit FROM reader", FindingKind.TABLE_UNREADABLE, "audit.events"),
-    Change("REVOKE USAGE ON SCHEMA public FROM reader, PUBLIC", FindingKind.TABLE_MISSING, "*"),
+    Change("REVOKE SELECT ON shop_vip FROM {reader}", FindingKind.TABLE_UNREADABLE, "shop_vip"),
+    Change("REVOKE USAGE ON SCHEMA audit FROM {reader}", FindingKind.TABLE_UNREADABLE, "audit.events"),
+    Change("REVOKE USAGE ON SCHEMA public FROM {reader}, PUBLIC", FindingKind.TABLE_MISSING, "*"),
     Change(
-        "REVOKE SELECT ON shop_vip FROM reader; GRANT SELECT (customer_ptr_id) ON shop_vip TO reader",
+        "REVOKE SELECT ON shop_vip FROM {reader}; GRANT SELECT (customer_ptr_id) ON shop_vip TO {reader}",
         FindingKind.COLUMN_UNREADABLE,
         "shop_vip.discount",
     ),
@@ -174,7 +177,7 @@ POSTGRESQL = [
     ),
     Change("CREATE TABLE audit.shop_vip (x int)"),
     Change("ALTER TABLE shop_product_buyers ALTER id TYPE integer"),
-    Change("ALTER TABLE shop_customer OWNER TO reader"),
+    Change("ALTER TABLE shop_customer OWNER TO {reader}"),
     # Elements of arrays.
     Change("ALTER TABLE shop_postgres ALTER tags TYPE text[]", FindingKind.COLUMN_TYPE, "shop_postgres.tags"),
     Change("ALTER TABLE shop_postgres ALTER grid TYPE bigint[]", FindingKind.COLUMN_TYPE, "shop_postgres.grid"),
@@ -226,36 +229,37 @@ POSTGRESQL = [
     ),
     Change(
         "ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY;"
-        "CREATE POLICY all_of_it ON shop_vip TO reader USING (true) WITH CHECK (true)"
+        "CREATE POLICY all_of_it ON shop_vip TO {reader} USING (true) WITH CHECK (true)"
     ),
     Change(
-        "CREATE ROLE somebody; ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY;"
-        "CREATE POLICY others ON shop_vip TO somebody USING (true)",
+        "CREATE ROLE {other_role}; ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY others ON shop_vip TO {other_role} USING (true)",
         FindingKind.TABLE_UNREADABLE,
         "shop_vip",
     ),
-    Change("ALTER TABLE shop_vip OWNER TO reader; ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY"),
+    Change("ALTER TABLE shop_vip OWNER TO {reader}; ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY"),
     Change(
-        "ALTER TABLE shop_vip OWNER TO reader;ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE shop_vip OWNER TO {reader};"
+        "ALTER TABLE shop_vip ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
         FindingKind.TABLE_UNREADABLE,
         "shop_vip",
     ),
     # Rights to write, for a user who has them for most tables.
     Change(WRITES),
-    Change(f"{WRITES}; REVOKE INSERT ON shop_vip FROM reader", FindingKind.TABLE_NOT_WRITABLE, "shop_vip"),
+    Change(f"{WRITES}; REVOKE INSERT ON shop_vip FROM {{reader}}", FindingKind.TABLE_NOT_WRITABLE, "shop_vip"),
     Change(
-        f"{WRITES}; REVOKE INSERT ON shop_vip FROM reader; GRANT INSERT (discount) ON shop_vip TO reader",
+        f"{WRITES}; REVOKE INSERT ON shop_vip FROM {{reader}}; GRANT INSERT (discount) ON shop_vip TO {{reader}}",
         FindingKind.TABLE_NOT_WRITABLE,
         "shop_vip",
     ),
     Change(
-        f"{WRITES}; REVOKE INSERT ON shop_vip FROM reader;"
-        "GRANT INSERT (customer_ptr_id, discount) ON shop_vip TO reader; ALTER TABLE shop_vip ADD later text"
+        f"{WRITES}; REVOKE INSERT ON shop_vip FROM {{reader}};"
+        "GRANT INSERT (customer_ptr_id, discount) ON shop_vip TO {reader}; ALTER TABLE shop_vip ADD later text"
     ),
     Change(f"{WRITES}; ALTER TABLE orders ADD later bigserial", FindingKind.SEQUENCE_DENIED, "orders.later"),
     Change(
         f"{WRITES}; ALTER TABLE shop_ownplug ALTER id DROP IDENTITY; CREATE SEQUENCE plugs OWNED BY shop_ownplug.id;"
-        "ALTER TABLE shop_ownplug ALTER id SET DEFAULT nextval('plugs'); REVOKE ALL ON SEQUENCE plugs FROM reader",
+        "ALTER TABLE shop_ownplug ALTER id SET DEFAULT nextval('plugs'); REVOKE ALL ON SEQUENCE plugs FROM {reader}",
         FindingKind.SEQUENCE_DENIED,
         "shop_ownplug.id",
     ),
