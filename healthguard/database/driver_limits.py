@@ -1,4 +1,4 @@
-"""Connection parameters and SQL statements that limit how long a database driver waits.
+"""Connection parameters that limit how long a database driver waits.
 
 Drivers that are not listed here get no limits.
 """
@@ -98,72 +98,3 @@ def _existing_file(name: object) -> object:
     if not text or text == ":memory:" or text.startswith("file:"):
         return name
     return f"{Path(text).absolute().as_uri()}?mode=rw"
-
-
-def limit_statements(driver: str, connection: Any, limit: float) -> None:
-    """Make the server abort every statement of ``connection`` that takes longer than ``limit`` seconds.
-
-    This applies to PostgreSQL, MySQL and MariaDB. The timeout of a driver, or an abort, ends only the wait for the
-    response. The server would continue to run the statement. An error of the server or a proxy is ignored, because the
-    connection works without the limit.
-
-    Args:
-        driver: the name of the driver's module.
-        connection: a connection of the driver on which no statement has been executed yet.
-        limit: the limit (seconds).
-
-    Raises:
-        Exception: the driver's exception, if the connection is lost.
-    """
-    if driver in LIBPQ_DRIVERS:
-        _limit_postgresql_statements(connection, limit)
-    elif driver in MYSQL_DRIVERS:
-        _limit_mysql_statements(connection, limit)
-
-
-def _limit_postgresql_statements(connection: Any, limit: float) -> None:
-    """Set ``statement_timeout``, unless the session has a shorter one. Leave no setting behind a pooler.
-
-    A pooler like PgBouncer gives the session to another client after each transaction. It sends a number of its own as
-    the process id of the server. Then the two ids differ, and the setting ends with this statement.
-    """
-    milliseconds = max(1, math.floor(limit * 1000))
-    try:
-        # In a transaction, a rollback would remove the setting. Django sets autocommit itself after connecting.
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('statement_timeout', %s, pg_backend_pid() <> %s) "
-                "WHERE 1000 * extract(epoch FROM current_setting('statement_timeout')::interval) NOT BETWEEN 1 AND %s",
-                (str(milliseconds), connection.info.backend_pid, milliseconds),
-            )
-    except Exception:
-        if connection.closed:
-            raise
-
-
-def _limit_mysql_statements(connection: Any, limit: float) -> None:
-    """Set ``max_statement_time`` of MariaDB, or ``max_execution_time`` of MySQL."""
-    mariadb = f"SET SESSION max_statement_time = {max(limit, 0.001):.3f}"
-    mysql = f"SET SESSION max_execution_time = {max(1, math.ceil(limit * 1000))}"
-    # The handshake contains the version, so no query is needed. A server may hide whether it is MySQL or MariaDB.
-    version = str(getattr(connection, "server_info", "") or connection.get_server_info())
-    for statement in (mariadb, mysql) if "mariadb" in version.lower() else (mysql, mariadb):
-        cursor = connection.cursor()
-        try:
-            cursor.execute(statement)
-        except Exception as error:
-            # An old server does not have the variable, and a proxy may reject it.
-            if not _is_rejected(error):
-                raise
-        else:
-            return
-        finally:
-            cursor.close()
-
-
-def _is_rejected(error: Exception) -> bool:
-    """Return True if the server or a proxy responded with an error; False if the connection is lost."""
-    number = error.args[0] if error.args else None
-    # The numbers 2000 to 2999 are errors of the client.
-    return isinstance(number, int) and (1000 <= number < 2000 or number >= 3000)

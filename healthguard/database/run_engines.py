@@ -15,8 +15,9 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 
-from healthguard.database.driver_limits import bounded, driver_of, limit_statements
+from healthguard.database.driver_limits import bounded, driver_of
 from healthguard.database.errors import WRAPPED_ERROR_TEXT
+from healthguard.database.statement_limits import limit_statements, limit_transaction
 
 OnOpen: TypeAlias = Callable[[str, Any], None]
 """A function that takes the driver's name and an open connection of the driver."""
@@ -57,6 +58,8 @@ class RunConnection(BaseDatabaseWrapper):
     """The maximum time to connect, and to wait for a response of the server (seconds)."""
     on_open: OnOpen
     """The callback for each connection of the driver, called before the connection is used."""
+    transaction_prefix: str = ""
+    """The SQL to add before the first statement of each transaction."""
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return the engine's connection parameters with limits, without the options of the engine's pool."""
@@ -82,7 +85,7 @@ class RunConnection(BaseDatabaseWrapper):
         if self.is_direct:
             driver = driver_of(self)
             self.on_open(driver, connection)
-            limit_statements(driver, connection, self.limit)
+            self.transaction_prefix = limit_statements(driver, connection, self.limit)
         return connection
 
 
@@ -99,6 +102,7 @@ def run_connection(alias: str, limit: float, on_open: OnOpen) -> RunConnection:
     engine = load_backend(database_settings["ENGINE"]).DatabaseWrapper
     connection = _run_connection_class(engine)({**database_settings, "OPTIONS": options, "CONN_MAX_AGE": 0}, alias)
     connection.limit, connection.on_open = limit, on_open
+    connection.execute_wrappers.append(limit_transaction)
     return connection
 
 

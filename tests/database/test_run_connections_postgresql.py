@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import ProgrammingError, connections, transaction
 from health_check.base import HealthCheck
 
 from example_project.postgres import Postgres
 from healthguard import Service
+from healthguard.database.run_engines import run_connection
 from tests.support.fixture_types import Connect, Declare, RunAsService
 from tests.support.runner_checks import DETAILS_TOKEN, get_health, wait_for
 from tests.support.slow_statements import RUNNING, Sleeps, most_at_once
@@ -100,3 +102,52 @@ def test_statements_do_not_pile_up_on_the_server_if_the_driver_cannot_cancel_the
     assert most_at_once(list_running, get_health) <= 2
     healthguard_settings({"database": RecordsLimit(check.alias)}, DEADLINE=30)
     wait_for(lambda: not list_running())
+
+
+@pytest.fixture
+def pooled(connect: Connect, postgres: Postgres, database: str) -> Iterator[str]:
+    """The alias of a run's connection that limits each transaction, as behind a pooler."""
+    alias = connect(postgres.url_of(database))
+    application = connections[alias]
+    connection = run_connection(alias, 60, lambda *_: None)
+    connection.ensure_connection()
+    connection.transaction_prefix = "SET LOCAL statement_timeout = 54321; "
+    connections[alias] = connection
+    yield alias
+    connection.close()
+    connections[alias] = application
+
+
+LIMIT = "SELECT current_setting('statement_timeout'), %s::integer"
+
+
+def test_transaction_behind_a_pooler_is_limited(pooled: str) -> None:
+    """A result of the statement that sets the limit is not returned."""
+    with connections[pooled].cursor() as cursor:
+        cursor.execute(LIMIT, [1])
+        assert cursor.fetchall() == [("54321ms", 1)]
+        with transaction.atomic(using=pooled):
+            cursor.execute("CREATE TABLE colors (name text)")
+            cursor.execute(LIMIT, [2])
+            assert cursor.fetchall() == [("54321ms", 2)]
+        cursor.execute("INSERT INTO colors VALUES ('blue'), ('red')")
+        assert cursor.rowcount == 2
+
+
+def test_check_behind_a_pooler_may_roll_back_to_a_savepoint(pooled: str) -> None:
+    with transaction.atomic(using=pooled), connections[pooled].cursor() as cursor:
+        cursor.execute("SELECT 1")
+        with pytest.raises(ProgrammingError), transaction.atomic(using=pooled):
+            cursor.execute("SELECT * FROM no_such_table")
+        cursor.execute(LIMIT, [3])
+        assert cursor.fetchall() == [("54321ms", 3)]
+
+
+def test_statements_that_accept_no_limit_of_a_transaction_work_behind_a_pooler(pooled: str) -> None:
+    with connections[pooled].cursor() as cursor:
+        cursor.execute("CREATE TABLE colors (name text)")
+        cursor.execute("VACUUM colors")
+        cursor.executemany("INSERT INTO colors VALUES (%s)", [("blue",), ("red",)])
+    with transaction.atomic(using=pooled), connections[pooled].chunked_cursor() as chunked:
+        chunked.execute("SELECT name FROM colors ORDER BY name")
+        assert chunked.fetchall() == [("blue",), ("red",)]

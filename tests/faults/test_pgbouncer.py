@@ -19,6 +19,7 @@ import pytest
 from example_project.ports import free_port
 from tests.faults.cluster import DATABASE, PASSWORD, USER, Cluster
 from tests.support.sites import PATIENCE, Reply, Server, Site
+from tests.support.slow_statements import RUNNING, most_at_once
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="no pgbouncer here: apt-get install pgbouncer")
@@ -59,11 +60,31 @@ HEALTHGUARD = {
 }
 """
 
+WITHOUT_CANCEL = {
+    "psycopg2": 'import sys; sys.modules["psycopg"] = None',
+    "psycopg with libpq 16": "import psycopg; psycopg.capabilities.has_cancel_safe = lambda: False",
+}
+"""The code that makes Django use a driver that cannot cancel statements without blocking the process."""
+SLEEPING = """
+import dj_database_url
+DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
+HEALTHGUARD = {
+    "SERVICES": {"sleeps": Service("tests.support.slow_statements.Sleeps", ttl=0.3, timeout=1)}, "DEADLINE": 0.1
+}
+"""
+
 
 @pytest.fixture(scope="module")
-def bouncer(public_folder: Path) -> Iterator[str]:
-    """The URL of the database behind PgBouncer, which has one connection to the server for all clients."""
+def cluster() -> Iterator[Cluster]:
+    """The PostgreSQL behind PgBouncer."""
     cluster = Cluster()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def bouncer(public_folder: Path, cluster: Cluster) -> Iterator[str]:
+    """The URL of the database behind PgBouncer, which has one connection to the server for all clients."""
     port = free_port()
     configuration = public_folder / "pgbouncer.ini"
     configuration.write_text(
@@ -86,7 +107,6 @@ def bouncer(public_folder: Path) -> Iterator[str]:
     yield url
     process.terminate()
     process.wait(60)
-    cluster.remove()
 
 
 @pytest.fixture
@@ -122,6 +142,17 @@ def test_time_limit_applies_to_the_query_in_the_same_message(server: Server, bou
     """The first statement of a message sets the limit of the second, also through PgBouncer."""
     with client(bouncer) as other, pytest.raises(psycopg.errors.QueryCanceled):
         other.execute("SET LOCAL statement_timeout = 50; SELECT pg_sleep(5)")
+
+
+@pytest.mark.parametrize("driver", WITHOUT_CANCEL)
+def test_statements_do_not_pile_up_behind_pgbouncer(site: Site, cluster: Cluster, bouncer: str, driver: str) -> None:
+    """The server ends each statement of a run, although no setting may stay on its connection."""
+    site.environment["DATABASE_URL"] = bouncer
+    server = site.write(f"{WITHOUT_CANCEL[driver]}\n{SLEEPING}", adaptor="middleware").serve()
+    assert most_at_once(lambda: cluster.execute(RUNNING.format(database=DATABASE)), server.get) <= 2
+    server.stop()
+    with client(bouncer) as other:
+        assert other.execute("SHOW statement_timeout").fetchall() == [("0",)]
 
 
 def test_exhausted_pool_is_reported_and_its_queue_stays_short(server: Server, bouncer: str) -> None:
