@@ -139,7 +139,7 @@ def test_locked_tables_delay_no_catalog_query(run_fault: RunFault, dependencies:
     """Only a check that reads the table waits for the lock, and its connections do not accumulate on the server."""
     fault = "an uncommitted ALTER TABLE holds its lock: a check that reads the table"
     injected = locked(dependencies.cluster)
-    outcome = run_fault(SECTION, fault, "rows", "unhealthy timeout", injected, counts_connections=True)
+    outcome = run_fault(SECTION, fault, "rows", "unhealthy database_timeout", injected, counts_connections=True)
     assert outcome.connections is not None
     assert outcome.connections <= 4 * 3, "a pod has no more than one connection per service"
     fault = "an uncommitted ALTER TABLE holds its lock: all other checks"
