@@ -15,8 +15,8 @@ from django.db import Error
 from healthguard.database.driver_limits import LIBPQ_DRIVERS, MYSQL_DRIVERS
 from healthguard.database.errors import sqlstate_of
 
-_NOT_IN_TRANSACTION = "25001"
-"""The SQLSTATE of statements that cannot be executed in a transaction, like ``VACUUM``."""
+_NOT_IN_TRANSACTION = ("25001", "2D000")
+"""The SQLSTATEs of statements that cannot be executed in a transaction: ``VACUUM``, and procedures that commit."""
 _IDLE = 0
 """The transaction status of libpq outside of a transaction."""
 
@@ -89,7 +89,7 @@ def limit_transaction(execute: Callable[..., Any], sql: Any, params: Any, many: 
     try:
         response = execute(connection.transaction_prefix + sql, params, many, context)
     except Error as error:
-        if sqlstate_of(error) != _NOT_IN_TRANSACTION:
+        if sqlstate_of(error) not in _NOT_IN_TRANSACTION:
             raise
         return execute(sql, params, many, context)
     if not _is_psycopg2(cursor):

@@ -147,6 +147,10 @@ def test_statements_that_accept_no_limit_of_a_transaction_work_behind_a_pooler(p
     with connections[pooled].cursor() as cursor:
         cursor.execute("CREATE TABLE colors (name text)")
         cursor.execute("VACUUM colors")
+        cursor.execute("CREATE PROCEDURE paint() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
+    # The first statement of its transaction.
+    with connections[pooled].cursor() as cursor:
+        cursor.execute("CALL paint()")
         cursor.executemany("INSERT INTO colors VALUES (%s)", [("blue",), ("red",)])
     with transaction.atomic(using=pooled), connections[pooled].chunked_cursor() as chunked:
         chunked.execute("SELECT name FROM colors ORDER BY name")
