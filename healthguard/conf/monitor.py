@@ -34,15 +34,15 @@ class MonitorSettings:
 
     @classmethod
     def of(cls, declared: object) -> Self:
-        """Return the options. An invalid or empty value counts as missing, and None in a list as an empty URL.
+        """Return the options. An invalid value counts as missing, and an empty one, or None in a list, as an empty URL.
 
         The errors are those of :func:`monitor_errors`.
         """
         values = declared if isinstance(declared, Mapping) else {}
         state = values.get("STATE")
         return cls(
-            _urls(values.get("NOTIFY")),
-            _urls(values.get("NOTIFY_NONCRITICAL")),
+            _urls(values.get("NOTIFY", ())),
+            _urls(values.get("NOTIFY_NONCRITICAL", ())),
             os.fspath(state) if isinstance(state, str | os.PathLike) and _is_path(state) else None,
         )
 
@@ -66,7 +66,7 @@ def monitor_errors(declared: object) -> Iterator[DeclarationError]:
 def _channel_errors(entry: str, urls: object) -> Iterator[DeclarationError]:
     if is_blank(urls):
         hint = "Set it to a list of URLs of Apprise, or remove it."
-        yield DeclarationError("W005", f"{entry} is empty, as if it were not declared.", hint)
+        yield DeclarationError("W005", f"{entry} is empty. The monitor does not start with it.", hint)
         return
     if not isinstance(urls, _LISTS) or not all(isinstance(url, str | None) for url in urls):
         yield _error(f"{entry} is not a list of URLs.", "Set it to a list of URLs of Apprise.")
@@ -89,6 +89,9 @@ def _error(message: str, hint: str) -> DeclarationError:
 
 
 def _urls(value: object) -> tuple[str, ...]:
+    if is_blank(value):
+        # The monitor must not start without its channel because a variable is not set.
+        return ("",)
     return tuple(url or "" for url in value if isinstance(url, str | None)) if isinstance(value, _LISTS) else ()
 
 

@@ -154,11 +154,11 @@ def test_wrong_usage_ends_with_2_and_one_sentence(monitored: Command, arguments:
     assert "hunter2" not in done.err + done.out
 
 
-@pytest.mark.parametrize("url", ["", " ", None])
+@pytest.mark.parametrize("urls", [[""], [" "], [None], "", None])
 @pytest.mark.parametrize("key", ["NOTIFY", "NOTIFY_NONCRITICAL"])
-def test_empty_declared_url_ends_with_2(command: Command, key: str, url: str | None) -> None:
+def test_empty_declared_url_ends_with_2(command: Command, key: str, urls: object) -> None:
     """An empty variable would otherwise lead to a monitor that sends no messages."""
-    done = once(command.declare('{"good": Passes()}', MONITOR={key: [url]}))
+    done = once(command.declare('{"good": Passes()}', MONITOR={key: urls}))
     assert done.code == 2
     assert f"HEALTHGUARD['MONITOR']['{key}'] contains an empty URL." in done.err
 
