@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from django.apps import apps
 from django.core.management import call_command
@@ -17,6 +13,7 @@ from example_project.postgres import Postgres
 from healthguard.checks import ModelSchema
 from healthguard.database.schema import TableName, from_models
 from healthguard.database.schema.from_models import expected_from_models
+from tests.support.calls import count_calls
 from tests.support.fixture_types import Connect, RunCheck
 
 
@@ -78,21 +75,8 @@ def _calls_of_expected_from_models(count: int) -> int:
             type(f"Product{index}", (models.Model,), fields)
         # The first call fills caches of Django.
         expected_from_models(connection)
-        with _counted_calls() as calls:
-            assert len(expected_from_models(connection)) == count
-    return len(calls)
-
-
-@contextmanager
-def _counted_calls() -> Iterator[list[str]]:
-    """Provide a list to which the name of each called Python function is added."""
-    calls: list[str] = []
-    before = sys.getprofile()
-    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(before)
+        assert len(expected_from_models(connection)) == count
+        return count_calls(lambda: expected_from_models(connection), ["call"])
 
 
 class ByModelName:

@@ -7,6 +7,7 @@ pair of objects would change that by the square of STEP or more.
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,8 +18,8 @@ import pytest
 from healthguard.kubernetes.examination import examine
 from healthguard.kubernetes.reading.inputs import read
 from healthguard.requirements import DatabaseRequirement, Requirements, SecretKeyRequirement
-from tests.kubernetes.calls import count_calls
 from tests.kubernetes.manifests import objects
+from tests.support.calls import count_calls
 
 REQUIREMENTS = Requirements(
     (
@@ -227,3 +228,27 @@ def test_work_grows_with_the_number_of_kustomizations(tmp_path: Path) -> None:
         return count_calls(lambda: read([str(root)], io.BytesIO()))
 
     assert curvature(calls) < STEP**2
+
+
+class Garbage:
+    """An object that only the garbage collector can remove, and whose finalizer is a call."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        """Do nothing."""
+
+
+def test_garbage_of_earlier_tests_does_not_count() -> None:
+    def allocate() -> None:
+        kept: list[list[object]] = []
+        for _ in range(3000):
+            kept += [[]]
+
+    few = count_calls(allocate)
+    gc.disable()
+    for _ in range(300):
+        Garbage()
+    gc.enable()
+    assert count_calls(allocate) == few

@@ -6,8 +6,8 @@ import pytest
 
 from healthguard.kubernetes.examination import examine
 from healthguard.requirements import DatabaseRequirement, Requirements, SecretKeyRequirement
-from tests.kubernetes.calls import count_calls
 from tests.kubernetes.manifests import objects
+from tests.support.calls import count_calls
 
 REQUIREMENTS = Requirements(
     (

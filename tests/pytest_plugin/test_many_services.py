@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from healthguard.checks.base import Check
 from healthguard.conf import global_problem
 from healthguard.pytest_plugin.collectors import DeclaredChecks
+from tests.support.calls import count_calls
 from tests.support.fixture_types import Declare
 
 FEW, MANY = 100, 1000
@@ -36,23 +36,6 @@ def items_of(collector: pytest.Collector) -> Iterator[pytest.Item]:
         else:
             assert isinstance(node, pytest.Item)
             yield node
-
-
-def calls_of(function: Callable[[], object]) -> int:
-    """Return the number of function calls during a call of ``function``."""
-    calls = 0
-
-    def count(frame: object, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        function()
-    finally:
-        sys.setprofile(before)
-    return calls
 
 
 @pytest.fixture
@@ -81,11 +64,11 @@ def test_calls_grow_in_proportion_to_the_services(
     for count in (FEW, FEW, MANY):
         # The first time fills caches.
         declare_many(count)
-        calls[count] = calls_of(functions[name])
+        calls[count] = count_calls(functions[name], ["call"])
     assert calls[MANY] < 1.2 * calls[FEW] * MANY / FEW
 
 
 def test_declaration_without_errors_is_cheap_to_validate(declare_many: Callable[[int], None]) -> None:
     """Each item validates the whole declaration, and must not read the environment for each service."""
     declare_many(MANY)
-    assert calls_of(global_problem) < 50 * MANY
+    assert count_calls(global_problem, ["call"]) < 50 * MANY
